@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <fmt/core.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace ulagate::log {
+
+// syslog(3) numbers, so that journald understands the "<N>" in front of a line.
+enum class Level { error = 3, warning = 4, notice = 5, info = 6, debug = 7 };
+
+// Lines above this level are not written. Set once, at start.
+void set_level(Level level);
+bool enabled(Level level);
+
+// One line to standard error: "<6>lan0 ra: advertising from fe80::5eed". Under systemd (JOURNAL_STREAM is set) with the
+// level number in front, on a terminal with the time instead. A line break inside the text is written as a space,
+// so that nothing from outside can forge a line.
+void write(Level level, std::string_view place, std::string_view text);
+
+template <class... Args>
+void line(Level level, std::string_view place, fmt::format_string<Args...> format, Args&&... args) {
+    if (enabled(level)) write(level, place, fmt::format(format, std::forward<Args>(args)...));
+}
+template <class... Args>
+void error(std::string_view place, fmt::format_string<Args...> format, Args&&... args) {
+    line(Level::error, place, format, std::forward<Args>(args)...);
+}
+template <class... Args>
+void warning(std::string_view place, fmt::format_string<Args...> format, Args&&... args) {
+    line(Level::warning, place, format, std::forward<Args>(args)...);
+}
+template <class... Args>
+void notice(std::string_view place, fmt::format_string<Args...> format, Args&&... args) {
+    line(Level::notice, place, format, std::forward<Args>(args)...);
+}
+template <class... Args>
+void info(std::string_view place, fmt::format_string<Args...> format, Args&&... args) {
+    line(Level::info, place, format, std::forward<Args>(args)...);
+}
+template <class... Args>
+void debug(std::string_view place, fmt::format_string<Args...> format, Args&&... args) {
+    line(Level::debug, place, format, std::forward<Args>(args)...);
+}
+
+}  // namespace ulagate::log

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "daemon/base/address.h"
+
+namespace ulagate::firewall {
+
+enum class Mode {
+    appliance,  // this machine is only a router: what is not accepted is dropped
+    shared,     // others filter here too: drop only what touches the overlay or its interfaces
+    off,        // no table at all
+};
+
+enum class Role { edge, relay };
+
+// One LAN of an edge router, as its rules see it.
+struct Lan {
+    std::string interface;
+    net::Ipv6Prefix prefix;  // the site's /64 here: the only source allowed from this LAN into the tunnel
+    bool vrrp = false;       // accept protocol 112 from the LAN
+    auto operator<=>(const Lan&) const = default;
+};
+
+// One of our WireGuard interfaces. It may be named before it exists (rules match by name).
+struct Tunnel {
+    std::string interface;
+    std::uint16_t listen_port = 0;
+    std::uint16_t mtu = 0;  // bytes; TCP MSS is clamped to what fits: mtu - 60
+    auto operator<=>(const Tunnel&) const = default;
+};
+
+// What may cross a relay: one entry of `firewall.forward`.
+struct Service {
+    enum class Protocol { any, icmpv6, tcp, udp };
+    Protocol protocol = Protocol::any;
+    std::uint16_t first_port = 0;  // tcp and udp only; 0-0 = all ports
+    std::uint16_t last_port = 0;
+    auto operator<=>(const Service&) const = default;
+};
+
+// All that the ruleset follows from, and nothing else: equal models render to equal text.
+struct Model {
+    Mode mode = Mode::appliance;
+    Role role = Role::edge;
+    net::Ipv6Prefix overlay;
+    std::vector<Lan> lans;              // edge
+    std::vector<Tunnel> tunnels;        // edge: one a relay; relay: one a router slot
+    std::vector<Service> forward;       // relay
+    std::set<net::Ipv6Prefix> sites;    // relay: prefixes that sites hold; may be 10,000
+    bool operator==(const Model&) const = default;
+};
+
+}  // namespace ulagate::firewall

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/base/fd.h"
+#include "daemon/base/result.h"
+#include "ra/message.h"
+
+namespace ulagate::ra {
+
+// One raw ICMPv6 socket on one link: joined to all-routers (ff02::2), hop limit 255, and with a kernel filter that
+// lets only Router Solicitations and Advertisements through. Non-blocking; the loop waits on native_handle().
+class Socket {
+public:
+    static Result<Socket> open(const std::string& interface, unsigned interface_index);
+
+    struct Datagram {
+        std::vector<std::byte> message;
+        PacketInfo info;
+    };
+    // The next datagram of this link, or nothing when there is none now.
+    Result<std::optional<Datagram>> receive();
+    // From exactly `source`, which must be an address of this interface.
+    Result<void> send(const net::Ipv6Address& source, const net::Ipv6Address& destination,
+                      std::span<const std::byte> message);
+    [[nodiscard]] int native_handle() const { return fd_.get(); }
+
+private:
+    Socket(UniqueFd fd, unsigned interface_index) : fd_(std::move(fd)), interface_index_(interface_index) {}
+    UniqueFd fd_;
+    unsigned interface_index_ = 0;
+};
+
+}  // namespace ulagate::ra
