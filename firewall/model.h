@@ -48,10 +48,10 @@ struct Model {
     Mode mode = Mode::appliance;
     Role role = Role::edge;
     net::Ipv6Prefix overlay;
-    std::vector<Lan> lans;              // edge
-    std::vector<Tunnel> tunnels;        // edge: one a relay; relay: one a router slot
-    std::vector<Service> forward;       // relay
-    std::set<net::Ipv6Prefix> sites;    // relay: prefixes that sites hold; may be 10,000
+    std::vector<Lan> lans;            // edge
+    std::vector<Tunnel> tunnels;      // edge: one a relay; relay: one a router slot
+    std::vector<Service> forward;     // relay
+    std::set<net::Ipv6Prefix> sites;  // relay: prefixes that sites hold; may be 10,000
     bool operator==(const Model&) const = default;
 };
 

@@ -8,7 +8,8 @@
 
 namespace ulagate::firewall {
 
-// Applies rulesets with libnftables and watches for foreign hands on our table with libnftnl. Decides nothing.
+// Applies rulesets with libnftables and watches for foreign hands on our table with libnftnl. Decides
+// nothing.
 class Nftables {
 public:
     static Result<std::unique_ptr<Nftables>> open();

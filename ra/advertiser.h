@@ -30,7 +30,7 @@ struct Config {
 
 // From where we may advertise now.
 struct Source {
-    net::Ipv6Address address;                    // link-local: the interface's own, or the virtual router's
+    net::Ipv6Address address;                     // link-local: the interface's own, or the virtual router's
     std::optional<net::MacAddress> link_address;  // goes into the Source Link-Layer Address option
     bool operator==(const Source&) const = default;
 };
@@ -43,14 +43,15 @@ struct Send {
     bool operator==(const Send&) const = default;
 };
 
-// When a router sends which Router Advertisement on one link: RFC 4861 section 6.2.4 - 6.2.8 and nothing else. No
-// socket, clock or log. It advertises while it has a source; who may have one (VRRP) is decided above.
+// When a router sends which Router Advertisement on one link: RFC 4861 section 6.2.4 - 6.2.8 and nothing
+// else. No socket, clock or log. It advertises while it has a source; who may have one (VRRP) is decided
+// above.
 class Advertiser {
 public:
     Advertiser(Config config, Random random);
 
-    // Nothing: silent at once, without a last word (a hand-over is not a shutdown). A new source: the first three
-    // advertisements come quickly again, the first as soon as the 3 s rule allows.
+    // Nothing: silent at once, without a last word (a hand-over is not a shutdown). A new source: the first
+    // three advertisements come quickly again, the first as soon as the 3 s rule allows.
     std::vector<Send> set_source(std::optional<Source> source, TimePoint now);
     // Other content or intervals; announced quickly if we are advertising.
     std::vector<Send> set_config(Config config, TimePoint now);

@@ -12,10 +12,11 @@
 #include "daemon/base/address.h"
 #include "daemon/base/result.h"
 
-// Neighbor Discovery messages that a router sends and receives (RFC 4861 section 4, RFC 4191), as plain values.
+// Neighbor Discovery messages that a router sends and receives (RFC 4861 section 4, RFC 4191), as plain
+// values.
 namespace ulagate::ra {
 
-using Seconds = std::chrono::duration<std::uint32_t>;             // lifetimes; 0xffffffff = infinity
+using Seconds = std::chrono::duration<std::uint32_t>;  // lifetimes; 0xffffffff = infinity
 using Milliseconds = std::chrono::duration<std::uint32_t, std::milli>;
 
 inline constexpr Seconds kInfinity{0xffffffff};
@@ -28,7 +29,7 @@ struct SourceLinkLayerAddress {  // RFC 4861 section 4.6.1
     bool operator==(const SourceLinkLayerAddress&) const = default;
 };
 
-struct PrefixInformation {  // RFC 4861 section 4.6.2; R flag: RFC 6275 section 7.2
+struct PrefixInformation {   // RFC 4861 section 4.6.2; R flag: RFC 6275 section 7.2
     net::Ipv6Prefix prefix;  // with router_address the host bits are this router's own, else they are zero
     bool on_link = true;
     bool autonomous = true;
@@ -59,7 +60,7 @@ struct UnknownOption {
 
 using Option = std::variant<SourceLinkLayerAddress, PrefixInformation, RouteInformation, Mtu, UnknownOption>;
 
-struct RouterAdvertisement {  // RFC 4861 section 4.2, RFC 4191 section 2.2
+struct RouterAdvertisement {      // RFC 4861 section 4.2, RFC 4191 section 2.2
     std::uint8_t hop_limit = 64;  // 0 = unspecified
     bool managed = false;
     bool other_config = false;
@@ -83,10 +84,12 @@ struct PacketInfo {
     int hop_limit = 0;
 };
 
-// `message` starts at the ICMPv6 type; the kernel has verified the checksum (a raw ICMPv6 socket always does).
-// Refused with a sentence: everything RFC 4861 section 6.1.1 (6.1.2) says to discard.
-Result<RouterSolicitation> parse_router_solicitation(std::span<const std::byte> message, const PacketInfo& info);
-Result<RouterAdvertisement> parse_router_advertisement(std::span<const std::byte> message, const PacketInfo& info);
+// `message` starts at the ICMPv6 type; the kernel has verified the checksum (a raw ICMPv6 socket always
+// does). Refused with a sentence: everything RFC 4861 section 6.1.1 (6.1.2) says to discard.
+Result<RouterSolicitation> parse_router_solicitation(std::span<const std::byte> message,
+                                                     const PacketInfo& info);
+Result<RouterAdvertisement> parse_router_advertisement(std::span<const std::byte> message,
+                                                       const PacketInfo& info);
 
 // From the ICMPv6 type on, checksum zero (the kernel fills it in: IPV6_CHECKSUM is implied for ICMPv6).
 std::vector<std::byte> build(const RouterAdvertisement& advertisement);

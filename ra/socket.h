@@ -11,8 +11,9 @@
 
 namespace ulagate::ra {
 
-// One raw ICMPv6 socket on one link: joined to all-routers (ff02::2), hop limit 255, and with a kernel filter that
-// lets only Router Solicitations and Advertisements through. Non-blocking; the loop waits on native_handle().
+// One raw ICMPv6 socket on one link: joined to all-routers (ff02::2), hop limit 255, and with a kernel filter
+// that lets only Router Solicitations and Advertisements through. Non-blocking; the loop waits on
+// native_handle().
 class Socket {
 public:
     static Result<Socket> open(const std::string& interface, unsigned interface_index);

@@ -8,8 +8,8 @@
 
 namespace ulagate::wg {
 
-// Who does the cryptography: the kernel, or a wireguard-go process for each device. Both give an ordinary network
-// interface; its MTU, addresses and routes are the daemon's business, not ours.
+// Who does the cryptography: the kernel, or a wireguard-go process for each device. Both give an ordinary
+// network interface; its MTU, addresses and routes are the daemon's business, not ours.
 class Backend {
 public:
     Backend() = default;
@@ -25,7 +25,8 @@ public:
     virtual Result<void> create(const std::string& interface) = 0;
     // Removes the interface and, in userspace, its process. Not an error when there is none.
     virtual Result<void> remove(const std::string& interface) = 0;
-    // std::errc::no_such_device when there is no such interface, or (userspace) when no process answers for it.
+    // std::errc::no_such_device when there is no such interface, or (userspace) when no process answers for
+    // it.
     virtual Result<Device> read(const std::string& interface) = 0;
     // Not atomic in the kernel: after an error read back what was reached.
     virtual Result<void> apply(const std::string& interface, const DeviceChange& change) = 0;

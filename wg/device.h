@@ -17,7 +17,8 @@ namespace ulagate::wg {
 // One peer as we want it.
 struct PeerConfig {
     std::optional<PresharedKey> preshared_key;
-    // Nothing: leave it to the peer to come to us (a relay's side), whatever endpoint the device has learnt is right.
+    // Nothing: leave it to the peer to come to us (a relay's side), whatever endpoint the device has learnt
+    // is right.
     std::optional<net::Endpoint> endpoint;
     std::uint16_t keepalive_seconds = 0;  // 0 = off; WireGuard counts in whole seconds
     std::set<net::IpPrefix> allowed_ips;  // networks, host bits zero
@@ -43,8 +44,8 @@ struct Peer {
     bool operator==(const Peer&) const = default;
 };
 
-// One WireGuard device as it is. Holds the public key only: the private key that the kernel also reports is dropped
-// while parsing.
+// One WireGuard device as it is. Holds the public key only: the private key that the kernel also reports is
+// dropped while parsing.
 struct Device {
     std::optional<PublicKey> public_key;  // nothing: no private key is set
     std::uint16_t listen_port = 0;
@@ -61,8 +62,9 @@ struct PeerChange {
     std::optional<PresharedKey> preshared_key;
     std::optional<net::Endpoint> endpoint;
     std::optional<std::uint16_t> keepalive_seconds;
-    // Adding an address that another peer holds moves it without a gap (wg-firewall.md finding 6), so additions are
-    // sent alone; removing one is only possible by replacing the list (no portable "remove one" before Linux 6.16).
+    // Adding an address that another peer holds moves it without a gap (wg-firewall.md finding 6), so
+    // additions are sent alone; removing one is only possible by replacing the list (no portable "remove one"
+    // before Linux 6.16).
     bool replace_allowed_ips = false;
     std::set<net::IpPrefix> allowed_ips;
     bool operator==(const PeerChange&) const = default;
@@ -77,8 +79,8 @@ struct DeviceChange {
 };
 
 // The smallest change that turns `have` into `want`; empty when there is nothing to do. Never REPLACE_PEERS.
-// An endpoint is sent when the peer is new or has another one than wanted. A preshared key cannot be read back by
-// every backend, so it is sent when the peer is new or has none.
+// An endpoint is sent when the peer is new or has another one than wanted. A preshared key cannot be read
+// back by every backend, so it is sent when the peer is new or has none.
 DeviceChange diff(const DeviceConfig& want, const Device& have);
 
 }  // namespace ulagate::wg

@@ -25,7 +25,8 @@ std::string to_string(const PublicKey& key);
 // The first characters of a key and "…": for status and log lines, as `wg` users know it.
 std::string short_name(const PublicKey& key);
 
-// 32 secret bytes: wiped when it goes, compared in constant time, and without any way to print it by accident.
+// 32 secret bytes: wiped when it goes, compared in constant time, and without any way to print it by
+// accident.
 class Secret {
 public:
     using Bytes = std::array<std::uint8_t, kKeyBytes>;

@@ -62,7 +62,9 @@ bool Ipv6Prefix::contains(const Ipv6Prefix& other) const {
 }
 bool Ipv6Prefix::overlaps(const Ipv6Prefix& other) const { return contains(other) || other.contains(*this); }
 
-std::optional<Ipv4Address> parse_ipv4(std::string_view text) { return parse_with_pton<Ipv4Address>(AF_INET, text); }
+std::optional<Ipv4Address> parse_ipv4(std::string_view text) {
+    return parse_with_pton<Ipv4Address>(AF_INET, text);
+}
 std::optional<Ipv6Address> parse_ipv6(std::string_view text) {
     return parse_with_pton<Ipv6Address>(AF_INET6, text);
 }
@@ -115,8 +117,9 @@ std::string to_string(const MacAddress& address) {
     return fmt::format("{:02x}", fmt::join(address.bytes, ":"));
 }
 std::string to_string(const Endpoint& endpoint) {
+    const std::string address = to_string(endpoint.address);
     const bool v6 = std::holds_alternative<Ipv6Address>(endpoint.address);
-    return fmt::format(v6 ? "[{}]:{}" : "{}:{}", to_string(endpoint.address), endpoint.port);
+    return v6 ? fmt::format("[{}]:{}", address, endpoint.port) : fmt::format("{}:{}", address, endpoint.port);
 }
 
 Ipv6Address with_interface_identifier(const Ipv6Prefix& prefix, std::uint64_t identifier) {

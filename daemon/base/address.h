@@ -24,17 +24,17 @@ struct Ipv6Address {
     std::array<std::uint8_t, 16> bytes{};
     auto operator<=>(const Ipv6Address&) const = default;
 
-    [[nodiscard]] bool is_unspecified() const;  // ::
-    [[nodiscard]] bool is_link_local() const;   // fe80::/10
-    [[nodiscard]] bool is_multicast() const;    // ff00::/8
-    [[nodiscard]] bool is_unique_local() const;  // fc00::/7, RFC 4193
+    [[nodiscard]] bool is_unspecified() const;     // ::
+    [[nodiscard]] bool is_link_local() const;      // fe80::/10
+    [[nodiscard]] bool is_multicast() const;       // ff00::/8
+    [[nodiscard]] bool is_unique_local() const;    // fc00::/7, RFC 4193
     [[nodiscard]] bool is_global_unicast() const;  // 2000::/3
 };
 
 using IpAddress = std::variant<Ipv4Address, Ipv6Address>;
 
-// An address and how many of its leading bits count. The bits behind them may be set (an interface address) or
-// zero (a route); network() clears them.
+// An address and how many of its leading bits count. The bits behind them may be set (an interface address)
+// or zero (a route); network() clears them.
 struct Ipv6Prefix {
     Ipv6Address address;
     std::uint8_t length = 0;  // 0..128
@@ -71,7 +71,7 @@ std::optional<Ipv4Address> parse_ipv4(std::string_view text);
 std::optional<Ipv6Address> parse_ipv6(std::string_view text);  // no zone ("%eth0"), no brackets
 std::optional<IpAddress> parse_ip(std::string_view text);
 std::optional<Ipv6Prefix> parse_ipv6_prefix(std::string_view text);  // "fd00::/48"; the length is required
-std::optional<Endpoint> parse_endpoint(std::string_view text);       // "192.0.2.1:51820", "[2001:db8::1]:51820"
+std::optional<Endpoint> parse_endpoint(std::string_view text);  // "192.0.2.1:51820", "[2001:db8::1]:51820"
 
 std::string to_string(const Ipv4Address& address);
 std::string to_string(const Ipv6Address& address);  // RFC 5952

@@ -9,8 +9,8 @@
 
 namespace ulagate::net {
 
-// Reads big-endian fields and never leaves its span. After one short read all later reads fail too (and give 0),
-// so that a parser may read a whole header and ask ok() once.
+// Reads big-endian fields and never leaves its span. After one short read all later reads fail too (and give
+// 0), so that a parser may read a whole header and ask ok() once.
 class ByteReader {
 public:
     explicit ByteReader(std::span<const std::byte> in) : rest_(in) {}
@@ -19,7 +19,8 @@ public:
     T read() {
         T value = 0;
         for (const std::byte b : take(sizeof(T))) {
-            value = static_cast<T>((static_cast<std::uint64_t>(value) << 8U) | std::to_integer<std::uint64_t>(b));
+            value =
+                static_cast<T>((static_cast<std::uint64_t>(value) << 8U) | std::to_integer<std::uint64_t>(b));
         }
         return value;
     }

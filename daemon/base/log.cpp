@@ -4,14 +4,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <ctime>
-#include <array>
 
 namespace ulagate::log {
 namespace {
 
-// The one process-wide setting: a log that had to be passed to every function would hide what they really need.
+// The one process-wide setting: a log that had to be passed to every function would hide what they really
+// need.
 Level g_level = Level::info;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 
 std::string prefix(Level level) {
@@ -21,7 +22,8 @@ std::string prefix(Level level) {
     std::timespec_get(&now, TIME_UTC);
     std::tm parts{};
     ::gmtime_r(&now.tv_sec, &parts);
-    static constexpr std::array<std::string_view, 8> kNames{"", "", "", "error ", "warning ", "notice ", "", "debug "};
+    static constexpr std::array<std::string_view, 8> kNames{"",         "",        "", "error ",
+                                                            "warning ", "notice ", "", "debug "};
     return fmt::format("{:02}:{:02}:{:02}.{:03} {}", parts.tm_hour, parts.tm_min, parts.tm_sec,
                        now.tv_nsec / 1'000'000, kNames.at(static_cast<std::size_t>(level)));
 }
@@ -35,7 +37,8 @@ void write(Level level, std::string_view place, std::string_view text) {
     std::string out = fmt::format("{}{}: {}", prefix(level), place, text);
     std::replace(out.begin(), out.end(), '\n', ' ');
     out += '\n';
-    // One write, so that lines of two processes on one terminal do not mix. A full or closed stderr must not stop us.
+    // One write, so that lines of two processes on one terminal do not mix. A full or closed stderr must not
+    // stop us.
     if (::write(STDERR_FILENO, out.data(), out.size()) < 0) return;
 }
 

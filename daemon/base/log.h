@@ -16,9 +16,9 @@ enum class Level { error = 3, warning = 4, notice = 5, info = 6, debug = 7 };
 void set_level(Level level);
 bool enabled(Level level);
 
-// One line to standard error: "<6>lan0 ra: advertising from fe80::5eed". Under systemd (JOURNAL_STREAM is set) with the
-// level number in front, on a terminal with the time instead. A line break inside the text is written as a space,
-// so that nothing from outside can forge a line.
+// One line to standard error: "<6>lan0 ra: advertising from fe80::5eed". Under systemd (JOURNAL_STREAM is
+// set) with the level number in front, on a terminal with the time instead. A line break inside the text is
+// written as a space, so that nothing from outside can forge a line.
 void write(Level level, std::string_view place, std::string_view text);
 
 template <class... Args>

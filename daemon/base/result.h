@@ -9,8 +9,8 @@
 
 namespace ulagate {
 
-// Why something did not work: a code to decide by, and a sentence that says what we were doing. Each level that
-// passes an error on may add its step with context(); it is logged once, where it is handled.
+// Why something did not work: a code to decide by, and a sentence that says what we were doing. Each level
+// that passes an error on may add its step with context(); it is logged once, where it is handled.
 struct Error {
     std::error_code code;
     std::string context;

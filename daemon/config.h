@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/base/address.h"
+#include "firewall/model.h"
+#include "ra/advertiser.h"
+#include "wg/key.h"
+
+// What a configuration file says, typed and checked. See daemon/reference/{edge,relay}.toml for the language.
+namespace ulagate {
+
+enum class Role { edge, relay };
+
+// One [[lan]] of an edge router.
+struct LanConfig {
+    std::string interface;
+    net::Ipv6Prefix prefix;  // a /64 inside the overlay
+    bool advertise = true;   // [lan.ra] advertise
+    ra::Config ra;           // complete: the LAN's prefix and the route to the overlay are in it
+    bool operator==(const LanConfig&) const = default;
+};
+
+enum class BackendChoice { automatic, kernel, userspace };
+
+struct TunnelConfig {
+    net::Ipv6Address address;  // outside the overlay
+    std::string private_key_file;
+    std::uint16_t listen_port = 51820;
+    std::optional<std::uint16_t> mtu;  // bytes, >= 1280; nothing = from the way to the relay
+    BackendChoice backend = BackendChoice::automatic;
+    bool operator==(const TunnelConfig&) const = default;
+};
+
+enum class RelayKind { ulagate, plain };
+
+// One [[relay]] of an edge router.
+struct RelayConfig {
+    std::string name;
+    net::Ipv6Address address;  // inside the tunnel
+    wg::PublicKey public_key;
+    std::string host;  // endpoint: an address (without brackets) or a name
+    std::uint16_t port = 0;
+    std::uint16_t keepalive_seconds = 25;
+    RelayKind kind = RelayKind::ulagate;
+    bool operator==(const RelayConfig&) const = default;
+};
+
+// One [[site.router]] of a relay. Its place in the list is its slot.
+struct RouterConfig {
+    std::string node;
+    net::Ipv6Address address;
+    wg::PublicKey public_key;
+    std::uint8_t priority = 100;
+    bool operator==(const RouterConfig&) const = default;
+};
+
+// One [[site]] of a relay.
+struct SiteConfig {
+    std::string name;
+    std::vector<net::Ipv6Prefix> prefixes;
+    std::vector<RouterConfig> routers;
+    bool operator==(const SiteConfig&) const = default;
+};
+
+struct FirewallConfig {
+    firewall::Mode mode = firewall::Mode::appliance;
+    std::vector<firewall::Service> forward;  // relay
+    bool operator==(const FirewallConfig&) const = default;
+};
+
+struct Config {
+    Role role = Role::edge;
+    std::string node;
+    std::string site;  // edge
+    net::Ipv6Prefix overlay;
+    std::vector<LanConfig> lans;
+    TunnelConfig tunnel;
+    std::vector<RelayConfig> relays;
+    std::vector<SiteConfig> sites;
+    FirewallConfig firewall;
+    std::string control_group;  // [control] group: who may use the control socket; empty = root only
+    bool operator==(const Config&) const = default;
+};
+
+// One thing to say about a configuration file. An error keeps it from being used, a warning does not.
+struct Finding {
+    enum class Severity { error, warning };
+    Severity severity = Severity::error;
+    unsigned line = 0;  // 0 = the file as a whole
+    std::string text;   // what, why, and what to do
+    bool operator==(const Finding&) const = default;
+};
+
+// "edge.toml:12: lan.prefix: ..." (warnings: "edge.toml:12: warning: ...")
+std::string to_string(const Finding& finding, std::string_view file);
+
+struct Loaded {
+    std::optional<Config> config;   // nothing when there is at least one error
+    std::vector<Finding> findings;  // all of them, in the order of the file
+};
+
+// Pure: reads no file but this text. Key files are looked at later, by who needs them.
+Loaded load_config(std::string_view text);
+
+// The router's own interface identifier in the /64 of a LAN: 64 bits that follow from the node's name alone,
+// so that it survives a new network card and `show plan` can name it. Never the Active router's ::1, a
+// subnet-router anycast
+// (::0) or a reserved identifier (RFC 5453).
+std::uint64_t interface_identifier(std::string_view node);
+
+}  // namespace ulagate

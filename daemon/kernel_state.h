@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "daemon/base/address.h"
+
+// What the kernel holds of links, addresses and routes, as plain values.
+namespace ulagate {
+
+// The routing protocol number that marks our routes (rtm_protocol): nobody else's are ever touched. 117 is
+// not in /etc/iproute2/rt_protos of Debian 12 or 13 and not used by FRR (11, 186-196) or BIRD (12).
+inline constexpr std::uint8_t kRouteProtocol = 117;
+
+// Every interface that we create starts with this.
+inline constexpr const char* kLinkPrefix = "ulg-";
+
+struct Link {
+    unsigned index = 0;
+    bool up = false;       // administratively (IFF_UP)
+    bool running = false;  // and with carrier (IFF_RUNNING)
+    unsigned mtu = 0;      // bytes
+    std::optional<net::MacAddress> mac;
+    bool operator==(const Link&) const = default;
+};
+using Links = std::map<std::string, Link>;  // by name
+
+// An IPv6 address on an interface. Several interfaces may hold the same.
+struct AddressKey {
+    std::string link;
+    net::Ipv6Prefix address;  // host bits set
+    auto operator<=>(const AddressKey&) const = default;
+};
+struct AddressState {
+    bool tentative = false;  // duplicate address detection is not over: cannot be a source yet
+    bool duplicate = false;  // and it failed
+    bool operator==(const AddressState&) const = default;
+};
+using Addresses = std::map<AddressKey, AddressState>;
+
+// An IPv6 route of the main table. Two with the same key cannot both be ours: a put replaces.
+struct RouteKey {
+    net::Ipv6Prefix destination;
+    std::uint32_t metric = 0;
+    auto operator<=>(const RouteKey&) const = default;
+};
+struct RouteTarget {
+    std::optional<std::string> link;  // nothing: unreachable, answered at once with an ICMPv6 error
+    auto operator<=>(const RouteTarget&) const = default;
+};
+using Routes = std::map<RouteKey, RouteTarget>;
+
+// How packets to one outside address leave this machine now.
+struct Way {
+    std::string link;
+    unsigned mtu = 0;  // bytes: the route's own, else the link's
+    bool operator==(const Way&) const = default;
+};
+
+}  // namespace ulagate

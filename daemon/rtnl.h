@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "daemon/base/result.h"
+#include "daemon/kernel_state.h"
+
+namespace ulagate {
+
+// What the kernel said has changed since we last asked. Level, not edge: read the part again to know how it
+// is now.
+struct RtnlChanges {
+    bool links = false;
+    bool addresses = false;
+    bool our_routes = false;    // routes with our protocol number
+    bool other_routes = false;  // others, IPv4 and IPv6: the way to a relay may have moved
+    [[nodiscard]] bool any() const { return links || addresses || our_routes || other_routes; }
+};
+
+// Links, IPv6 addresses and IPv6 routes over rtnetlink (libnl). One socket to ask and change, one to listen.
+// Decides nothing. All calls block for the kernel's answer only (microseconds), never for the network.
+class Rtnl {
+public:
+    static Result<std::unique_ptr<Rtnl>> open();
+    Rtnl(const Rtnl&) = delete;
+    Rtnl& operator=(const Rtnl&) = delete;
+    Rtnl(Rtnl&&) = delete;
+    Rtnl& operator=(Rtnl&&) = delete;
+    ~Rtnl();
+
+    Result<Links> links();
+    Result<Addresses> addresses();
+    // Routes of the main table with our protocol number.
+    Result<Routes> our_routes();
+    // std::errc::network_unreachable when there is no route.
+    Result<Way> way_to(const net::IpAddress& destination);
+
+    // Adding what is there already, and removing what is not, succeeds.
+    Result<void> set_link(const std::string& name, bool up, unsigned mtu);
+    Result<void> delete_link(const std::string& name);
+    // noprefixroute: the on-link route is ours to set, with our mark. `check_duplicate`: false = no DAD.
+    Result<void> put_address(const AddressKey& address, bool check_duplicate);
+    Result<void> delete_address(const AddressKey& address);
+    Result<void> put_route(const RouteKey& key, const RouteTarget& target);
+    Result<void> delete_route(const RouteKey& key, const RouteTarget& target);
+
+    // Readable when something changed.
+    [[nodiscard]] int event_handle() const;
+    // Everything reported up to now, without blocking. Lost events (ENOBUFS) count as a change of all.
+    Result<RtnlChanges> changes();
+
+private:
+    struct Impl;
+    explicit Rtnl(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ulagate
