@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/base/address.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "daemon/base/address.h"
 
 namespace ulagate::net {
 namespace {
@@ -16,8 +16,8 @@ TEST(Address, PrintsWhatItParses) {
 }
 
 TEST(Address, RefusesWhatIsNone) {
-    for (const char* text : {"", ":", "fe80::1%eth0", "[::1]", "::1/64", "1.2.3", "1.2.3.4.5", "g::",
-                             "1111:2222:3333:4444:5555:6666:7777:8888:9999"}) {
+    for (const char* text : {"", ":", "fe80::1%eth0", "[::1]", "::1/64", "1.2.3", "1.2.3.4.5",
+                             "g::", "1111:2222:3333:4444:5555:6666:7777:8888:9999"}) {
         EXPECT_FALSE(parse_ip(text)) << text;
     }
     EXPECT_FALSE(parse_ipv6(std::string_view("::1\0", 4)));
@@ -47,7 +47,8 @@ TEST(Prefix, RefusesBadLengths) {
 TEST(Endpoint, BothFamilies) {
     EXPECT_EQ(to_string(*parse_endpoint("192.0.2.1:51820")), "192.0.2.1:51820");
     EXPECT_EQ(to_string(*parse_endpoint("[2001:db8::1]:1")), "[2001:db8::1]:1");
-    for (const char* text : {"", "1.2.3.4", "1.2.3.4:0", "1.2.3.4:65536", "2001:db8::1:51820", "[1.2.3.4]:5"}) {
+    for (const char* text :
+         {"", "1.2.3.4", "1.2.3.4:0", "1.2.3.4:65536", "2001:db8::1:51820", "[1.2.3.4]:5"}) {
         EXPECT_FALSE(parse_endpoint(text)) << text;
     }
 }
