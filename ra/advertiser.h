@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -43,25 +45,74 @@ struct Send {
     bool operator==(const Send&) const = default;
 };
 
+// All nodes on the link (RFC 4291 section 2.7.1): where every multicast advertisement goes.
+inline constexpr net::Ipv6Address kAllNodes{{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
+
 // When a router sends which Router Advertisement on one link: RFC 4861 section 6.2.4 - 6.2.8 and nothing
 // else. No socket, clock or log. It advertises while it has a source; who may have one (VRRP) is decided
 // above.
+//
+// What a stranger can make it do is bounded: at most 64 hosts wait for a unicast answer, one host gets one
+// answer a second, all of them together 50 a second. Whoever asks beyond that is answered by one multicast
+// advertisement, which the 3 s rule (MIN_DELAY_BETWEEN_RAS) limits by itself.
 class Advertiser {
 public:
     Advertiser(Config config, Random random);
 
     // Nothing: silent at once, without a last word (a hand-over is not a shutdown). A new source: the first
-    // three advertisements come quickly again, the first as soon as the 3 s rule allows.
+    // three advertisements come quickly again, the first as soon as the 3 s rule allows. The source it
+    // already has: nothing changes.
     std::vector<Send> set_source(std::optional<Source> source, TimePoint now);
-    // Other content or intervals; announced quickly if we are advertising.
+    // Other content or intervals; announced quickly if we are advertising. Prefixes and routes that are gone
+    // are announced with lifetime 0 in the next three multicast advertisements, or hosts would keep them.
     std::vector<Send> set_config(Config config, TimePoint now);
     std::vector<Send> on_solicitation(const RouterSolicitation& solicitation, const net::Ipv6Address& from,
                                       TimePoint now);
     // The service ends (RFC 4861 section 6.2.5): lifetimes 0, three times; done when deadline() is empty.
+    // The source is forgotten: solicitations are ignored, and any later set_source() with a value starts
+    // anew, also with the same one. set_source(nullopt) cuts the farewell short.
     std::vector<Send> withdraw(TimePoint now);
+    // `now` may be late; earlier than deadline() it does nothing.
     std::vector<Send> on_deadline(TimePoint now);
     [[nodiscard]] std::optional<TimePoint> deadline() const;
-    [[nodiscard]] bool advertising() const;
+    [[nodiscard]] bool advertising() const { return source_.has_value(); }
+    // Hosts that wait for their unicast answer.
+    [[nodiscard]] std::size_t pending_replies() const { return pending_.size(); }
+
+private:
+    struct Answered {
+        net::Ipv6Address host;
+        TimePoint when;
+    };
+
+    void forget_source();
+    std::vector<Send> announce(TimePoint now);
+    Send multicast(TimePoint now);
+    Send farewell(TimePoint now);
+    std::vector<Send> unicast_replies(TimePoint now);
+    void reply_by_multicast(TimePoint now);
+    bool take_reply_token(TimePoint now);
+    [[nodiscard]] TimePoint answerable_from(const net::Ipv6Address& host, TimePoint now) const;
+    [[nodiscard]] TimePoint earliest_multicast(TimePoint now) const;
+    [[nodiscard]] RouterAdvertisement message(const Source& source) const;
+    void remember_removed(const RouterAdvertisement& before);
+    Duration draw(Duration low, Duration high) const;
+    Duration next_interval() const;
+
+    Config config_;
+    Random random_;
+    std::optional<Source> source_;
+    std::optional<TimePoint> last_multicast_;  // outlives the source: the 3 s rule is the link's
+    std::optional<TimePoint> next_multicast_;
+    unsigned quick_left_ = 0;             // of the first three advertisements
+    bool multicast_reply_ = false;        // next_multicast_ already answers a solicitation
+    bool multicast_answers_all_ = false;  // too many hosts ask; nobody is added to pending_ until it is sent
+    std::map<net::Ipv6Address, TimePoint> pending_;
+    std::deque<Answered> answered_;  // oldest first, none older than the per-host minimum
+    TimePoint replies_paid_until_ = TimePoint::min();
+    std::vector<Option> removed_;   // options with lifetime 0 that config_ no longer has
+    std::optional<Send> farewell_;  // what withdraw() repeats
+    unsigned farewells_left_ = 0;
 };
 
 }  // namespace ulagate::ra

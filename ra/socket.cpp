@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "ra/socket.h"
+
+#include <net/if.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+namespace ulagate::ra {
+namespace {
+
+// ff02::2
+constexpr net::Ipv6Address kAllRouters{{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2}};
+// Longer than any message on an Ethernet with jumbo frames; what is longer still is cut by the kernel and
+// dropped by us.
+constexpr std::size_t kMaxMessage = 9216;
+// A flood is dropped by the kernel before it makes an honest solicitation wait behind thousands of others.
+constexpr int kReceiveBuffer = 64 * 1024;
+// One call of receive() looks at no more than this, so that it always comes back to the loop.
+constexpr int kMaxSkipped = 64;
+
+in6_addr to_kernel(const net::Ipv6Address& address) {
+    in6_addr out{};
+    std::memcpy(&out, address.bytes.data(), address.bytes.size());
+    return out;
+}
+
+net::Ipv6Address from_kernel(const in6_addr& address) {
+    net::Ipv6Address out;
+    std::memcpy(out.bytes.data(), &address, out.bytes.size());
+    return out;
+}
+
+template <class T>
+bool set(int fd, int level, int option, const T& value) {
+    return ::setsockopt(fd, level, option, &value, sizeof(value)) == 0;
+}
+
+// The content of a control message, or nothing if it is shorter than the type it should hold.
+template <class T>
+std::optional<T> control_value(const cmsghdr& header) {
+    if (header.cmsg_len < CMSG_LEN(sizeof(T))) return std::nullopt;
+    T value{};
+    std::memcpy(&value, CMSG_DATA(&header), sizeof(T));
+    return value;
+}
+
+struct Control {
+    std::optional<in6_pktinfo> packet;
+    std::optional<int> hop_limit;
+    bool fragmented = false;
+};
+
+Control read_control(msghdr& message) {
+    Control control;
+    for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+        if (c->cmsg_level != IPPROTO_IPV6) continue;
+        if (c->cmsg_type == IPV6_PKTINFO) control.packet = control_value<in6_pktinfo>(*c);
+        if (c->cmsg_type == IPV6_HOPLIMIT) control.hop_limit = control_value<int>(*c);
+        if (c->cmsg_type == IPV6_RECVFRAGSIZE) control.fragmented = true;
+    }
+    return control;
+}
+
+}  // namespace
+
+Result<Socket> Socket::open(const std::string& interface, unsigned interface_index) {
+    if (interface.empty() || interface.size() >= IFNAMSIZ) {
+        return fail(std::make_error_code(std::errc::no_such_device), "open ICMPv6 socket on " + interface);
+    }
+    UniqueFd fd{::socket(AF_INET6, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_ICMPV6)};
+    if (!fd) return fail_errno("open ICMPv6 socket on " + interface);
+    const int s = fd.get();
+
+    icmp6_filter filter{};
+    ICMP6_FILTER_SETBLOCKALL(&filter);
+    ICMP6_FILTER_SETPASS(ND_ROUTER_SOLICIT, &filter);
+    ICMP6_FILTER_SETPASS(ND_ROUTER_ADVERT, &filter);
+    if (!set(s, IPPROTO_ICMPV6, ICMP6_FILTER, filter)) return fail_errno("filter ICMPv6 on " + interface);
+    if (::setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, interface.c_str(),
+                     static_cast<socklen_t>(interface.size() + 1)) != 0) {
+        return fail_errno("bind ICMPv6 socket to " + interface);
+    }
+    if (!set(s, SOL_SOCKET, SO_RCVBUF, kReceiveBuffer)) return fail_errno("limit the receive buffer");
+    if (!set(s, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)) return fail_errno("ask for packet information");
+    if (!set(s, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1)) return fail_errno("ask for hop limits");
+    // The kernel drops fragmented Neighbor Discovery (RFC 6980) for itself only; a raw socket gets the
+    // reassembled message, and can tell it just by this control message.
+    if (!set(s, IPPROTO_IPV6, IPV6_RECVFRAGSIZE, 1)) return fail_errno("ask for fragment sizes");
+    if (!set(s, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 255)) return fail_errno("set the multicast hop limit");
+    if (!set(s, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 255)) return fail_errno("set the unicast hop limit");
+    if (!set(s, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0)) return fail_errno("switch multicast loopback off");
+
+    // A kernel that forwards has joined for itself, but delivers to this socket by this membership. The
+    // advertisements of other routers (ff02::1, a group of every host) come without one.
+    ipv6_mreq group{};
+    group.ipv6mr_multiaddr = to_kernel(kAllRouters);
+    group.ipv6mr_interface = interface_index;
+    if (!set(s, IPPROTO_IPV6, IPV6_JOIN_GROUP, group)) return fail_errno("join ff02::2 on " + interface);
+    return Socket{std::move(fd), interface_index};
+}
+
+Result<std::optional<Socket::Datagram>> Socket::receive() {
+    for (int skipped = 0; skipped < kMaxSkipped; ++skipped) {
+        std::array<std::byte, kMaxMessage> buffer;
+        alignas(cmsghdr) std::array<std::byte, 256> control_buffer;
+        sockaddr_in6 from{};
+        iovec part{buffer.data(), buffer.size()};
+        msghdr message{};
+        message.msg_name = &from;
+        message.msg_namelen = sizeof(from);
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        message.msg_control = control_buffer.data();
+        message.msg_controllen = control_buffer.size();
+
+        const ssize_t size = ::recvmsg(fd_.get(), &message, 0);
+        if (size < 0) {
+            if (errno == EAGAIN || errno == EWOULDBLOCK) return std::optional<Datagram>{};
+            if (errno == EINTR) continue;
+            return fail_errno("receive ICMPv6");
+        }
+        const Control control = read_control(message);
+        const bool cut = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+        const bool known = control.packet && control.hop_limit && message.msg_namelen == sizeof(from);
+        if (cut || !known || control.fragmented || control.packet->ipi6_ifindex != interface_index_) {
+            ++dropped_;
+            continue;
+        }
+        Datagram datagram;
+        datagram.message.assign(buffer.begin(), buffer.begin() + size);
+        datagram.info.source = from_kernel(from.sin6_addr);
+        datagram.info.destination = from_kernel(control.packet->ipi6_addr);
+        datagram.info.hop_limit = *control.hop_limit;
+        return std::optional<Datagram>{std::move(datagram)};
+    }
+    return std::optional<Datagram>{};
+}
+
+Result<void> Socket::send(const net::Ipv6Address& source, const net::Ipv6Address& destination,
+                          std::span<const std::byte> message) {
+    sockaddr_in6 to{};
+    to.sin6_family = AF_INET6;
+    to.sin6_addr = to_kernel(destination);
+    to.sin6_scope_id = interface_index_;
+
+    in6_pktinfo packet{};
+    packet.ipi6_addr = to_kernel(source);
+    packet.ipi6_ifindex = interface_index_;
+    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(packet))> control{};
+
+    iovec part{const_cast<std::byte*>(message.data()), message.size()};  // sendmsg only reads it
+    msghdr out{};
+    out.msg_name = &to;
+    out.msg_namelen = sizeof(to);
+    out.msg_iov = &part;
+    out.msg_iovlen = 1;
+    out.msg_control = control.data();
+    out.msg_controllen = control.size();
+    cmsghdr* header = CMSG_FIRSTHDR(&out);
+    header->cmsg_level = IPPROTO_IPV6;
+    header->cmsg_type = IPV6_PKTINFO;
+    header->cmsg_len = CMSG_LEN(sizeof(packet));
+    std::memcpy(CMSG_DATA(header), &packet, sizeof(packet));
+
+    if (::sendmsg(fd_.get(), &out, 0) < 0) {
+        return fail_errno("send ICMPv6 from " + net::to_string(source) + " to " +
+                          net::to_string(destination));
+    }
+    return {};
+}
+
+}  // namespace ulagate::ra

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/base/fd.h"
@@ -22,17 +26,21 @@ public:
         std::vector<std::byte> message;
         PacketInfo info;
     };
-    // The next datagram of this link, or nothing when there is none now.
+    // The next datagram of this link, or nothing when there is none now. What RFC 4861 cannot accept whatever
+    // its content (no hop limit known, cut, fragmented, of another link) is passed over and counted; an Error
+    // is the socket's.
     Result<std::optional<Datagram>> receive();
     // From exactly `source`, which must be an address of this interface.
     Result<void> send(const net::Ipv6Address& source, const net::Ipv6Address& destination,
                       std::span<const std::byte> message);
     [[nodiscard]] int native_handle() const { return fd_.get(); }
+    [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
 private:
     Socket(UniqueFd fd, unsigned interface_index) : fd_(std::move(fd)), interface_index_(interface_index) {}
     UniqueFd fd_;
     unsigned interface_index_ = 0;
+    std::uint64_t dropped_ = 0;
 };
 
 }  // namespace ulagate::ra
