@@ -70,7 +70,9 @@ struct SiteConfig {
 
 struct FirewallConfig {
     firewall::Mode mode = firewall::Mode::appliance;
-    std::vector<firewall::Service> forward;  // relay
+    std::vector<firewall::Service> forward;  // relay: what may cross between sites
+    // What of this machine itself can be reached; edge: from its LANs and the overlay, relay: from anywhere.
+    std::vector<firewall::Service> input;
     bool operator==(const FirewallConfig&) const = default;
 };
 
@@ -109,9 +111,9 @@ struct Loaded {
 Loaded load_config(std::string_view text);
 
 // The router's own interface identifier in the /64 of a LAN: 64 bits that follow from the node's name alone,
-// so that it survives a new network card and `show plan` can name it. Never the Active router's ::1, a
-// subnet-router anycast
-// (::0) or a reserved identifier (RFC 5453).
+// so that it survives a new network card and `show plan` can name it. Never the Active router's ::1, the
+// subnet-router anycast (::0), another one up to ::ffff that a person may have given to a host, a reserved
+// identifier (RFC 5453), or one that looks as if made from a MAC address.
 std::uint64_t interface_identifier(std::string_view node);
 
 }  // namespace ulagate

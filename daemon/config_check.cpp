@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/config_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+
+namespace ulagate::config_file {
+namespace {
+
+std::string show(const std::string& text) { return '"' + text + '"'; }
+std::string show(const net::Ipv6Prefix& prefix) { return to_string(prefix); }
+std::string show(const net::Ipv6Address& address) { return to_string(address); }
+// Not printed: who confused the two kinds of keys has a private one here.
+std::string show(const wg::PublicKey&) { return "this key"; }
+
+template <class T>
+std::vector<const Located<T>*> sorted(const std::vector<Located<T>>& values) {
+    std::vector<const Located<T>*> out;
+    out.reserve(values.size());
+    for (const auto& value : values) out.push_back(&value);
+    std::sort(out.begin(), out.end(), [](const auto* a, const auto* b) {
+        return a->value == b->value ? a->line < b->line : a->value < b->value;
+    });
+    return out;
+}
+
+// Of equal values all but the first in the file are complained about.
+template <class T>
+void check_unique(const std::vector<Located<T>>& values, std::string_view why_and_what, Findings& findings) {
+    const Located<T>* first = nullptr;
+    for (const auto* value : sorted(values)) {
+        if (first != nullptr && first->value == value->value) {
+            complain(findings, *value,
+                     fmt::format("{} is already {} in line {}; {}", show(value->value), first->key,
+                                 first->line, why_and_what));
+        } else {
+            first = value;
+        }
+    }
+}
+
+// In this order a prefix comes right before all that lie inside it.
+void check_disjoint(const std::vector<Located<net::Ipv6Prefix>>& prefixes, Findings& findings) {
+    const Located<net::Ipv6Prefix>* outer = nullptr;
+    for (const auto* inner : sorted(prefixes)) {
+        if (outer == nullptr || !outer->value.contains(inner->value)) {
+            outer = inner;
+            continue;
+        }
+        const bool inner_is_later = inner->line >= outer->line;
+        const auto& later = inner_is_later ? *inner : *outer;
+        const auto& earlier = inner_is_later ? *outer : *inner;
+        complain(
+            findings, later,
+            fmt::format("{} overlaps {} ({} in line {}); an address belongs to one place, so choose another",
+                        show(later.value), show(earlier.value), earlier.key, earlier.line));
+    }
+}
+
+void check_overlay(const Located<net::Ipv6Prefix>& overlay, const Facts& facts, Findings& findings) {
+    for (const auto& prefix : facts.prefixes) {
+        if (overlay.value.contains(prefix.value)) continue;
+        complain(findings, prefix,
+                 fmt::format("{} is outside overlay.prefix {}; choose a {} inside it", show(prefix.value),
+                             show(overlay.value), prefix.value.length == 64 ? "/64" : "prefix"));
+    }
+    for (const auto& address : facts.addresses) {
+        if (!overlay.value.contains(address.value)) continue;
+        complain(findings, address,
+                 fmt::format("{} is inside overlay.prefix {}, which belongs to the sites' hosts; choose an "
+                             "address outside it, like fd99::1",
+                             show(address.value), show(overlay.value)));
+    }
+    for (const auto& endpoint : facts.endpoints) {
+        if (!overlay.value.contains(endpoint.value)) continue;
+        complain(
+            findings, endpoint,
+            fmt::format("{} is inside overlay.prefix {}, so the tunnel would have to run through itself; "
+                        "write the relay's public address",
+                        show(endpoint.value), show(overlay.value)));
+    }
+}
+
+// The same loop, one step shorter.
+void check_endpoints(const Facts& facts, Findings& findings) {
+    const auto addresses = sorted(facts.addresses);
+    for (const auto& endpoint : facts.endpoints) {
+        const auto found = std::lower_bound(
+            addresses.begin(), addresses.end(), endpoint.value,
+            [](const auto* address, const net::Ipv6Address& value) { return address->value < value; });
+        if (found == addresses.end() || (*found)->value != endpoint.value) continue;
+        complain(
+            findings, endpoint,
+            fmt::format("{} is {} in line {}, which is inside the tunnel; write the relay's public address",
+                        show(endpoint.value), (*found)->key, (*found)->line));
+    }
+}
+
+}  // namespace
+
+void check(const Facts& facts, Findings& findings) {
+    if (facts.overlay) check_overlay(*facts.overlay, facts, findings);
+    check_disjoint(facts.prefixes, findings);
+    check_unique(facts.addresses, "every machine has an address of its own", findings);
+    check_unique(facts.public_keys, "every machine has a key of its own, made by `ulagate keygen`", findings);
+    check_unique(facts.nodes, "every machine has a name of its own", findings);
+    check_unique(facts.names, "choose another name", findings);
+    check_unique(facts.interfaces, "an interface is one LAN; for a second one make it a VLAN", findings);
+    check_endpoints(facts, findings);
+}
+
+void check_priorities(std::vector<Located<std::uint8_t>> priorities, Findings& findings) {
+    std::stable_sort(priorities.begin(), priorities.end(),
+                     [](const auto& a, const auto& b) { return a.value < b.value; });
+    for (std::size_t i = 1; i < priorities.size(); ++i) {
+        const auto& before = priorities.at(i - 1);
+        const auto& here = priorities.at(i);
+        if (before.value != here.value) continue;
+        warn(findings, here,
+             fmt::format(
+                 "{} is also the priority of the router in line {}, so their order in this file decides "
+                 "who carries the site when nobody has claimed it; give each its own",
+                 here.value, before.line));
+    }
+}
+
+}  // namespace ulagate::config_file

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/base/address.h"
+#include "daemon/config_findings.h"
+#include "wg/key.h"
+
+namespace ulagate::config_file {
+
+// What a file says that has to agree with something said elsewhere in it. Values that are wrong by themselves
+// are not in here. A relay may have 10,000 sites, so all checks sort and none compares each with each.
+struct Facts {
+    std::optional<Located<net::Ipv6Prefix>> overlay;
+    std::vector<Located<net::Ipv6Prefix>> prefixes;    // lan.prefix or site.prefixes
+    std::vector<Located<net::Ipv6Address>> addresses;  // of machines, in the tunnel
+    std::vector<Located<net::Ipv6Address>> endpoints;  // of relays, where they are IPv6 addresses
+    std::vector<Located<wg::PublicKey>> public_keys;
+    std::vector<Located<std::string>> nodes;
+    std::vector<Located<std::string>> names;       // of relays or sites
+    std::vector<Located<std::string>> interfaces;  // of LANs
+};
+
+void check(const Facts& facts, Findings& findings);
+
+// Of the routers of one site.
+void check_priorities(std::vector<Located<std::uint8_t>> priorities, Findings& findings);
+
+}  // namespace ulagate::config_file

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "daemon/config.h"
+#include "daemon/config_check.h"
+#include "daemon/config_reader.h"
+
+// The larger tables of the language: each reads its own, complains about what is wrong by itself, and leaves
+// in `facts` what has to agree with the rest of the file.
+namespace ulagate::config_file {
+
+// What the tables of a LAN need from the rest of the file; the defaults where that is wrong.
+struct Surroundings {
+    net::Ipv6Prefix overlay;
+    std::string node;
+};
+
+// [[lan]] and [lan.ra] of an edge.
+std::vector<LanConfig> read_lans(TableReader& file, const Surroundings& around, Facts& facts);
+// [[relay]] of an edge.
+std::vector<RelayConfig> read_relays(TableReader& file, Facts& facts);
+// [[site]] and [[site.router]] of a relay.
+std::vector<SiteConfig> read_sites(TableReader& file, Facts& facts);
+
+// A relay has one tunnel interface and one port for each router of a site.
+inline constexpr std::size_t kMaxSlots = 8;
+
+}  // namespace ulagate::config_file
