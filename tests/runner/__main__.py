@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""tests/run [part …] [name filter]; see PARTS for the parts."""
+
+import glob
+import os
+import re
+import sys
+import time
+
+import build
+import fuzz
+import lint
+import unit
+from report import CI, ROOT, Report, run
+
+
+def run_unit(report):
+    build.sanitize()
+    unit.run_all(report)
+
+
+def run_lab(report):
+    env = {"ULAGATE_BINARY": build.release()}
+    for path in sorted(glob.glob(f"{ROOT}/tests/lab/scenario_*.py")):
+        name = os.path.basename(path).removeprefix("scenario_").removesuffix(".py")
+        report.command(f"lab/{name}", ["/usr/bin/python3", path], 240, env=env)
+    packets = f"{ROOT}/tests/lab/firewall_packets.py"
+    if os.path.exists(packets):
+        report.command("lab/firewall_packets", ["/usr/bin/python3", packets], 240, env=env)
+
+
+def run_kernel(report):
+    """The same scenarios and more under Debian's kernel; the rig prints its own lines and its own count."""
+    if not os.path.exists(f"{ROOT}/tests/rig/run") or not os.path.exists(f"{ROOT}/tests/rig/suite"):
+        report.skip("kernel", "there is no tests/rig/suite yet")
+        return
+    build.release()
+    done = run([f"{ROOT}/tests/rig/run"], 900, env={"ULAGATE_FILTER": report.name_filter})
+    for line in done.output.splitlines():
+        if line.startswith(("PASS", "FAIL", "SKIP", "      |")) or done.code:
+            print(line)
+    counts = re.findall(r"^(\d+) passed, (\d+) failed$", done.output, re.M)
+    if counts:
+        report.passed += int(counts[-1][0])
+        report.failed += int(counts[-1][1])
+    if not counts or (done.code and counts[-1][1] == "0"):
+        report.fail("kernel", done.seconds, done.output, done.ending)
+
+
+def run_fuzz(report):
+    build.fuzz()
+    fuzz.run_all(report)
+
+
+def run_lint(report):
+    lint.run_format(report)
+    build.sanitize()  # clang-tidy reads its compile_commands.json
+    lint.run_tidy(report)
+
+
+def run_bench(report):
+    programs = [path for path in sorted(glob.glob(f"{ROOT}/tests/bench/*.py")) if os.access(path, os.X_OK)]
+    if not programs:
+        report.skip("bench", "there is no benchmark yet")
+    env = {"ULAGATE_BINARY": build.release(), "PYTHONPATH": f"{ROOT}/tests/lab"}
+    for path in programs:
+        name = "bench/" + os.path.basename(path).removesuffix(".py")
+        if not report.wants(name):
+            continue
+        done = run(["/usr/bin/python3", path], 600, env=env)
+        if done.code == 0:
+            print(done.output, end="")
+            report.ok(name, done.seconds)
+        else:
+            report.fail(name, done.seconds, done.output, done.ending)
+
+
+# name: (what runs it, whether CI and `tests/run` alone run it)
+PARTS = {
+    "layers": (lint.run_layers, True),
+    "unit": (run_unit, True),
+    "lint": (run_lint, True),
+    "fuzz": (run_fuzz, True),
+    "lab": (run_lab, True),
+    "kernel": (run_kernel, True),
+    "bench": (run_bench, False),
+}
+
+
+def main(arguments):
+    if {"-h", "--help"} & set(arguments):
+        print("usage: tests/run [part ...] [name filter]\nparts: " + " ".join(PARTS))
+        return 0
+    parts = [word for word in arguments if word in PARTS]
+    filters = [word for word in arguments if word not in PARTS]
+    if len(filters) > 1:
+        sys.exit(f"tests/run: at most one name filter: {' '.join(filters)}\nparts: {' '.join(PARTS)}")
+    report = Report(filters[0] if filters else "")
+    for part in parts or [name for name, (_, always) in PARTS.items() if always]:
+        start = time.monotonic()
+        try:
+            PARTS[part][0](report)
+        except build.BuildFailed as failure:
+            report.fail(f"{part}/build", time.monotonic() - start, failure.output)
+        if CI:
+            print(f"----  {part}: {time.monotonic() - start:.0f} s", flush=True)
+    return report.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

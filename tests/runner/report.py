@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One line a test, and the count at the end."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CI = os.environ.get("ULAGATE_CI") == "1"
+SKIPPED = 77  # exit code
+
+# Skips that CI accepts, with the reason. Any other skip is a failure there: a test that never runs proves nothing.
+EXPECTED_SKIPS = {}
+
+
+def slowness():
+    return float(os.environ.get("LAB_SLOW", "1"))
+
+
+class Report:
+    def __init__(self, name_filter=""):
+        self.passed = self.failed = self.skipped = 0
+        self.name_filter = name_filter
+
+    def wants(self, name):
+        return self.name_filter in name
+
+    def _line(self, word, name, seconds, extra=""):
+        print(f"{word:4}  {name:44} {seconds:6.1f} s  {extra}".rstrip(), flush=True)
+
+    def ok(self, name, seconds, count=1, extra=""):
+        self.passed += count
+        self._line("PASS", name, seconds, extra)
+
+    def fail(self, name, seconds, log="", extra=""):
+        self.failed += 1
+        self._line("FAIL", name, seconds, extra)
+        for line in log.splitlines()[-60:]:
+            print(f"      | {line}", flush=True)
+
+    def skip(self, name, reason):
+        if CI and name not in EXPECTED_SKIPS:
+            self.fail(name, 0.0, extra=f"skipped, which CI does not accept: {reason}")
+            return
+        self.skipped += 1
+        print(f"SKIP  {name:44}           {reason}", flush=True)
+
+    def command(self, name, argv, timeout, **options):
+        """Runs one test program and judges it by its exit code."""
+        if not self.wants(name):
+            return
+        done = run(argv, timeout, **options)
+        if done.code == SKIPPED:
+            reasons = re.findall(r"skipped: (.*)", done.output)
+            self.skip(name, reasons[-1] if reasons else "no reason given")
+        elif done.code == 0:
+            self.ok(name, done.seconds)
+        else:
+            self.fail(name, done.seconds, done.output, done.ending)
+
+    def finish(self):
+        if self.skipped:
+            print(f"({self.skipped} skipped)")
+        print(f"{self.passed} passed, {self.failed} failed", flush=True)
+        return 1 if self.failed or not self.passed else 0
+
+
+class Done:
+    def __init__(self, code, output, seconds, ending):
+        self.code, self.output, self.seconds, self.ending = code, output, seconds, ending
+
+
+def run(argv, timeout, env=None, cwd=ROOT):
+    """Runs a command in a process group of its own, which ends with it or after timeout seconds."""
+    start = time.monotonic()
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               cwd=cwd, env={**os.environ, **(env or {})}, start_new_session=True)
+    try:
+        output, _ = process.communicate(timeout=timeout * slowness())
+        code = process.returncode
+        ending = f"exit {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
+    except subprocess.TimeoutExpired:
+        output, code, ending = _end(process), 124, f"no end after {timeout * slowness():.0f} s"
+    except BaseException:
+        _end(process)
+        raise
+    return Done(code, output.decode(errors="replace"), time.monotonic() - start, ending)
+
+
+def _end(process):
+    """First politely, so that a test can say where it was."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+            output, _ = process.communicate(timeout=10)
+            return output
+        except (subprocess.TimeoutExpired, ProcessLookupError):
+            continue
+    return b""
