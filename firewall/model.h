@@ -18,7 +18,8 @@ enum class Mode {
 
 enum class Role { edge, relay };
 
-// One LAN of an edge router, as its rules see it.
+// One LAN of an edge router, as its rules see it. A LAN whose packets arrive on two interfaces (the port
+// itself and the macvlan of a virtual MAC) is listed once for each.
 struct Lan {
     std::string interface;
     net::Ipv6Prefix prefix;  // the site's /64 here: the only source allowed from this LAN into the tunnel
@@ -34,7 +35,7 @@ struct Tunnel {
     auto operator<=>(const Tunnel&) const = default;
 };
 
-// What may cross a relay: one entry of `firewall.forward`.
+// A kind of traffic: one entry of `firewall.forward` or `firewall.input`.
 struct Service {
     enum class Protocol { any, icmpv6, tcp, udp };
     Protocol protocol = Protocol::any;
@@ -48,9 +49,10 @@ struct Model {
     Mode mode = Mode::appliance;
     Role role = Role::edge;
     net::Ipv6Prefix overlay;
-    std::vector<Lan> lans;            // edge
-    std::vector<Tunnel> tunnels;      // edge: one a relay; relay: one a router slot
-    std::vector<Service> forward;     // relay
+    std::vector<Lan> lans;         // edge
+    std::vector<Tunnel> tunnels;   // edge: one a relay; relay: one a router slot
+    std::vector<Service> forward;  // relay: what may cross between sites
+    std::vector<Service> input;    // on this machine: edge: for its LANs and the overlay; relay: for anybody
     std::set<net::Ipv6Prefix> sites;  // relay: prefixes that sites hold; may be 10,000
     bool operator==(const Model&) const = default;
 };

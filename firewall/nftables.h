@@ -8,7 +8,7 @@
 
 namespace ulagate::firewall {
 
-// Applies rulesets with libnftables and watches for foreign hands on our table with libnftnl. Decides
+// Applies rulesets with libnftables and watches nf_tables events for foreign hands on our table. Decides
 // nothing.
 class Nftables {
 public:
@@ -19,7 +19,8 @@ public:
     Nftables& operator=(Nftables&&) = delete;
     ~Nftables();
 
-    // One kernel transaction: all of it or, with nft's explanation in the error, nothing.
+    // One kernel transaction: all of it or, with nft's explanation in the error, nothing. Empty text =
+    // nothing to do.
     Result<void> apply(const std::string& ruleset);
     // Whether our table (kTable, inet) exists now.
     Result<bool> table_exists();

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string>
+
+#include "firewall/model.h"
+
+namespace ulagate::firewall {
+
+// The models whose rulesets are kept as golden files; tests/lab/firewall_packets.py sends packets through
+// these very files, so their interface names and addresses are those of its namespaces.
+
+inline net::Ipv6Prefix prefix(const std::string& text) { return net::parse_ipv6_prefix(text).value(); }
+
+inline Model edge_model(Mode mode = Mode::appliance) {
+    Model model;
+    model.mode = mode;
+    model.role = Role::edge;
+    model.overlay = prefix("fd12:3456:789a::/48");
+    model.lans = {{"lan0", prefix("fd12:3456:789a:a::/64"), true},
+                  {"lan1", prefix("fd12:3456:789a:b::/64"), false}};
+    model.tunnels = {{"ulg-r1", 51820, 1420}, {"ulg-r2", 51821, 1280}};
+    model.input = {{Service::Protocol::tcp, 22, 22}};
+    return model;
+}
+
+inline Model relay_model(Mode mode = Mode::appliance) {
+    Model model;
+    model.mode = mode;
+    model.role = Role::relay;
+    model.overlay = prefix("fd12:3456:789a::/48");
+    model.tunnels = {{"ulg-s1", 51820, 1420}, {"ulg-s2", 51821, 1420}};
+    model.forward = {{Service::Protocol::icmpv6, 0, 0}, {Service::Protocol::udp, 58000, 60000}};
+    model.input = {{Service::Protocol::tcp, 22, 22}};
+    model.sites = {prefix("fd12:3456:789a:a::/64"), prefix("fd12:3456:789a:b::/64")};
+    return model;
+}
+
+inline Model relay_with_sites(unsigned count) {
+    Model model = relay_model();
+    model.sites.clear();
+    for (unsigned i = 0; i < count; ++i)
+        model.sites.insert(prefix(fmt::format("fd12:3456:789a:{:x}::/64", i)));
+    return model;
+}
+
+}  // namespace ulagate::firewall

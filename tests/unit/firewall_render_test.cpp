@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+
+#include "firewall/elements.h"
+#include "firewall/render.h"
+#include "tests/unit/firewall_models.h"
+
+namespace ulagate::firewall {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using Protocol = Service::Protocol;
+
+// ULAGATE_UPDATE_GOLDEN=1 writes the files anew; read the diff before you commit it.
+void expect_golden(const std::string& name, const std::string& text) {
+    const std::string path = std::string(ULAGATE_SOURCE_DIR "/tests/unit/golden/firewall_") + name + ".nft";
+    if (std::getenv("ULAGATE_UPDATE_GOLDEN") != nullptr) std::ofstream(path) << text;
+    std::ifstream file(path);
+    ASSERT_TRUE(file) << path << " is missing";
+    const std::string golden{std::istreambuf_iterator<char>(file), {}};
+    EXPECT_EQ(text, golden) << "differs from " << path;
+}
+
+TEST(FirewallRender, Golden) {
+    expect_golden("edge_appliance", render(edge_model()));
+    expect_golden("edge_shared", render(edge_model(Mode::shared)));
+    expect_golden("relay", render(relay_model()));
+    expect_golden("relay_shared", render(relay_model(Mode::shared)));
+    Model any = relay_model();
+    any.forward = {{Protocol::any, 0, 0}};
+    any.sites.insert(prefix("fd12:3456:789a:c00::/56"));
+    expect_golden("relay_any", render(any));
+    Model ports = relay_model();
+    ports.forward = {{Protocol::tcp, 443, 443}, {Protocol::tcp, 8000, 8010}};
+    expect_golden("relay_tcp", render(ports));
+    expect_golden("off", render(edge_model(Mode::off)));
+}
+
+TEST(FirewallRender, TouchesNoTableButOurs) {
+    for (const Mode mode : {Mode::appliance, Mode::shared, Mode::off}) {
+        for (const Model& model : {edge_model(mode), relay_model(mode)}) {
+            const std::string text = render(model);
+            EXPECT_THAT(text, Not(HasSubstr("flush")));
+            EXPECT_THAT(text, HasSubstr("table inet ulagate { }\ndelete table inet ulagate\n"));
+        }
+    }
+}
+
+TEST(FirewallRender, SharedModeHasNoDropPolicy) {
+    EXPECT_THAT(render(edge_model(Mode::shared)), Not(HasSubstr("policy drop")));
+    EXPECT_THAT(render(relay_model(Mode::shared)), Not(HasSubstr("policy drop")));
+}
+
+TEST(FirewallRender, PrefixesOfASiteMayLieInsideEachOther) {
+    const std::set<net::Ipv6Prefix> nested = {prefix("fd12::/48"), prefix("fd12:0:0:a::/64"),
+                                              prefix("fd12:0:1::/64")};
+    EXPECT_THAT(prefix_elements(nested, false), ElementsAre("fd12::/48", "fd12:0:1::/64"));
+    // The bits behind the prefix do not count.
+    EXPECT_THAT(prefix_elements({prefix("fd12::1/64"), prefix("fd12::2/64")}, true), ElementsAre("fd12::"));
+}
+
+TEST(FirewallRender, PortRangesAreMerged) {
+    const std::vector<Service> services = {{Protocol::udp, 100, 200}, {Protocol::udp, 201, 300},
+                                           {Protocol::udp, 22, 0},    {Protocol::udp, 150, 160},
+                                           {Protocol::tcp, 0, 0},     {Protocol::tcp, 5, 5}};
+    EXPECT_THAT(ports_of(services, Protocol::udp).ranges, ElementsAre("22", "100-300"));
+    EXPECT_TRUE(ports_of(services, Protocol::tcp).all);
+    EXPECT_TRUE(ports_of({{Protocol::udp, 65535, 65535}, {Protocol::udp, 1, 65535}}, Protocol::udp).ranges ==
+                std::vector<std::string>{"1-65535"});
+}
+
+TEST(FirewallRender, NamesThatWouldLeaveTheirQuotesAreBugs) {
+    for (const char* name : {"", "a\"b", "eth*", "a b", "a\\", "a\n"}) {
+        Model model = edge_model();
+        model.lans.front().interface = name;
+        EXPECT_THROW(static_cast<void>(render(model)), std::invalid_argument) << name;
+    }
+}
+
+TEST(FirewallRender, NothingConfiguredStillRenders) {
+    Model model;
+    model.overlay = prefix("fd12:3456:789a::/48");
+    EXPECT_THAT(render(model), Not(HasSubstr("{  }")));
+    model.role = Role::relay;
+    EXPECT_THAT(render(model), Not(HasSubstr("{  }")));
+}
+
+TEST(FirewallUpdate, OneSiteMoreIsOneCommand) {
+    const Model from = relay_with_sites(10000);
+    Model to = from;
+    to.sites.insert(prefix("fd12:3456:789a:ffff::/64"));
+    to.sites.erase(prefix("fd12:3456:789a:7::/64"));
+    EXPECT_EQ(render_update(from, to),
+              "delete element inet ulagate sites { fd12:3456:789a:7:: }\n"
+              "add element inet ulagate sites { fd12:3456:789a:ffff:: }\n");
+    EXPECT_EQ(render_update(from, from), "");
+}
+
+TEST(FirewallUpdate, IntervalsMakeRoomBeforeTheyAreFilled) {
+    Model from = relay_model();
+    from.sites = {prefix("fd12:3456:789a::/56")};
+    Model to = from;
+    to.sites = {prefix("fd12:3456:789a::/60"), prefix("fd12:3456:789a:80::/64")};
+    EXPECT_EQ(render_update(from, to),
+              "delete element inet ulagate sites { fd12:3456:789a::/56 }\n"
+              "add element inet ulagate sites { fd12:3456:789a::/60, fd12:3456:789a:80::/64 }\n");
+}
+
+TEST(FirewallUpdate, AnythingElseNeedsTheWholeTable) {
+    const Model from = relay_model();
+    Model to = from;
+    to.forward.clear();
+    EXPECT_EQ(render_update(from, to), std::nullopt);
+    to = from;
+    to.mode = Mode::off;
+    EXPECT_EQ(render_update(from, to), std::nullopt);
+    EXPECT_EQ(render_update(to, from), std::nullopt);
+    EXPECT_EQ(render_update(to, to), std::nullopt);
+    to = from;
+    to.sites.insert(prefix("fd12:3456:789a:c00::/56"));  // another kind of set
+    EXPECT_EQ(render_update(from, to), std::nullopt);
+    to = from;
+    to.tunnels.front().mtu = 1300;
+    EXPECT_EQ(render_update(from, to), std::nullopt);
+}
+
+TEST(FirewallRender, TenThousandSites) {
+    const Model model = relay_with_sites(10000);
+    const auto start = std::chrono::steady_clock::now();
+    const std::string text = render(model);
+    const auto took = std::chrono::steady_clock::now() - start;
+    RecordProperty("milliseconds",
+                   static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()));
+    EXPECT_THAT(text, HasSubstr("fd12:3456:789a:270f::,"));
+    EXPECT_LT(took, std::chrono::seconds(5));
+}
+
+}  // namespace
+}  // namespace ulagate::firewall
