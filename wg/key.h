@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace ulagate::wg {
 
@@ -19,7 +21,8 @@ struct PublicKey {
     auto operator<=>(const PublicKey&) const = default;
 };
 
-// 44 characters as `wg` prints them. Nothing for any other length, alphabet or padding.
+// 44 characters as `wg` prints them. Nothing for any other length, alphabet or padding. Any 32 bytes are a
+// key here: whether a key makes sense (all zero, another peer's) is the configuration's business.
 std::optional<PublicKey> parse_public_key(std::string_view base64);
 std::string to_string(const PublicKey& key);
 // The first characters of a key and "…": for status and log lines, as `wg` users know it.
@@ -60,5 +63,10 @@ struct PrivateKey : Secret {
 };
 
 using PresharedKey = Secret;
+
+// Zeroes a buffer that held a secret, then empties it. It cannot reach the copies a buffer left behind while
+// growing: reserve first.
+void wipe(std::string& text);
+void wipe(std::vector<std::byte>& bytes);
 
 }  // namespace ulagate::wg

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "wg/userspace_backend.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "wg/netlink_socket.h"
+#include "wg/spawn.h"
+#include "wg/uapi.h"
+#include "wg/uapi_socket.h"
+
+namespace ulagate::wg {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kPatience{5000};
+// wireguard-go multiplies on the curve for each new peer, which takes a small router milliseconds.
+constexpr milliseconds kPatiencePerPeer{10};
+constexpr milliseconds kStartPatience{5000};
+constexpr milliseconds kStopPatience{2000};
+constexpr milliseconds kPoll{10};
+constexpr mode_t kFolderMode = S_IRWXU | S_IRGRP | S_IXGRP | S_IROTH | S_IXOTH;
+
+template <class Condition>
+bool wait_until(milliseconds patience, Condition condition) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() > deadline) return false;
+        std::this_thread::sleep_for(kPoll);
+    }
+    return true;
+}
+
+bool nobody_listens(const Error& error) {
+    return error.code == std::errc::connection_refused || error.code == std::errc::no_such_file_or_directory;
+}
+
+bool is_gone(const std::string& interface) {
+    const auto link = find_link(interface);
+    return link && !*link;
+}
+
+}  // namespace
+
+std::optional<std::string> find_wireguard_go() {
+    const char* path = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): nobody here sets variables
+    const std::string folders = std::string{path != nullptr ? path : ""} + ":/usr/bin";
+    std::string_view rest{folders};
+    while (!rest.empty()) {
+        const auto folder = rest.substr(0, rest.find(':'));
+        rest.remove_prefix(std::min(folder.size() + 1, rest.size()));
+        // Relative folders: where we stand when we start is no place to take a root process from.
+        if (!folder.starts_with('/')) continue;
+        std::string candidate = std::string{folder} + "/wireguard-go";
+        if (::access(candidate.c_str(), X_OK) == 0) return candidate;
+    }
+    return std::nullopt;
+}
+
+UserspaceBackend::UserspaceBackend(std::string binary, std::string socket_folder)
+    : binary_(std::move(binary)), socket_folder_(std::move(socket_folder)) {}
+
+std::string UserspaceBackend::socket_path(const std::string& interface) const {
+    return socket_folder_ + "/" + interface + ".sock";
+}
+
+// So that wireguard-go finds neither an interface nor a socket of this name.
+Result<void> UserspaceBackend::make_room(const std::string& interface) const {
+    const auto link = find_link(interface);
+    if (!link) return tl::unexpected(link.error());
+    if (*link) return fail_errno("create interface " + interface, EEXIST);
+    // /var/run/wireguard is shared by all network namespaces. A process of ours whose interface was deleted
+    // is about to stop, which may take it a moment; any other that answers works for somebody else.
+    const std::string path = socket_path(interface);
+    Result<void> probe;
+    const bool free = wait_until(kStopPatience, [&] {
+        probe = uapi_probe(path);
+        return !probe;
+    });
+    if (!free) {
+        return fail_errno(path + " belongs to a process in another network namespace, choose another name",
+                          EEXIST);
+    }
+    if (!nobody_listens(probe.error())) return tl::unexpected(probe.error());
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno("remove stale socket " + path);
+    if (::mkdir(socket_folder_.c_str(), kFolderMode) != 0 && errno != EEXIST) {
+        return fail_errno("create " + socket_folder_);
+    }
+    return {};
+}
+
+Result<void> UserspaceBackend::create(const std::string& interface) {
+    if (auto valid = check_interface_name(interface); !valid) return valid;
+    if (auto room = make_room(interface); !room) return room;
+    if (auto started = start_wireguard_go(binary_, interface); !started) return started;
+    const bool answers = wait_until(kStartPatience, [&] {
+        return !is_gone(interface) && uapi_probe(socket_path(interface)).has_value();
+    });
+    if (answers) return {};
+    (void)remove(interface);
+    return fail_errno(binary_ + " " + interface + " does not answer", ETIMEDOUT);
+}
+
+Result<void> UserspaceBackend::remove(const std::string& interface) {
+    if (auto valid = check_interface_name(interface); !valid) return valid;
+    const std::string path = socket_path(interface);
+    auto link = find_link(interface);
+    if (!link) return tl::unexpected(link.error());
+    if (!*link) {
+        // Who answers nevertheless belongs to another network namespace.
+        if (const auto probe = uapi_probe(path);
+            !probe && probe.error().code == std::errc::connection_refused) {
+            ::unlink(path.c_str());
+        }
+        return {};
+    }
+    if ((*link)->kind != "tun") {
+        return fail_errno("remove interface " + interface + ": not made by wireguard-go", EEXIST);
+    }
+    // wireguard-go watches the file, and stops when it goes.
+    if (::unlink(path.c_str()) == 0) {
+        if (wait_until(kStopPatience, [&] { return is_gone(interface); })) return {};
+    } else if (errno != ENOENT) {
+        return fail_errno("remove socket " + path);
+    }
+    if (auto deleted = delete_link(**link); !deleted) return deleted;
+    if (wait_until(kStopPatience, [&] { return is_gone(interface); })) return {};
+    return fail_errno("remove interface " + interface, ETIMEDOUT);
+}
+
+Result<void> UserspaceBackend::require_device(const std::string& interface) const {
+    if (auto valid = check_interface_name(interface); !valid) return valid;
+    const auto link = find_link(interface);
+    if (!link) return tl::unexpected(link.error());
+    if (!*link) return fail_errno("interface " + interface, ENODEV);
+    if ((*link)->kind != "tun")
+        return fail_errno("interface " + interface + ": not made by wireguard-go", EEXIST);
+    return {};
+}
+
+Result<Device> UserspaceBackend::read(const std::string& interface) {
+    if (auto there = require_device(interface); !there) return tl::unexpected(there.error());
+    auto answer = uapi_exchange(socket_path(interface), kUapiGet, kPatience);
+    if (!answer && nobody_listens(answer.error())) {
+        return fail_errno("no wireguard-go answers for interface " + interface, ENODEV);
+    }
+    if (!answer) return fail(answer.error(), "read " + interface);
+    auto device = parse_uapi_device(*answer);
+    wipe(*answer);
+    if (!device) return fail(device.error(), "read " + interface);
+    return device;
+}
+
+Result<void> UserspaceBackend::apply(const std::string& interface, const DeviceChange& change) {
+    if (auto there = require_device(interface); !there) return there;
+    if (change.empty()) return {};
+    std::string request = to_uapi(change);
+    const auto patience = kPatience + kPatiencePerPeer * static_cast<milliseconds::rep>(change.peers.size());
+    auto answer = uapi_exchange(socket_path(interface), request, patience);
+    wipe(request);
+    if (!answer && nobody_listens(answer.error())) {
+        return fail_errno("no wireguard-go answers for interface " + interface, ENODEV);
+    }
+    if (!answer) return fail(answer.error(), "configure " + interface);
+    if (auto status = parse_uapi_status(*answer); !status)
+        return fail(status.error(), "configure " + interface);
+    return {};
+}
+
+}  // namespace ulagate::wg
