@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/rtnl_rows.h"
+
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+
+#include "daemon/rtnl_socket.h"
+
+namespace ulagate::rtnl {
+namespace {
+
+// DEVCONF_MTU6 of <linux/ipv6.h>, which cannot be included together with <netinet/in.h>.
+constexpr std::size_t kIpv6MtuSetting = 2;
+
+std::optional<unsigned> ipv6_mtu(const Attributes<IFLA_MAX>& link) {
+    const Attributes<AF_MAX> families{link.at(IFLA_AF_SPEC)};
+    const Attributes<IFLA_INET6_MAX> ipv6{families.at(AF_INET6)};
+    const auto settings = ipv6.value<std::array<std::uint32_t, kIpv6MtuSetting + 1>>(IFLA_INET6_CONF);
+    return settings ? std::optional{settings->at(kIpv6MtuSetting)} : std::nullopt;
+}
+
+using RouteAttributes = Attributes<RTA_MAX>;
+
+RouteRow route_of_any_family(const rtmsg& header, const RouteAttributes& attributes) {
+    RouteRow row;
+    row.table = attributes.u32(RTA_TABLE).value_or(header.rtm_table);
+    row.protocol = header.rtm_protocol;
+    row.type = header.rtm_type;
+    row.link = attributes.u32(RTA_OIF).value_or(0);
+    row.cached = (header.rtm_flags & RTM_F_CLONED) != 0;
+    row.mtu = Attributes<RTAX_MAX>{attributes.at(RTA_METRICS)}.u32(RTAX_MTU);
+    return row;
+}
+
+bool is_plain(const RouteRow& row, const RouteAttributes& attributes) {
+    if (row.type == RTN_UNREACHABLE) return true;
+    const auto more = {RTA_GATEWAY, RTA_VIA, RTA_MULTIPATH, RTA_NH_ID, RTA_ENCAP};
+    return row.type == RTN_UNICAST && row.link != 0 &&
+           std::none_of(more.begin(), more.end(), [&](int type) { return attributes.has(type); });
+}
+
+void note_route(const nlmsghdr& message, RtnlChanges& changes) {
+    const auto header = fixed_header<rtmsg>(message);
+    if (!header || (header->rtm_flags & RTM_F_CLONED) != 0) return;
+    const std::uint32_t table =
+        RouteAttributes{message, sizeof *header}.u32(RTA_TABLE).value_or(header->rtm_table);
+    // The local table follows the addresses, which have events of their own. Any other table may carry the
+    // way to a relay, when rules lead there.
+    if (table == RT_TABLE_LOCAL) return;
+    const bool ours =
+        header->rtm_family == AF_INET6 && table == RT_TABLE_MAIN && header->rtm_protocol == kRouteProtocol;
+    (ours ? changes.our_routes : changes.other_routes) = true;
+}
+
+}  // namespace
+
+std::optional<LinkRow> decode_link(const nlmsghdr& message) {
+    const auto header = fixed_header<ifinfomsg>(message);
+    if (message.nlmsg_type != RTM_NEWLINK || !header) return std::nullopt;
+    const Attributes<IFLA_MAX> attributes{message, sizeof *header};
+    LinkRow row;
+    row.name = attributes.text(IFLA_IFNAME);
+    row.link.index = static_cast<unsigned>(header->ifi_index);
+    row.link.up = (header->ifi_flags & IFF_UP) != 0;
+    // The kernel sets IFF_RUNNING for the operational state "unknown" too, which is all that tun, WireGuard
+    // and the loopback ever have.
+    row.link.running = row.link.up && (header->ifi_flags & IFF_RUNNING) != 0;
+    row.link.mtu = attributes.u32(IFLA_MTU).value_or(0);
+    row.ipv6_mtu = ipv6_mtu(attributes);
+    // A tunnel's "hardware address" can be an IP address.
+    if (header->ifi_type == ARPHRD_ETHER && attributes.bytes(IFLA_ADDRESS).size() == 6) {
+        row.link.mac = attributes.value<net::MacAddress>(IFLA_ADDRESS);
+    }
+    return row;
+}
+
+std::optional<AddressRow> decode_address(const nlmsghdr& message) {
+    const auto header = fixed_header<ifaddrmsg>(message);
+    if (message.nlmsg_type != RTM_NEWADDR || !header || header->ifa_family != AF_INET6) return std::nullopt;
+    const Attributes<IFA_MAX> attributes{message, sizeof *header};
+    // With a point-to-point peer, IFA_ADDRESS is the peer's and IFA_LOCAL is ours; otherwise there is only
+    // IFA_ADDRESS.
+    const auto address =
+        attributes.has(IFA_LOCAL) ? attributes.ipv6(IFA_LOCAL) : attributes.ipv6(IFA_ADDRESS);
+    if (!address) return std::nullopt;
+    const std::uint32_t flags = attributes.u32(IFA_FLAGS).value_or(header->ifa_flags);
+    AddressRow row;
+    row.link = header->ifa_index;
+    row.address = {*address, header->ifa_prefixlen};
+    row.state.ours = attributes.value<std::uint8_t>(IFA_PROTO) == kRouteProtocol;
+    row.state.tentative = (flags & IFA_F_TENTATIVE) != 0 && (flags & IFA_F_OPTIMISTIC) == 0;
+    row.state.duplicate = (flags & IFA_F_DADFAILED) != 0;
+    return row;
+}
+
+std::optional<RouteRow> decode_route(const nlmsghdr& message) {
+    const auto header = fixed_header<rtmsg>(message);
+    if (message.nlmsg_type != RTM_NEWROUTE || !header || header->rtm_family != AF_INET6) return std::nullopt;
+    // Routes of one source prefix live in trees of their own and do not stand in the way of ours.
+    if (header->rtm_src_len != 0) return std::nullopt;
+    const RouteAttributes attributes{message, sizeof *header};
+    RouteRow row = route_of_any_family(*header, attributes);
+    // The default route has no destination.
+    row.key.destination = {attributes.ipv6(RTA_DST).value_or(net::Ipv6Address{}), header->rtm_dst_len};
+    row.key.metric = attributes.u32(RTA_PRIORITY).value_or(0);
+    row.plain = is_plain(row, attributes);
+    return row;
+}
+
+std::optional<RouteRow> decode_ipv4_route(const nlmsghdr& message) {
+    const auto header = fixed_header<rtmsg>(message);
+    if (message.nlmsg_type != RTM_NEWROUTE || !header || header->rtm_family != AF_INET) return std::nullopt;
+    return route_of_any_family(*header, RouteAttributes{message, sizeof *header});
+}
+
+void note_change(const nlmsghdr& message, RtnlChanges& changes) {
+    switch (message.nlmsg_type) {
+        case RTM_NEWLINK:
+        case RTM_DELLINK: {
+            // A bridge reports the state of its ports in the same group, under its own family.
+            const auto header = fixed_header<ifinfomsg>(message);
+            if (header && header->ifi_family == AF_UNSPEC) changes.links = true;
+            break;
+        }
+        case RTM_NEWADDR:
+        case RTM_DELADDR: {
+            const auto header = fixed_header<ifaddrmsg>(message);
+            // An IPv4 address matters to us only as a part of the way to a relay.
+            if (header) (header->ifa_family == AF_INET6 ? changes.addresses : changes.other_routes) = true;
+            break;
+        }
+        case RTM_NEWROUTE:
+        case RTM_DELROUTE:
+            note_route(message, changes);
+            break;
+        default:
+            break;
+    }
+}
+
+}  // namespace ulagate::rtnl

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "daemon/kernel_state.h"
+#include "daemon/rtnl.h"
+
+struct nlmsghdr;
+
+// rtnetlink messages as values, with interface indexes where the kernel has them. Pure. A message of another
+// kind or family is nothing.
+namespace ulagate::rtnl {
+
+struct LinkRow {
+    std::string name;
+    Link link;
+    std::optional<unsigned> ipv6_mtu;  // lower than the link's where a router advertisement said so
+};
+std::optional<LinkRow> decode_link(const nlmsghdr& message);
+
+struct AddressRow {
+    unsigned link = 0;
+    net::Ipv6Prefix address;
+    AddressState state;
+};
+std::optional<AddressRow> decode_address(const nlmsghdr& message);
+
+struct RouteRow {
+    RouteKey key;
+    std::uint32_t table = 0;
+    std::uint8_t protocol = 0;
+    std::uint8_t type = 0;        // RTN_UNICAST, …
+    unsigned link = 0;            // "unreachable" has the loopback's
+    std::optional<unsigned> mtu;  // bytes, when the route has its own
+    bool cached = false;          // a path MTU or a redirect that the kernel noted, not a route somebody set
+    bool plain = false;           // of the shape that we set ourselves: to one link, or unreachable
+};
+// IPv6 routes without a source prefix. The answer to a look-up of one destination has the same form.
+std::optional<RouteRow> decode_route(const nlmsghdr& message);
+
+// The same for the answer to an IPv4 look-up, where `key` is left empty.
+std::optional<RouteRow> decode_ipv4_route(const nlmsghdr& message);
+
+// Sets what an event message says has changed.
+void note_change(const nlmsghdr& message, RtnlChanges& changes);
+
+}  // namespace ulagate::rtnl
