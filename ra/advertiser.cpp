@@ -2,6 +2,7 @@
 #include "ra/advertiser.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <type_traits>
 #include <utility>
 
@@ -27,6 +28,10 @@ constexpr std::size_t kMaxPending = 64;
 constexpr Duration kPerHostMinimum = seconds{1};
 constexpr Duration kReplySpacing = milliseconds{20};
 constexpr int kReplyBurst = 50;
+
+// Removed prefixes and routes that are still announced, as many as fit beside a full configuration into the
+// smallest MTU: Neighbor Discovery is never fragmented (RFC 6980).
+constexpr std::ptrdiff_t kMaxRemoved = 24;
 
 constexpr net::Ipv6Prefix kLinkLocal{net::Ipv6Address{{0xfe, 0x80}}, 10};
 
@@ -87,23 +92,20 @@ Advertiser::Advertiser(Config config, Random random)
     : config_(conforming(std::move(config))), random_(std::move(random)) {}
 
 std::vector<Send> Advertiser::set_source(std::optional<Source> source, TimePoint now) {
-    if (!source) {
-        forget_source();
-        return {};
-    }
-    if (source_ == source) return {};
-    farewell_.reset();
-    source_ = source;
+    if (source_ == source) return {};  // also nothing during the farewell, which has no source any more
+    forget_source();
+    source_ = std::move(source);
+    if (!source_) return {};
     return announce(now);
 }
 
 std::vector<Send> Advertiser::set_config(Config config, TimePoint now) {
     const Config before = std::exchange(config_, conforming(std::move(config)));
-    if (!source_) return {};
     const bool same_schedule =
         before.min_interval == config_.min_interval && before.max_interval == config_.max_interval;
     if (same_schedule && before.advertisement == config_.advertisement) return {};
-    remember_removed(before.advertisement);
+    if (last_multicast_) remember_removed(before.advertisement);
+    if (!source_) return {};
     return announce(now);
 }
 
@@ -134,6 +136,7 @@ std::vector<Send> Advertiser::withdraw(TimePoint now) {
     last_word.preference = Preference::medium;
     for (Option& option : last_word.options) expire(option);
     Send send{source_->address, kAllNodes, std::move(last_word)};
+    removed_.clear();
     forget_source();
     farewell_ = std::move(send);
     farewells_left_ = kFinalAdvertisements;
@@ -158,7 +161,6 @@ void Advertiser::forget_source() {
     multicast_reply_ = false;
     multicast_answers_all_ = false;
     pending_.clear();
-    removed_.clear();
     farewell_.reset();
 }
 
@@ -251,7 +253,7 @@ RouterAdvertisement Advertiser::message(const Source& source) const {
     return advertisement;
 }
 
-// RFC 4861 section 6.2.4 asks hosts to be told; without it they keep a removed route for its lifetime.
+// Without a word hosts would keep what the configuration no longer has for the rest of its lifetime.
 void Advertiser::remember_removed(const RouterAdvertisement& before) {
     removed_.insert(removed_.end(), before.options.begin(), before.options.end());
     std::vector<Option> kept;
@@ -259,6 +261,7 @@ void Advertiser::remember_removed(const RouterAdvertisement& before) {
         if (!expire(option) || has_subject(config_.advertisement.options, option)) continue;
         if (!has_subject(kept, option)) kept.push_back(std::move(option));
     }
+    if (kept.size() > kMaxRemoved) kept.erase(kept.begin(), kept.end() - kMaxRemoved);
     removed_ = std::move(kept);
 }
 

@@ -69,8 +69,9 @@ public:
     std::vector<Send> on_solicitation(const RouterSolicitation& solicitation, const net::Ipv6Address& from,
                                       TimePoint now);
     // The service ends (RFC 4861 section 6.2.5): lifetimes 0, three times; done when deadline() is empty.
-    // The source is forgotten: solicitations are ignored, and any later set_source() with a value starts
-    // anew, also with the same one. set_source(nullopt) cuts the farewell short.
+    // The source is forgotten with it: solicitations are ignored, set_source(nullopt) changes nothing (so a
+    // caller that reports the link as it is does not cut the farewell short), and set_source() with a value,
+    // even the same one, starts anew.
     std::vector<Send> withdraw(TimePoint now);
     // `now` may be late; earlier than deadline() it does nothing.
     std::vector<Send> on_deadline(TimePoint now);
