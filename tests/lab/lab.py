@@ -20,6 +20,7 @@ import traceback
 
 import sandbox
 from classic import Classic, kernel_has_wireguard  # noqa: F401
+from daemon import Daemon, Overlay, kernel_state, ours, same_network, toml, wireguard_go_pids  # noqa: F401
 from measure import (Capture, Failed, PingStream, RouterAdvertisements, Skip, addresses, can_ping,  # noqa: F401
                      check, check_equal, cpu_seconds, link_local, pss_kib, seconds_until, throughput, wait_for)
 from node import CommandFailed, Node, connect, slowness  # noqa: F401
@@ -40,6 +41,10 @@ def binary():
     if not os.access(path, os.X_OK):
         raise Skip(f"there is no {path}; tests/run lab builds it")
     return path
+
+
+def overlay(world, **options):
+    return Overlay(world, binary(), **options)
 
 
 def main(body):

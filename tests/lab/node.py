@@ -7,6 +7,7 @@ between network namespaces.
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -159,6 +160,21 @@ class Node:
                 yield
             finally:
                 sandbox.setns(home.fileno(), sandbox.CLONE_NEWNET)
+
+
+    def close(self):
+        """Ends the machine and everything in it; the kernel removes its interfaces."""
+        for process in self.processes:
+            process.send(signal.SIGKILL)
+            process.wait()
+        here = f"/proc/{self.pid}/ns/net"
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                if name != str(self.pid) and os.path.samestat(os.stat(f"/proc/{name}/ns/net"), os.stat(here)):
+                    os.kill(int(name), signal.SIGKILL)
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        shutil.rmtree(self.dir)
 
 
 def connect(left, left_name, right, right_name, mtu=1500, left_mac=None, right_mac=None):

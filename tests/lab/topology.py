@@ -86,6 +86,11 @@ class World:
             found += [site.isp, site.switch, *site.edges, site.host]
         return found
 
+    def close(self):
+        """For scenarios that need several worlds, one after the other."""
+        for node in self.nodes():
+            node.close()
+
 
 def build(sites=("a", "b"), uplinks=None, relays=1, mtu=1500, routers=1, offloads=False):
     """Makes the world and waits until all uplinks work. `uplinks`: {"b": "ipv6"} and the like."""

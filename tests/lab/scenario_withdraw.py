@@ -1,0 +1,55 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A site leaves: hosts lose the route at once, and the machine is as it was before us. The same for SIGTERM."""
+
+import json
+import signal
+import time
+
+import lab
+
+
+def overlay_route(host):
+    return json.loads(host.out("ip", "-j", "-6", "route", "show", lab.OVERLAY))
+
+
+def scenario():
+    world = lab.build()
+    before = {node.name: lab.kernel_state(node) for node in routers(world)}
+    overlay = lab.overlay(world).start()
+    overlay.wait_until_up()
+    leave(world.sites["a"], overlay.edge("a"), lambda daemon: daemon.command("withdraw"), before)
+    leave(world.sites["b"], overlay.edge("b"), lambda daemon: daemon.send(signal.SIGTERM), before)
+    lab.check_equal(overlay.relay.stop(), 0, "the relay stops with exit code 0")
+    gone(overlay.relay, before)
+
+
+def routers(world):
+    return [world.relay.node, *(site.edge for site in world.sites.values())]
+
+
+def leave(site, daemon, how, before):
+    lab.check(overlay_route(site.host), f"{site.host.name} has the route")
+    start = time.monotonic()
+    how(daemon)
+    lab.wait_for(lambda: not overlay_route(site.host), 5, f"{site.host.name} loses the route")
+    took = time.monotonic() - start
+    lab.check(took < lab.slowness(), f"{site.host.name} lost the route within 1 s ({took:.2f} s)")
+    lab.wait_for(lambda: not daemon.process.alive(), 10, f"the daemon on {daemon.node.name} ends")
+    lab.check_equal(daemon.process.wait(), 0, "with exit code 0")
+    lab.check("STOPPING=1" in daemon.notifications(), "and says that it is stopping")
+    gone(daemon, before)
+
+
+def gone(daemon, before):
+    name = daemon.node.name
+    after = daemon.kernel_state()
+    lab.check(not any(lab.ours(after).values()), f"{name}: nothing of ours is left: {lab.ours(after)}")
+    for part in ("links", "nft", "sysctls", "rules", "wireguard"):
+        lab.check_equal(after[part], before[name][part], f"{name}: the same {part} as before us")
+    left = [pid for pid in lab.wireguard_go_pids() if lab.same_network(pid, daemon.node)]
+    lab.check_equal(left, [], f"{name}: no wireguard-go process is left")
+
+
+if __name__ == "__main__":
+    lab.main(scenario)
