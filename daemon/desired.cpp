@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/desired.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace ulagate {
+namespace {
+
+constexpr unsigned kMinimumMtu = 1280;   // RFC 8200 section 5: below it the kernel switches IPv6 off
+constexpr unsigned kDefaultMtu = 1420;   // 1500 - 80, when we do not know the way
+constexpr unsigned kMaximumMtu = 65455;  // what a WireGuard packet can carry inside UDP over IPv6
+
+// Outer IPv4 (20) or IPv6 (40), UDP (8) and WireGuard data header and tag (32).
+unsigned overhead(bool ipv6) { return ipv6 ? 80 : 60; }
+
+unsigned tunnel_mtu(const TunnelConfig& tunnel, const std::optional<Way>& way, bool ipv6) {
+    if (tunnel.mtu) return *tunnel.mtu;
+    if (!way) return kDefaultMtu;
+    const unsigned room = way->mtu > overhead(ipv6) ? way->mtu - overhead(ipv6) : 0;
+    return std::clamp(room, kMinimumMtu, kMaximumMtu);
+}
+
+net::Ipv6Prefix host_route(const net::Ipv6Address& address) { return {address, 128}; }
+
+bool is_ours(const std::string& link) { return link.starts_with(kLinkPrefix); }
+
+// Forwarding on, and where the kernel itself lived by Router Advertisements (accept_ra = 1 means "unless this
+// machine forwards"), 2 = "even so": otherwise enabling forwarding would kill the machine's own IPv6 uplink.
+Sysctls wanted_sysctls(const Config& config, const Have& have) {
+    Sysctls wanted;
+    wanted["net/ipv6/conf/all/forwarding"] = "1";
+    for (const LanConfig& lan : config.lans) {
+        if (have.links.contains(lan.interface)) {
+            wanted[fmt::format("net/ipv6/conf/{}/forwarding", lan.interface)] = "1";
+        }
+    }
+    for (const auto& [name, link] : have.links) {
+        if (name == "lo" || is_ours(name)) continue;
+        const std::string path = fmt::format("net/ipv6/conf/{}/accept_ra", name);
+        const auto now = have.sysctls.find(path);
+        if (now != have.sysctls.end() && (now->second == "1" || now->second == "2")) wanted[path] = "2";
+    }
+    return wanted;
+}
+
+firewall::Model firewall_model(const Config& config) {
+    firewall::Model model;
+    model.mode = config.firewall.mode;
+    model.role = config.role == Role::edge ? firewall::Role::edge : firewall::Role::relay;
+    model.overlay = config.overlay;
+    for (const LanConfig& lan : config.lans) model.lans.push_back({lan.interface, lan.prefix, false});
+    model.forward = config.firewall.forward;
+    model.input = config.firewall.input;
+    for (const SiteConfig& site : config.sites)
+        model.sites.insert(site.prefixes.begin(), site.prefixes.end());
+    return model;
+}
+
+void want_tunnel(Wanted& wanted, const std::string& interface, unsigned mtu, std::uint16_t port) {
+    wanted.tunnels[interface].mtu = mtu;
+    wanted.firewall.tunnels.push_back({interface, port, static_cast<std::uint16_t>(mtu)});
+}
+
+// The first relay of the list that works; while none does, the first that has an interface.
+const RelayConfig* carrying_relay(const Config& config, const Facts& facts, const Have& have) {
+    const RelayConfig* candidate = nullptr;
+    for (const RelayConfig& relay : config.relays) {
+        if (!have.links.contains(tunnel_interface(relay))) continue;
+        const auto known = facts.relays.find(relay.name);
+        if (known != facts.relays.end() && known->second.alive) return &relay;
+        if (candidate == nullptr) candidate = &relay;
+    }
+    return candidate;
+}
+
+void want_relays(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {
+    std::uint16_t port = config.tunnel.listen_port;
+    for (const RelayConfig& relay : config.relays) {
+        const auto known = facts.relays.find(relay.name);
+        const RelayFacts now = known == facts.relays.end() ? RelayFacts{} : known->second;
+        const bool ipv6 = now.endpoint && std::holds_alternative<net::Ipv6Address>(now.endpoint->address);
+        const std::string interface = tunnel_interface(relay);
+        want_tunnel(wanted, interface, tunnel_mtu(config.tunnel, now.way, ipv6), port);
+        if (facts.private_key) {
+            wg::DeviceConfig device{*facts.private_key, port, {}};
+            wg::PeerConfig& peer = device.peers[relay.public_key];
+            peer.endpoint = now.endpoint;
+            peer.keepalive_seconds = relay.keepalive_seconds;
+            peer.allowed_ips = {config.overlay, host_route(relay.address)};
+            wanted.tunnels[interface].device = std::move(device);
+        }
+        // A route needs its interface, which this run may only be about to create.
+        if (have.links.contains(interface)) {
+            wanted.routes[{host_route(relay.address), kRouteMetric}] = {interface};
+        }
+        ++port;
+    }
+    if (const RelayConfig* relay = carrying_relay(config, facts, have)) {
+        wanted.routes[{config.overlay, kRouteMetric}] = {tunnel_interface(*relay)};
+    }
+}
+
+void want_lans(Wanted& wanted, const Config& config, const Have& have) {
+    const std::uint64_t own = interface_identifier(config.node);
+    for (const LanConfig& lan : config.lans) {
+        const auto link = have.links.find(lan.interface);
+        if (link == have.links.end() || !link->second.up) continue;
+        const auto address = [&](std::uint64_t identifier) {
+            return AddressKey{lan.interface, {net::with_interface_identifier(lan.prefix, identifier), 64}};
+        };
+        wanted.addresses[address(own)] = true;
+        // <site>::1 belongs to whichever router is active: no duplicate address detection, which would keep
+        // it from working for a second at each hand-over.
+        wanted.addresses[address(1)] = false;
+        wanted.routes[{lan.prefix, kRouteMetric}] = {lan.interface};
+    }
+}
+
+// Who carries a site while nobody has claimed it: the highest priority, the first listed of equals.
+std::size_t default_slot(const SiteConfig& site) {
+    const auto best = std::max_element(site.routers.begin(), site.routers.end(),
+                                       [](const auto& a, const auto& b) { return a.priority < b.priority; });
+    return static_cast<std::size_t>(best - site.routers.begin());
+}
+
+void want_slots(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {
+    std::size_t slots = 1;
+    for (const SiteConfig& site : config.sites) slots = std::max(slots, site.routers.size());
+    const unsigned mtu = tunnel_mtu(config.tunnel, facts.uplink, true);
+    for (std::size_t slot = 0; slot < slots; ++slot) {
+        const auto port = static_cast<std::uint16_t>(config.tunnel.listen_port + slot);
+        want_tunnel(wanted, slot_interface(slot), mtu, port);
+        if (facts.private_key) {
+            wanted.tunnels[slot_interface(slot)].device = wg::DeviceConfig{*facts.private_key, port, {}};
+        }
+    }
+    for (const SiteConfig& site : config.sites) {
+        for (std::size_t slot = 0; slot < site.routers.size(); ++slot) {
+            const RouterConfig& router = site.routers[slot];
+            const std::string interface = slot_interface(slot);
+            if (auto& device = wanted.tunnels[interface].device) {
+                wg::PeerConfig& peer = device->peers[router.public_key];
+                peer.allowed_ips = {site.prefixes.begin(), site.prefixes.end()};
+                peer.allowed_ips.insert(host_route(router.address));
+            }
+            if (have.links.contains(interface)) {
+                wanted.routes[{host_route(router.address), kRouteMetric}] = {interface};
+            }
+        }
+        const std::string carrier = slot_interface(default_slot(site));
+        if (!have.links.contains(carrier)) continue;
+        for (const net::Ipv6Prefix& prefix : site.prefixes) {
+            wanted.routes[{prefix, kRouteMetric}] = {carrier};
+        }
+    }
+}
+
+}  // namespace
+
+std::string tunnel_interface(const RelayConfig& relay) { return kLinkPrefix + relay.name; }
+std::string slot_interface(std::size_t slot) { return fmt::format("{}s{}", kLinkPrefix, slot + 1); }
+
+Wanted desired(const Config& config, const Facts& facts, const Have& have) {
+    Wanted wanted;
+    wanted.firewall = firewall_model(config);
+    wanted.sysctls = wanted_sysctls(config, have);
+    // On the loopback interface and not on the tunnels: an address on a tunnel would win as the source of our
+    // ICMPv6 errors to remote hosts (RFC 6724 rule 5, prefer the outgoing interface), and the relays'
+    // cryptokey routing accepts it from us, but the remote router's does not.
+    wanted.addresses[{"lo", {config.tunnel.address, 128}}] = false;
+    wanted.routes[{config.overlay, kUnreachableMetric}] = {};
+    if (config.role == Role::edge) {
+        want_lans(wanted, config, have);
+        want_relays(wanted, config, facts, have);
+    } else {
+        want_slots(wanted, config, facts, have);
+    }
+    return wanted;
+}
+
+Wanted nothing_wanted(const Sysctls& originals) {
+    Wanted wanted;
+    wanted.firewall.mode = firewall::Mode::off;
+    wanted.sysctls = originals;
+    return wanted;
+}
+
+}  // namespace ulagate

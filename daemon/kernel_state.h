@@ -37,6 +37,7 @@ struct AddressKey {
     auto operator<=>(const AddressKey&) const = default;
 };
 struct AddressState {
+    bool ours = false;       // carries our mark (IFA_PROTO == kRouteProtocol, Linux 5.18)
     bool tentative = false;  // duplicate address detection is not over: cannot be a source yet
     bool duplicate = false;  // and it failed
     bool operator==(const AddressState&) const = default;

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/control_server.h"
+
+#include <fmt/format.h>
+#include <grp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <chrono>
+#include <utility>
+
+#include "daemon/base/log.h"
+#include "daemon/base/text.h"
+
+namespace ulagate {
+namespace {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+using Protocol = asio::local::stream_protocol;
+
+constexpr int kMaxClients = 16;
+constexpr std::size_t kMaxRequest = 4096;
+constexpr std::chrono::seconds kPatience{20};  // for a whole exchange; `withdraw` needs the time of three RAs
+constexpr const char* kDefaultGroup = "ulagate";
+
+json::value refusal(const std::string& why) { return json::object{{"error", why}}; }
+
+// The command's name, or why there is none.
+Result<std::string> parse_request(const std::string& line) {
+    boost::system::error_code error;
+    const json::value request = json::parse(line, error);
+    if (error) return fail(fmt::format("not JSON: {}", quote(line)));
+    const json::object* object = request.if_object();
+    const json::value* command = object != nullptr ? object->if_contains("command") : nullptr;
+    if (command == nullptr || !command->is_string()) return fail("expected {\"command\": \"...\"}");
+    return std::string{command->as_string()};
+}
+
+}  // namespace
+
+class ControlServer::Session : public std::enable_shared_from_this<Session> {
+public:
+    Session(Protocol::socket socket, std::shared_ptr<Handler> handler, std::shared_ptr<int> clients)
+        : socket_(std::move(socket)),
+          patience_(socket_.get_executor()),
+          handler_(std::move(handler)),
+          clients_(std::move(clients)) {
+        ++*clients_;
+    }
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+    Session(Session&&) = delete;
+    Session& operator=(Session&&) = delete;
+    ~Session() { --*clients_; }
+
+    void start() {
+        patience_.expires_after(kPatience);
+        patience_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+            const auto self = weak.lock();
+            if (!error && self) self->close();
+        });
+        asio::async_read_until(
+            socket_, asio::dynamic_buffer(input_, kMaxRequest), '\n',
+            [self = shared_from_this()](const boost::system::error_code& error, std::size_t length) {
+                if (error == asio::error::not_found) {
+                    self->reply(
+                        refusal(fmt::format("a request is one line of at most {} bytes", kMaxRequest)));
+                } else if (!error) {
+                    self->handle(self->input_.substr(0, length - 1));
+                }
+            });
+    }
+
+private:
+    void handle(const std::string& line) {
+        const auto command = parse_request(line);
+        if (!command) {
+            log::info("control", "refused a request: {}", command.error().text());
+            reply(refusal(command.error().text()));
+            return;
+        }
+        (*handler_)(*command,
+                    [self = shared_from_this()](const json::value& answer) { self->reply(answer); });
+    }
+
+    void reply(const json::value& answer) {
+        output_ = json::serialize(answer) + "\n";
+        asio::async_write(
+            socket_, asio::buffer(output_),
+            [self = shared_from_this()](const boost::system::error_code&, std::size_t) { self->close(); });
+    }
+
+    void close() {
+        patience_.cancel();
+        boost::system::error_code ignored;
+        socket_.close(ignored);
+    }
+
+    Protocol::socket socket_;
+    asio::steady_timer patience_;
+    std::shared_ptr<Handler> handler_;
+    std::shared_ptr<int> clients_;
+    std::string input_;
+    std::string output_;
+};
+
+Result<std::unique_ptr<ControlServer>> ControlServer::listen(asio::io_context& io, const std::string& path,
+                                                             const std::string& group, Handler handler) {
+    std::unique_ptr<ControlServer> server{new ControlServer(io, path, std::move(handler))};
+    ::unlink(path.c_str());  // of a predecessor; the lock on the runtime directory says that none is alive
+    // No moment in which others could connect before chmod.
+    const mode_t umask_before = ::umask(0117);
+    boost::system::error_code error;
+    server->acceptor_.open(Protocol{}, error);
+    if (!error) server->acceptor_.bind(Protocol::endpoint{path}, error);
+    if (!error) server->acceptor_.listen(kMaxClients, error);
+    ::umask(umask_before);
+    if (error) return fail(std::error_code{error}, fmt::format("listen on {}", path));
+    if (auto owned = set_group(path, group); !owned) return tl::unexpected<Error>{std::move(owned.error())};
+    server->accept();
+    return server;
+}
+
+ControlServer::ControlServer(asio::io_context& io, std::string path, Handler handler)
+    : acceptor_(io), path_(std::move(path)), handler_(std::make_shared<Handler>(std::move(handler))) {}
+
+ControlServer::~ControlServer() { ::unlink(path_.c_str()); }
+
+Result<void> ControlServer::set_group(const std::string& path, const std::string& group) {
+    const ::group* entry = ::getgrnam(group.empty() ? kDefaultGroup : group.c_str());
+    if (entry == nullptr && group.empty()) return {};
+    if (entry == nullptr) return fail(fmt::format("control.group: there is no group {} here", quote(group)));
+    if (::chown(path.c_str(), static_cast<uid_t>(-1), entry->gr_gid) != 0) return fail_errno("chgrp " + path);
+    return {};
+}
+
+void ControlServer::accept() {
+    acceptor_.async_accept([this](const boost::system::error_code& error, Protocol::socket socket) {
+        if (error == asio::error::operation_aborted) return;
+        // Over the limit the new client is closed at once; it may try again.
+        if (!error && *clients_ < kMaxClients) {
+            std::make_shared<Session>(std::move(socket), handler_, clients_)->start();
+        }
+        accept();
+    });
+}
+
+}  // namespace ulagate

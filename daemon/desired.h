@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "daemon/config.h"
+#include "daemon/steps.h"
+
+namespace ulagate {
+
+// What the daemon has learnt about one relay, beside the configuration.
+struct RelayFacts {
+    std::optional<net::Endpoint> endpoint;  // nothing: its name is not resolved yet
+    std::optional<Way> way;                 // how packets to the endpoint leave; nothing: no route
+    bool alive = false;                     // its tunnel works
+    bool operator==(const RelayFacts&) const = default;
+};
+
+// All that the wanted state follows from, beside the configuration and what the kernel has.
+struct Facts {
+    std::optional<wg::PrivateKey> private_key;  // nothing: the key file cannot be used now
+    std::map<std::string, RelayFacts> relays;   // edge, by name
+    std::optional<Way> uplink;                  // relay: the way to the internet
+};
+
+// Metrics of our routes. Ours win over what the kernel adds for an advertised prefix (256) and what other
+// programs usually take (1024).
+inline constexpr std::uint32_t kRouteMetric = 128;
+// Behind every way into the overlay: without any, an answer at once ("no route"), and never a leak to the
+// ISP.
+inline constexpr std::uint32_t kUnreachableMetric = 65535;
+
+// "ulg-r1"
+std::string tunnel_interface(const RelayConfig& relay);
+// "ulg-s1" for slot 0
+std::string slot_interface(std::size_t slot);
+
+// What should be in the kernel. Pure: the same arguments, the same answer.
+Wanted desired(const Config& config, const Facts& facts, const Have& have);
+
+// Nothing of ours, and the kernel settings as they were before us.
+Wanted nothing_wanted(const Sysctls& originals);
+
+}  // namespace ulagate

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/linux_kernel.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "daemon/base/file.h"
+#include "daemon/sysctl.h"
+#include "firewall/render.h"
+
+namespace ulagate {
+namespace {
+
+constexpr std::string_view kForwardingOfAll = "net/ipv6/conf/all/forwarding";
+
+}  // namespace
+
+Result<std::unique_ptr<LinuxKernel>> LinuxKernel::open(std::string runtime_directory,
+                                                       wg::BackendChoice backend) {
+    auto rtnl = Rtnl::open();
+    if (!rtnl) return tl::unexpected<Error>{std::move(rtnl.error())};
+    auto nftables = firewall::Nftables::open();
+    if (!nftables) return tl::unexpected<Error>{std::move(nftables.error())};
+    std::unique_ptr<LinuxKernel> kernel{
+        new LinuxKernel(std::move(runtime_directory), backend, std::move(*rtnl), std::move(*nftables))};
+    kernel->load_originals();
+    return kernel;
+}
+
+LinuxKernel::LinuxKernel(std::string runtime_directory, wg::BackendChoice choice, std::unique_ptr<Rtnl> rtnl,
+                         std::unique_ptr<firewall::Nftables> nftables)
+    : runtime_directory_(std::move(runtime_directory)),
+      choice_(choice),
+      rtnl_(std::move(rtnl)),
+      nftables_(std::move(nftables)) {}
+
+Result<wg::Backend*> LinuxKernel::need_backend() {
+    if (!backend_) {
+        auto opened = wg::open_backend(choice_);
+        if (!opened) return tl::unexpected<Error>{std::move(opened.error())};
+        backend_ = std::move(*opened);
+    }
+    return backend_.get();
+}
+
+Result<std::map<std::string, wg::Device>> LinuxKernel::tunnels(const std::set<std::string>& interfaces) {
+    std::map<std::string, wg::Device> devices;
+    if (interfaces.empty()) return devices;
+    const auto backend = need_backend();
+    if (!backend) return devices;  // the steps that need it will say why
+    for (const std::string& interface : interfaces) {
+        auto device = (*backend)->read(interface);
+        if (device) {
+            devices.emplace(interface, std::move(*device));
+        } else if (device.error().code != std::errc::no_such_device) {
+            return fail(std::move(device.error()), interface);
+        }
+    }
+    return devices;
+}
+
+Result<std::optional<firewall::Model>> LinuxKernel::firewall() {
+    if (!applied_firewall_ || applied_firewall_->mode == firewall::Mode::off) return applied_firewall_;
+    const auto there = nftables_->table_exists();
+    if (!there) return tl::unexpected<Error>{there.error()};
+    if (!*there) applied_firewall_.reset();
+    return applied_firewall_;
+}
+
+Result<Sysctls> LinuxKernel::sysctls(const std::set<std::string>& paths) {
+    Sysctls values;
+    for (const std::string& path : paths) {
+        auto value = read_sysctl(path);
+        if (value) {
+            values.emplace(path, std::move(*value));
+        } else if (value.error().code != std::errc::no_such_file_or_directory) {
+            return tl::unexpected<Error>{std::move(value.error())};
+        }
+    }
+    return values;
+}
+
+Result<void> LinuxKernel::apply_firewall(const ApplyFirewall& step) {
+    auto update = step.from ? firewall::render_update(*step.from, step.to) : std::nullopt;
+    auto result = nftables_->apply(update ? *update : firewall::render(step.to));
+    // An element that is not there as we thought: the table is not what we know, so replace it as a whole.
+    if (!result && update) result = nftables_->apply(firewall::render(step.to));
+    if (result) applied_firewall_ = step.to;
+    return result;
+}
+
+Result<void> LinuxKernel::create_tunnel(const std::string& interface) {
+    const auto backend = need_backend();
+    if (!backend) return tl::unexpected<Error>{backend.error()};
+    // What a dead userspace process has left.
+    if (auto removed = (*backend)->remove(interface); !removed) return removed;
+    return (*backend)->create(interface);
+}
+
+Result<void> LinuxKernel::set_sysctl(const SetSysctl& step) {
+    const auto before = read_sysctl(step.path);
+    if (!before) return tl::unexpected<Error>{before.error()};
+    if (!originals_.contains(step.path)) {
+        originals_.emplace(step.path, *before);
+        // Writing "all" overwrites the setting of each interface, so these are to be restored too.
+        if (step.path == kForwardingOfAll) remember_forwarding_of_each();
+        // On disk first: a crash between the two must not forget what to restore.
+        if (auto saved = save_originals(); !saved) return saved;
+    }
+    return write_sysctl(step.path, step.value);
+}
+
+void LinuxKernel::remember_forwarding_of_each() {
+    const auto links = rtnl_->links();
+    if (!links) return;
+    for (const auto& [name, link] : *links) {
+        const std::string path = fmt::format("net/ipv6/conf/{}/forwarding", name);
+        if (const auto value = read_sysctl(path)) originals_.emplace(path, *value);
+    }
+}
+
+void LinuxKernel::forget_originals() {
+    originals_.clear();
+    ::unlink(originals_file().c_str());
+}
+
+Result<void> LinuxKernel::apply(const Step& step) {
+    if (const auto* s = std::get_if<ApplyFirewall>(&step)) return apply_firewall(*s);
+    if (const auto* s = std::get_if<SetSysctl>(&step)) return set_sysctl(*s);
+    if (const auto* s = std::get_if<CreateTunnel>(&step)) return create_tunnel(s->interface);
+    if (const auto* s = std::get_if<SetLink>(&step)) return rtnl_->set_link(s->interface, true, s->mtu);
+    if (const auto* s = std::get_if<PutAddress>(&step))
+        return rtnl_->put_address(s->address, s->check_duplicate);
+    if (const auto* s = std::get_if<DeleteAddress>(&step)) return rtnl_->delete_address(s->address);
+    if (const auto* s = std::get_if<PutRoute>(&step)) return rtnl_->put_route(s->key, s->target);
+    if (const auto* s = std::get_if<DeleteRoute>(&step)) return rtnl_->delete_route(s->key, s->target);
+    const auto backend = need_backend();
+    if (!backend) return tl::unexpected<Error>{backend.error()};
+    if (const auto* s = std::get_if<ConfigureTunnel>(&step))
+        return (*backend)->apply(s->interface, s->change);
+    return (*backend)->remove(std::get<RemoveTunnel>(step).interface);
+}
+
+// One "path value" a line.
+Result<void> LinuxKernel::save_originals() const {
+    std::string text;
+    for (const auto& [path, value] : originals_) text.append(path).append(" ").append(value).append("\n");
+    return write_file_atomically(originals_file(), text, 0600);
+}
+
+void LinuxKernel::load_originals() {
+    const auto text = read_file(originals_file(), 1U << 20U);
+    if (!text) return;  // the first start since boot
+    std::string_view rest = *text;
+    while (!rest.empty()) {
+        const std::string_view line = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+        const auto space = line.find(' ');
+        if (space != std::string_view::npos)
+            originals_.emplace(line.substr(0, space), line.substr(space + 1));
+    }
+}
+
+}  // namespace ulagate

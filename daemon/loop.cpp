@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/loop.h"
+
+#include <fcntl.h>
+
+#include <utility>
+
+namespace ulagate {
+
+Result<std::unique_ptr<Readable>> Readable::watch(boost::asio::io_context& io, int fd,
+                                                  std::function<void()> call) {
+    const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) return fail_errno("watch a descriptor");
+    auto state = std::make_shared<State>(io, copy, std::move(call));
+    wait(state);
+    return std::unique_ptr<Readable>{new Readable(std::move(state))};
+}
+
+void Readable::wait(const std::shared_ptr<State>& state) {
+    state->descriptor.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                                 [state](const boost::system::error_code& error) {
+                                     if (error || !state->alive) return;
+                                     state->call();
+                                     if (state->alive) wait(state);
+                                 });
+}
+
+Readable::~Readable() {
+    state_->alive = false;
+    boost::system::error_code ignored;
+    state_->descriptor.close(ignored);
+}
+
+Alarm::Alarm(boost::asio::io_context& io, std::function<void()> call)
+    : state_(std::make_shared<State>(io, std::move(call))) {}
+
+void Alarm::set(std::optional<TimePoint> when) {
+    if (state_->when == when) return;
+    state_->when = when;
+    if (!when) {
+        state_->timer.cancel();
+        return;
+    }
+    state_->timer.expires_at(*when);  // cancels the wait before
+    state_->timer.async_wait([state = state_, when](const boost::system::error_code& error) {
+        // A completion that was already queued when the time was moved is not this alarm any more.
+        if (error || !state->alive || state->when != when) return;
+        state->when.reset();
+        state->call();
+    });
+}
+
+Alarm::~Alarm() {
+    state_->alive = false;
+    state_->timer.cancel();
+}
+
+}  // namespace ulagate

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "daemon/base/result.h"
+
+namespace ulagate {
+
+// Calls back whenever a file descriptor is readable, until destroyed. Does not own the descriptor (it watches
+// a duplicate); the callback reads a bounded amount, and is called again if there is more.
+class Readable {
+public:
+    static Result<std::unique_ptr<Readable>> watch(boost::asio::io_context& io, int fd,
+                                                   std::function<void()> call);
+    Readable(const Readable&) = delete;
+    Readable& operator=(const Readable&) = delete;
+    Readable(Readable&&) = delete;
+    Readable& operator=(Readable&&) = delete;
+    ~Readable();
+
+private:
+    // Outlives the Readable while an operation is in flight, so that a late completion finds `alive` false.
+    struct State {
+        State(boost::asio::io_context& io, int fd, std::function<void()> callback)
+            : descriptor(io, fd), call(std::move(callback)) {}
+        boost::asio::posix::stream_descriptor descriptor;
+        std::function<void()> call;
+        bool alive = true;
+    };
+    explicit Readable(std::shared_ptr<State> state) : state_(std::move(state)) {}
+    static void wait(const std::shared_ptr<State>& state);
+
+    std::shared_ptr<State> state_;
+};
+
+// Calls back once at a time that can be moved.
+class Alarm {
+public:
+    using TimePoint = std::chrono::steady_clock::time_point;
+
+    Alarm(boost::asio::io_context& io, std::function<void()> call);
+    Alarm(const Alarm&) = delete;
+    Alarm& operator=(const Alarm&) = delete;
+    Alarm(Alarm&&) = delete;
+    Alarm& operator=(Alarm&&) = delete;
+    ~Alarm();
+
+    // Nothing: never. The same time again costs nothing.
+    void set(std::optional<TimePoint> when);
+    [[nodiscard]] bool is_set() const { return state_->when.has_value(); }
+
+private:
+    struct State {
+        State(boost::asio::io_context& io, std::function<void()> callback)
+            : timer(io), call(std::move(callback)) {}
+        boost::asio::steady_timer timer;
+        std::function<void()> call;
+        std::optional<TimePoint> when;
+        bool alive = true;
+    };
+    std::shared_ptr<State> state_;
+};
+
+}  // namespace ulagate

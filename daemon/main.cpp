@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The commands. `run` is the daemon; all others look at a file, or ask the daemon, and end.
+#include <fmt/format.h>
+#include <getopt.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/json/serialize.hpp>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "daemon/base/file.h"
+#include "daemon/base/log.h"
+#include "daemon/base/text.h"
+#include "daemon/control_client.h"
+#include "daemon/service.h"
+#include "daemon/show.h"
+#include "daemon/status.h"
+#include "daemon/version.h"
+#include "wg/key_file.h"
+
+namespace ulagate {
+namespace {
+
+constexpr std::size_t kMaxConfigBytes = 16U << 20U;
+constexpr int kUsageError = 2;
+
+constexpr const char* kHelp = R"(ulagate: the edge router, and the relay, of an IPv6 overlay between sites.
+
+usage:
+  ulagate run [--config FILE]             be the router, until SIGTERM; SIGHUP reloads FILE
+  ulagate check FILE                      say all that is wrong with a configuration; exit 0 or 1
+  ulagate show ra|firewall|plan FILE      what it would send or install, without touching anything
+  ulagate status [--json] [--watch] [--all]
+                                          how the running router is
+  ulagate withdraw                        the site leaves: tell the hosts, remove everything, stop
+  ulagate keygen [FILE]                   make a private key: in FILE (mode 0600; prints the public key),
+                                          or without FILE on standard output (public key on standard error)
+  ulagate pubkey FILE                     print the public key that belongs to a private key file
+  ulagate --version | --help
+
+options:
+  --config FILE        configuration (default /etc/ulagate/ulagate.toml)
+  --runtime-dir DIR    where the control socket is (default /run/ulagate); one for each daemon
+  --debug              more log lines
+
+The configuration is explained in the reference files edge.toml and relay.toml.
+check, show, keygen and pubkey need no root; status and withdraw need the group of the control socket.
+)";
+
+struct Options {
+    ServicePaths paths;
+    bool json = false;
+    bool watch = false;
+    bool all = false;
+    bool debug = false;
+    bool help = false;
+    bool version = false;
+    std::vector<std::string> words;  // the command and its arguments
+};
+
+void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void complain(const std::string& text) { fmt::print(stderr, "ulagate: {}\n", text); }
+
+int usage(const std::string& why) {
+    complain(why + "; see ulagate --help");
+    return kUsageError;
+}
+
+std::optional<Options> parse_options(int argc, char** argv) {
+    Options options;
+    if (const char* directory = std::getenv("RUNTIME_DIRECTORY");
+        directory != nullptr && *directory != '\0') {
+        options.paths.runtime_directory = directory;  // set by systemd (RuntimeDirectory=)
+    }
+    enum : int { kConfig = 1000, kRuntime, kJson, kWatch, kAll, kDebug, kVersionFlag };
+    static constexpr std::array<option, 9> kOptions{{{"config", required_argument, nullptr, kConfig},
+                                                     {"runtime-dir", required_argument, nullptr, kRuntime},
+                                                     {"json", no_argument, nullptr, kJson},
+                                                     {"watch", no_argument, nullptr, kWatch},
+                                                     {"all", no_argument, nullptr, kAll},
+                                                     {"debug", no_argument, nullptr, kDebug},
+                                                     {"version", no_argument, nullptr, kVersionFlag},
+                                                     {"help", no_argument, nullptr, 'h'},
+                                                     {nullptr, 0, nullptr, 0}}};
+    for (int c = 0; (c = ::getopt_long(argc, argv, "h", kOptions.data(), nullptr)) != -1;) {
+        switch (c) {
+            case kConfig:
+                options.paths.config_file = optarg;
+                break;
+            case kRuntime:
+                options.paths.runtime_directory = optarg;
+                break;
+            case kJson:
+                options.json = true;
+                break;
+            case kWatch:
+                options.watch = true;
+                break;
+            case kAll:
+                options.all = true;
+                break;
+            case kDebug:
+                options.debug = true;
+                break;
+            case kVersionFlag:
+                options.version = true;
+                break;
+            case 'h':
+                options.help = true;
+                break;
+            default:
+                return std::nullopt;  // getopt has said why
+        }
+    }
+    for (int i = optind; i < argc; ++i) options.words.emplace_back(argv[i]);
+    return options;
+}
+
+// Reads a configuration and prints every finding. Nothing when it cannot be used.
+std::optional<Config> load(const std::string& file) {
+    const auto text = read_file(file, kMaxConfigBytes);
+    if (!text) {
+        complain(text.error().text());
+        return std::nullopt;
+    }
+    Loaded loaded = load_config(*text);
+    for (const Finding& finding : loaded.findings) fmt::print(stderr, "{}\n", to_string(finding, file));
+    return std::move(loaded.config);
+}
+
+int check(const std::string& file) {
+    const auto config = load(file);
+    if (!config) return EXIT_FAILURE;
+    print(fmt::format("{}: good ({} {}, {} LANs, {} relays, {} sites)\n", file,
+                      config->role == Role::edge ? "edge" : "relay", config->node, config->lans.size(),
+                      config->relays.size(), config->sites.size()));
+    return EXIT_SUCCESS;
+}
+
+int show(const std::string& what, const std::string& file) {
+    static const std::map<std::string, std::string (*)(const Config&)> kViews{
+        {"ra", show_ra}, {"firewall", show_firewall}, {"plan", show_plan}};
+    const auto view = kViews.find(what);
+    if (view == kViews.end()) return usage(fmt::format("show: unknown view {}", quote(what)));
+    const auto config = load(file);
+    if (!config) return EXIT_FAILURE;
+    print(view->second(*config));
+    return EXIT_SUCCESS;
+}
+
+int keygen(const std::optional<std::string>& file) {
+    if (!file) {
+        const auto key = wg::PrivateKey::generate();
+        print(key.reveal_base64() + "\n");
+        fmt::print(stderr, "public key: {}\n", wg::to_string(key.public_key()));
+        return EXIT_SUCCESS;
+    }
+    const auto key = wg::create_private_key(*file);
+    if (!key) {
+        complain(key.error().text());
+        return EXIT_FAILURE;
+    }
+    print(wg::to_string(key->public_key()) + "\n");
+    return EXIT_SUCCESS;
+}
+
+int pubkey(const std::string& file) {
+    const auto key = wg::load_private_key(file);
+    if (!key) {
+        complain(key.error().text());
+        return EXIT_FAILURE;
+    }
+    print(wg::to_string(key->public_key()) + "\n");
+    return EXIT_SUCCESS;
+}
+
+int status(const Options& options) {
+    for (;;) {
+        const auto answer = ask_daemon(options.paths.control_socket(), "status");
+        if (!answer) {
+            complain(answer.error().text());
+            if (!options.watch) return EXIT_FAILURE;
+        } else {
+            if (options.watch && !options.json) print("\x1b[H\x1b[2J");
+            print(options.json ? boost::json::serialize(*answer) + "\n" : to_text(*answer, options.all));
+            std::fflush(stdout);
+        }
+        if (!options.watch) return EXIT_SUCCESS;
+        std::this_thread::sleep_for(std::chrono::seconds{1});
+    }
+}
+
+int withdraw(const Options& options) {
+    const auto answer = ask_daemon(options.paths.control_socket(), "withdraw");
+    if (!answer) {
+        complain(answer.error().text());
+        return EXIT_FAILURE;
+    }
+    print("withdrawn: the hosts were told, everything of ulagate is removed, the daemon has stopped\n");
+    return EXIT_SUCCESS;
+}
+
+// Keys must not reach the disk by a core dump, or another process of ours by ptrace.
+void protect_memory() {
+    ::prctl(PR_SET_DUMPABLE, 0);
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_CORE, &none);
+}
+
+int run(const Options& options) {
+    protect_memory();
+    std::signal(SIGPIPE, SIG_IGN);
+    auto config = load(options.paths.config_file);
+    if (!config) return EXIT_FAILURE;
+    auto service = Service::create(options.paths, std::move(*config));
+    if (!service) {
+        complain(service.error().text());
+        return EXIT_FAILURE;
+    }
+    if (const auto ended = (*service)->run(); !ended) {
+        complain(ended.error().text());
+        return EXIT_FAILURE;
+    }
+    return EXIT_SUCCESS;
+}
+
+int dispatch(const Options& options) {
+    if (options.help) {
+        print(kHelp);
+        return EXIT_SUCCESS;
+    }
+    if (options.version) {
+        print(fmt::format("ulagate {}\n", kVersion));
+        return EXIT_SUCCESS;
+    }
+    if (options.debug) log::set_level(log::Level::debug);
+    const auto& words = options.words;
+    if (words.empty()) return usage("what should I do?");
+    const std::string& command = words.front();
+    const auto arguments = words.size() - 1;
+    if (command == "run" && arguments == 0) return run(options);
+    if (command == "check" && arguments == 1) return check(words[1]);
+    if (command == "show" && arguments == 2) return show(words[1], words[2]);
+    if (command == "status" && arguments == 0) return status(options);
+    if (command == "withdraw" && arguments == 0) return withdraw(options);
+    if (command == "keygen" && arguments <= 1) {
+        return keygen(arguments == 1 ? std::optional{words[1]} : std::nullopt);
+    }
+    if (command == "pubkey" && arguments == 1) return pubkey(words[1]);
+    return usage(fmt::format("cannot do {}", quote(fmt::format("{}", fmt::join(words, " ")))));
+}
+
+}  // namespace
+}  // namespace ulagate
+
+int main(int argc, char** argv) try {
+    const auto options = ulagate::parse_options(argc, argv);
+    return options ? ulagate::dispatch(*options) : ulagate::kUsageError;
+} catch (const std::exception& error) {
+    std::fputs("ulagate: internal error: ", stderr);
+    std::fputs(error.what(), stderr);
+    std::fputc('\n', stderr);
+    return EXIT_FAILURE;
+}

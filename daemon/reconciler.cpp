@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/reconciler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/plan.h"
+
+namespace ulagate {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Each round may make new steps possible (interface, then its routes); a plan that never gets empty is a bug
+// of ours or a fight with somebody, and both must not spin.
+constexpr int kMaxRounds = 5;
+constexpr milliseconds kFirstRetry{500};
+constexpr milliseconds kLongestRetry{30'000};
+
+milliseconds retry_delay(unsigned attempts) {
+    const unsigned doublings = std::min(attempts - 1, 6U);
+    return std::min(kFirstRetry * (1U << doublings), kLongestRetry);
+}
+
+Stale touched_by(const Step& step) {
+    Stale stale;
+    if (std::holds_alternative<ApplyFirewall>(step)) stale.firewall = true;
+    if (std::holds_alternative<SetSysctl>(step)) stale.sysctls = true;
+    if (std::holds_alternative<CreateTunnel>(step) || std::holds_alternative<RemoveTunnel>(step)) {
+        stale.links = stale.tunnels = stale.routes = true;
+    }
+    if (std::holds_alternative<ConfigureTunnel>(step)) stale.tunnels = true;
+    if (std::holds_alternative<SetLink>(step)) stale.links = true;
+    if (std::holds_alternative<PutAddress>(step) || std::holds_alternative<DeleteAddress>(step)) {
+        stale.addresses = stale.routes = true;
+    }
+    if (std::holds_alternative<PutRoute>(step) || std::holds_alternative<DeleteRoute>(step))
+        stale.routes = true;
+    return stale;
+}
+
+// Whether the step puts back something that was in place already and is still wanted the same.
+bool restores(const Step& step, const Wanted& in_place) {
+    if (const auto* s = std::get_if<ApplyFirewall>(&step)) return s->to == in_place.firewall;
+    if (const auto* s = std::get_if<SetSysctl>(&step)) {
+        const auto was = in_place.sysctls.find(s->path);
+        return was != in_place.sysctls.end() && was->second == s->value;
+    }
+    if (const auto* s = std::get_if<CreateTunnel>(&step)) return in_place.tunnels.contains(s->interface);
+    if (const auto* s = std::get_if<PutAddress>(&step)) return in_place.addresses.contains(s->address);
+    if (const auto* s = std::get_if<PutRoute>(&step)) {
+        const auto was = in_place.routes.find(s->key);
+        return was != in_place.routes.end() && was->second == s->target;
+    }
+    return false;
+}
+
+std::set<std::string> our_interfaces(const Links& links) {
+    std::set<std::string> names;
+    for (const auto& [name, link] : links) {
+        if (name.starts_with(kLinkPrefix)) names.insert(name);
+    }
+    return names;
+}
+
+// The settings that any wanted state of ours can speak of.
+std::set<std::string> sysctl_paths(const Links& links, const Sysctls& originals) {
+    std::set<std::string> paths{"net/ipv6/conf/all/forwarding"};
+    for (const auto& [name, link] : links) {
+        if (name == "lo" || name.starts_with(kLinkPrefix)) continue;
+        paths.insert(fmt::format("net/ipv6/conf/{}/accept_ra", name));
+        paths.insert(fmt::format("net/ipv6/conf/{}/forwarding", name));
+    }
+    for (const auto& [path, value] : originals) paths.insert(path);
+    return paths;
+}
+
+}  // namespace
+
+Stale& Stale::operator|=(const Stale& other) {
+    links |= other.links;
+    addresses |= other.addresses;
+    routes |= other.routes;
+    tunnels |= other.tunnels;
+    firewall |= other.firewall;
+    sysctls |= other.sysctls;
+    return *this;
+}
+
+Result<bool> Reconciler::refresh() {
+    bool changed = false;
+    std::optional<Error> error;
+    const auto read = [&](bool& stale, auto& known, const char* what, const auto& ask) {
+        if (!stale || error) return;
+        auto now = ask();
+        if (!now) {
+            error = Error{now.error().code, fmt::format("read {}: {}", what, now.error().context)};
+            return;
+        }
+        stale = false;
+        if (*now == known) return;
+        known = std::move(*now);
+        changed = true;
+    };
+    read(stale_.links, have_.links, "links", [&] { return kernel_.links(); });
+    read(stale_.addresses, have_.addresses, "addresses", [&] { return kernel_.addresses(); });
+    read(stale_.routes, have_.routes, "routes", [&] { return kernel_.our_routes(); });
+    read(stale_.tunnels, have_.tunnels, "tunnels",
+         [&] { return kernel_.tunnels(our_interfaces(have_.links)); });
+    read(stale_.firewall, have_.firewall, "firewall", [&] { return kernel_.firewall(); });
+    read(stale_.sysctls, have_.sysctls, "sysctls",
+         [&] { return kernel_.sysctls(sysctl_paths(have_.links, kernel_.sysctl_originals())); });
+    if (error) return tl::unexpected<Error>{std::move(*error)};
+    return changed;
+}
+
+Reconciler::Report Reconciler::run(const Want& want, TimePoint now, bool slow_too) {
+    Report report;
+    settled_ = false;
+    for (int round = 0; round < kMaxRounds; ++round) {
+        if (auto read = refresh(); !read) {
+            // We cannot know what is there, so nothing is done on a guess; the caller's timer brings us back.
+            report.failed.push_back({"read the kernel's state", read.error(), true, kFirstRetry});
+            return report;
+        }
+        const Wanted wanted = want(have_);
+        const std::vector<Step> steps = plan(wanted, have_);
+        forget_solved_troubles(steps);
+        bool acted = false;
+        for (const Step& step : steps) {
+            if (waiting(step, now) || (!slow_too && std::holds_alternative<CreateTunnel>(step))) continue;
+            acted = true;
+            apply(step, now, report);
+        }
+        if (!acted) {
+            settled_ = steps.empty();
+            if (settled_) in_place_ = wanted;
+            break;
+        }
+    }
+    return report;
+}
+
+void Reconciler::apply(const Step& step, TimePoint now, Report& report) {
+    const auto result = kernel_.apply(step);
+    stale_ |= touched_by(step);
+    if (result) {
+        report.done.push_back({describe(step), in_place_ && restores(step, *in_place_)});
+        return;
+    }
+    Trouble& trouble = troubles_[subject(step)];
+    const bool first = trouble.attempts == 0 || trouble.error.text() != result.error().text();
+    ++trouble.attempts;
+    trouble.what = describe(step);
+    trouble.error = result.error();
+    const milliseconds delay = retry_delay(trouble.attempts);
+    trouble.retry_at = now + delay;
+    report.failed.push_back({trouble.what, trouble.error, first, delay});
+}
+
+bool Reconciler::waiting(const Step& step, TimePoint now) const {
+    const auto trouble = troubles_.find(subject(step));
+    return trouble != troubles_.end() && now < trouble->second.retry_at;
+}
+
+// A subject that needs no step any more is no trouble any more, whoever solved it.
+void Reconciler::forget_solved_troubles(const std::vector<Step>& open) {
+    if (troubles_.empty()) return;
+    std::set<std::string> still_open;
+    for (const Step& step : open) still_open.insert(subject(step));
+    std::erase_if(troubles_, [&](const auto& entry) { return !still_open.contains(entry.first); });
+}
+
+std::optional<Reconciler::TimePoint> Reconciler::deadline() const {
+    std::optional<TimePoint> next;
+    for (const auto& [name, trouble] : troubles_) {
+        if (!next || trouble.retry_at < *next) next = trouble.retry_at;
+    }
+    return next;
+}
+
+void Reconciler::retry_now() {
+    for (auto& [name, trouble] : troubles_) trouble.retry_at = TimePoint{};
+}
+
+}  // namespace ulagate

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/kernel.h"
+#include "daemon/steps.h"
+
+namespace ulagate {
+
+// Which parts of what we know of the kernel may be out of date.
+struct Stale {
+    bool links = false;
+    bool addresses = false;
+    bool routes = false;
+    bool tunnels = false;
+    bool firewall = false;
+    bool sysctls = false;
+
+    static Stale all() { return {true, true, true, true, true, true}; }
+    Stale& operator|=(const Stale& other);
+    [[nodiscard]] bool any() const { return links || addresses || routes || tunnels || firewall || sysctls; }
+};
+
+// Brings the kernel to the wanted state and keeps it there. Level-triggered: events only say what to read
+// again, and the same run serves start, reload, crash recovery and a foreign hand. No clock, no log: `now`
+// comes in, and what was done goes out.
+class Reconciler {
+public:
+    using TimePoint = std::chrono::steady_clock::time_point;
+    // The wanted state may depend on what is there (a route waits for its interface).
+    using Want = std::function<Wanted(const Have&)>;
+
+    struct Done {
+        std::string what;       // describe(step)
+        bool restored = false;  // it had been in place, and nobody asked us to change it
+    };
+    struct Failed {
+        std::string what;
+        Error error;
+        bool first = false;  // not a repetition: worth a log line
+        std::chrono::milliseconds retry_in{0};
+    };
+    struct Report {
+        std::vector<Done> done;
+        std::vector<Failed> failed;
+    };
+    // A step that cannot be done now, for status.
+    struct Trouble {
+        std::string what;
+        Error error;
+        unsigned attempts = 0;
+        TimePoint retry_at;
+    };
+
+    explicit Reconciler(Kernel& kernel) : kernel_(kernel) {}
+
+    void mark(const Stale& stale) { stale_ |= stale; }
+    // Reads what is stale. True when anything differs from what we knew.
+    Result<bool> refresh();
+    // Plans, applies and reads back until nothing is left that can be done now. `slow_too`: also create
+    // tunnel interfaces, which takes a userspace backend tenths of a second.
+    Report run(const Want& want, TimePoint now, bool slow_too = true);
+    // When the next failed step is due again.
+    [[nodiscard]] std::optional<TimePoint> deadline() const;
+    // Every failed step may be tried at once: something about its causes has changed.
+    void retry_now();
+
+    [[nodiscard]] const Have& have() const { return have_; }
+    // Troubles by subject, in no special order.
+    [[nodiscard]] const std::map<std::string, Trouble>& troubles() const { return troubles_; }
+    // Whether the last run left nothing to do.
+    [[nodiscard]] bool settled() const { return settled_; }
+
+private:
+    void apply(const Step& step, TimePoint now, Report& report);
+    [[nodiscard]] bool waiting(const Step& step, TimePoint now) const;
+    void forget_solved_troubles(const std::vector<Step>& open);
+
+    Kernel& kernel_;
+    Have have_;
+    Stale stale_ = Stale::all();
+    std::map<std::string, Trouble> troubles_;
+    // What was in place when the last run ended, to tell a foreign hand from a change of ours.
+    std::optional<Wanted> in_place_;
+    bool settled_ = false;
+};
+
+}  // namespace ulagate

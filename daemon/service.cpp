@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/service.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/json/object.hpp>
+#include <csignal>
+#include <utility>
+
+#include "daemon/base/log.h"
+#include "daemon/base/text.h"
+#include "wg/key_file.h"
+
+namespace ulagate {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kMergeEvents = 20ms;
+constexpr auto kTick = 1s;
+constexpr auto kFullCheck = 60s;
+constexpr auto kKeyRetry = 5s;
+constexpr auto kWithdrawLimit = 10s;  // three advertisements, 3 s apart
+// A dump of 10,000 peers costs a relay tens of milliseconds; handshakes are seconds apart.
+constexpr std::size_t kManyPeers = 64;
+constexpr auto kReadManyPeersEvery = 10s;
+
+Service::TimePoint now() { return std::chrono::steady_clock::now(); }
+
+// WireGuard gives up a session after 180 s (REJECT_AFTER_TIME); with a keepalive a living tunnel renews it
+// long before.
+constexpr auto kSessionLife = 180s;
+
+Result<UniqueFd> lock_directory(const std::string& directory) {
+    if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) return fail_errno("create " + directory);
+    const std::string path = directory + "/lock";
+    UniqueFd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
+    if (!fd) return fail_errno("open " + path);
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+        return fail(fmt::format("another ulagate runs with the runtime directory {}", directory));
+    }
+    return fd;
+}
+
+wg::BackendChoice backend_choice(BackendChoice choice) {
+    switch (choice) {
+        case BackendChoice::kernel:
+            return wg::BackendChoice::kernel;
+        case BackendChoice::userspace:
+            return wg::BackendChoice::userspace;
+        case BackendChoice::automatic:
+            break;
+    }
+    return wg::BackendChoice::automatic;
+}
+
+std::size_t peer_count(const Have& have) {
+    std::size_t count = 0;
+    for (const auto& [name, device] : have.tunnels) count += device.peers.size();
+    return count;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Service>> Service::create(ServicePaths paths, Config config) {
+    auto lock = lock_directory(paths.runtime_directory);
+    if (!lock) return tl::unexpected<Error>{std::move(lock.error())};
+    std::unique_ptr<Service> service{new Service(std::move(paths), std::move(config), std::move(*lock))};
+    if (auto started = service->start(); !started) return tl::unexpected<Error>{std::move(started.error())};
+    return service;
+}
+
+Service::Service(ServicePaths paths, Config config, UniqueFd lock)
+    : paths_(std::move(paths)), config_(std::move(config)), lock_(std::move(lock)) {}
+
+Result<void> Service::start() {
+    auto kernel = LinuxKernel::open(paths_.runtime_directory, backend_choice(config_.tunnel.backend));
+    if (!kernel) return tl::unexpected<Error>{std::move(kernel.error())};
+    kernel_ = std::move(*kernel);
+    reconciler_.emplace(*kernel_);
+    resolver_ = std::make_unique<Resolver>([this] { boost::asio::post(io_, [this] { take_answers(); }); });
+
+    auto rtnl = Readable::watch(io_, kernel_->rtnl().event_handle(), [this] { on_kernel_event(); });
+    if (!rtnl) return tl::unexpected<Error>{std::move(rtnl.error())};
+    rtnl_events_ = std::move(*rtnl);
+    auto nft = Readable::watch(io_, kernel_->nftables().event_handle(), [this] { on_firewall_event(); });
+    if (!nft) return tl::unexpected<Error>{std::move(nft.error())};
+    firewall_events_ = std::move(*nft);
+    auto control =
+        ControlServer::listen(io_, paths_.control_socket(), config_.control_group,
+                              [this](const std::string& command, const ControlServer::Reply& reply) {
+                                  on_command(command, reply);
+                              });
+    if (!control) return tl::unexpected<Error>{std::move(control.error())};
+    control_ = std::move(*control);
+
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals_.add(signal);
+    on_signal();
+    load_key();
+    set_config(config_);
+    return {};
+}
+
+Result<void> Service::run() {
+    log::info("ulagate", "{} {} starting, overlay {}", config_.role == Role::edge ? "edge" : "relay",
+              config_.node, net::to_string(config_.overlay));
+    // Hosts need the first advertisement now; making interfaces in userspace takes longer than all the rest.
+    reconcile(false);
+    reconcile();
+    supervisor_.ready(fmt::format("{} {}", config_.role == Role::edge ? "edge" : "relay", config_.node));
+    tick();
+    io_.run();
+    return {};
+}
+
+void Service::set_config(Config config) {
+    config_ = std::move(config);
+    std::vector<std::unique_ptr<LanTask>> lans;
+    for (const LanConfig& lan : config_.lans) {
+        const auto same = std::find_if(lans_.begin(), lans_.end(), [&](const auto& task) {
+            return task && task->port().config().interface == lan.interface;
+        });
+        if (same != lans_.end()) {
+            lans.push_back(std::move(*same));
+            if (lans.back()->port().config() != lan) lans.back()->set_config(lan);
+        } else {
+            lans.push_back(std::make_unique<LanTask>(io_, lan));
+        }
+    }
+    lans_ = std::move(lans);
+
+    std::map<std::string, RelayEndpoint> endpoints;
+    for (const RelayConfig& relay : config_.relays) {
+        const auto known = endpoints_.find(relay.name);
+        const bool keep = known != endpoints_.end() && known->second.host() == relay.host;
+        RelayEndpoint endpoint = keep ? std::move(known->second) : RelayEndpoint{relay.host, relay.port};
+        endpoint.set_port(relay.port);
+        endpoints.emplace(relay.name, std::move(endpoint));
+    }
+    endpoints_ = std::move(endpoints);
+    facts_.relays.clear();
+    ask_resolver();
+    choose_endpoints();
+}
+
+// --- facts ---
+
+void Service::load_key() {
+    auto key = wg::load_private_key(config_.tunnel.private_key_file);
+    if (key) {
+        if (!key_trouble_.empty()) log::info("tunnel", "the private key is usable now");
+        key_trouble_.clear();
+        facts_.private_key = std::move(*key);
+        return;
+    }
+    key_retry_at_ = now() + kKeyRetry;
+    if (key_trouble_ == key.error().text()) return;
+    key_trouble_ = key.error().text();
+    log::error("tunnel", "{}, retrying every {}", key_trouble_, human_duration(kKeyRetry));
+}
+
+void Service::ask_resolver() {
+    for (auto& [name, endpoint] : endpoints_) {
+        if (endpoint.ask(now())) resolver_->request(endpoint.host());
+    }
+}
+
+void Service::take_answers() {
+    for (const Resolver::Answer& answer : resolver_->take()) {
+        for (auto& [name, endpoint] : endpoints_) {
+            if (!endpoint.is_name() || endpoint.host() != answer.host) continue;
+            const std::string before = endpoint.trouble();
+            endpoint.on_answer(answer.addresses, now());
+            if (endpoint.trouble() != before && !endpoint.trouble().empty()) {
+                log::warning(name, "{}, retrying", endpoint.trouble());
+            }
+        }
+    }
+    reconcile();
+}
+
+bool Service::is_alive(const RelayConfig& relay) const {
+    const auto device = reconciler_->have().tunnels.find(tunnel_interface(relay));
+    if (device == reconciler_->have().tunnels.end()) return false;
+    const auto peer = device->second.peers.find(relay.public_key);
+    if (peer == device->second.peers.end()) return false;
+    return std::chrono::system_clock::now() - peer->second.last_handshake < kSessionLife;
+}
+
+void Service::choose_endpoints() {
+    const auto has_way = [&](const net::IpAddress& address) {
+        return kernel_->rtnl().way_to(address).has_value();
+    };
+    for (const RelayConfig& relay : config_.relays) {
+        RelayEndpoint& endpoint = endpoints_.at(relay.name);
+        RelayFacts& facts = facts_.relays[relay.name];
+        facts.alive = is_alive(relay);
+        endpoint.choose(has_way, facts.alive, now());
+        facts.endpoint = endpoint.endpoint();
+        facts.way.reset();
+        if (!facts.endpoint) continue;
+        if (auto way = kernel_->rtnl().way_to(facts.endpoint->address)) facts.way = std::move(*way);
+    }
+    if (config_.role == Role::relay) facts_.uplink = way_to_internet();
+}
+
+// A route lookup, no packet: any address that only a default route leads to.
+std::optional<Way> Service::way_to_internet() {
+    for (const char* somewhere : {"2000::1", "1.0.0.1"}) {
+        if (auto way = kernel_->rtnl().way_to(*net::parse_ip(somewhere))) return std::move(*way);
+    }
+    return std::nullopt;
+}
+
+// --- reconciliation ---
+
+void Service::on_kernel_event() {
+    const auto changes = kernel_->rtnl().changes();
+    Stale stale = Stale::all();  // an error means that we do not know what changed
+    if (changes) {
+        if (!changes->any()) return;
+        stale = {};
+        stale.links = changes->links;
+        stale.addresses = changes->addresses;
+        stale.routes =
+            changes->our_routes || changes->links;  // the kernel drops routes with their link, silently
+        stale.sysctls = changes->links;             // a new interface has settings of its own
+        stale.tunnels = changes->links;
+        if (changes->links || changes->addresses || changes->other_routes) {
+            for (auto& [name, endpoint] : endpoints_) endpoint.retry_now();
+        }
+        if (changes->links || changes->addresses) reconciler_->retry_now();
+    } else {
+        log::warning("kernel", "{}, reading everything again", changes.error().text());
+    }
+    reconciler_->mark(stale);
+    reconcile_soon();
+}
+
+void Service::on_firewall_event() {
+    const auto foreign = kernel_->nftables().drain();
+    if (foreign && !*foreign) return;
+    kernel_->forget_firewall();
+    Stale stale;
+    stale.firewall = true;
+    reconciler_->mark(stale);
+    reconcile_soon();
+}
+
+void Service::reconcile_soon() {
+    // Not moved by later events: a stream of them must not put it off for ever.
+    if (!soon_.is_set()) soon_.set(now() + kMergeEvents);
+}
+
+void Service::reconcile(bool slow_too) {
+    if (stopping_) return;
+    ask_resolver();
+    choose_endpoints();
+    report(reconciler_->run([this](const Have& have) { return desired(config_, facts_, have); }, now(),
+                            slow_too));
+    note_tunnel_changes();
+    update_lans();
+    schedule();
+}
+
+void Service::report(const Reconciler::Report& report) {
+    for (const Reconciler::Done& done : report.done) {
+        if (done.restored) {
+            log::notice("kernel", "somebody else removed or changed something of ours: {}", done.what);
+        } else {
+            log::info("kernel", "{}", done.what);
+        }
+    }
+    for (const Reconciler::Failed& failed : report.failed) {
+        if (!failed.first) continue;
+        log::error("kernel", "{}: {}, retrying in {}", failed.what, failed.error.text(),
+                   human_duration(failed.retry_in));
+    }
+}
+
+void Service::update_lans() {
+    const Have& have = reconciler_->have();
+    for (const auto& lan : lans_) {
+        const auto link = have.links.find(lan->port().config().interface);
+        lan->set_link(link == have.links.end() ? std::nullopt : std::optional{link->second}, have.addresses);
+    }
+}
+
+void Service::note_tunnel_changes() {
+    for (const RelayConfig& relay : config_.relays) {
+        const bool alive = is_alive(relay);
+        std::string state = alive ? "up" : "no handshake";
+        std::string& logged = tunnel_states_[relay.name];
+        if (state == logged) continue;
+        const auto& endpoint = facts_.relays[relay.name].endpoint;
+        if (alive) {
+            log::info(relay.name, "tunnel up, endpoint {}", endpoint ? net::to_string(*endpoint) : "unknown");
+        } else if (logged == "up") {
+            log::notice(relay.name, "tunnel down: no handshake for {}", human_duration(kSessionLife));
+        }
+        logged = std::move(state);
+    }
+}
+
+void Service::tick() {
+    Stale stale;
+    stale.sysctls = true;
+    const auto time = now();
+    const bool many = peer_count(reconciler_->have()) > kManyPeers;
+    if (!many || time >= tunnels_read_at_ + kReadManyPeersEvery) {
+        stale.tunnels = true;
+        tunnels_read_at_ = time;
+    }
+    if (time >= full_check_at_) {
+        full_check_at_ = time + kFullCheck;
+        stale = Stale::all();
+    }
+    reconciler_->mark(stale);
+    if (!facts_.private_key && time >= key_retry_at_) load_key();
+    reconcile();
+    supervisor_.alive();
+    auto next = std::chrono::nanoseconds{kTick};
+    if (const auto watchdog = supervisor_.watchdog_interval())
+        next = std::min<std::chrono::nanoseconds>(next, *watchdog);
+    tick_.set(time + next);
+}
+
+void Service::schedule() { retry_.set(reconciler_->deadline()); }
+
+// --- configuration and end ---
+
+void Service::on_signal() {
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+        if (error) return;
+        on_signal();
+        if (signal == SIGHUP) {
+            reload();
+        } else {
+            log::info("ulagate", "stopping on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+            take_down();
+        }
+    });
+}
+
+void Service::withdraw(ControlServer::Reply reply) {
+    if (withdrawing_) {
+        reply(boost::json::object{{"error", "already withdrawing"}});
+        return;
+    }
+    log::notice("ulagate", "withdrawing: telling the hosts, then removing everything");
+    withdrawing_ = std::move(reply);
+    for (const auto& lan : lans_) lan->withdraw();
+    give_up_withdraw_at_ = now() + kWithdrawLimit;
+    finish_withdraw();
+}
+
+// Forwarding goes on until every LAN has heard the last advertisement.
+void Service::finish_withdraw() {
+    const bool silent =
+        std::all_of(lans_.begin(), lans_.end(), [](const auto& lan) { return lan->silent(); });
+    if (silent || now() >= give_up_withdraw_at_) {
+        take_down();
+    } else {
+        withdraw_alarm_.set(now() + 50ms);
+    }
+}
+
+void Service::take_down() {
+    if (stopping_) return;
+    stopping_ = true;
+    supervisor_.stopping();
+    reconciler_->mark(Stale::all());
+    reconciler_->retry_now();
+    const auto originals = kernel_->sysctl_originals();
+    report(reconciler_->run([&](const Have&) { return nothing_wanted(originals); }, now()));
+    if (reconciler_->settled()) kernel_->forget_originals();
+    if (withdrawing_) withdrawing_(boost::json::object{{"withdrawn", true}});
+    log::info("ulagate", "stopped after {}",
+              human_duration(std::chrono::duration_cast<std::chrono::milliseconds>(now() - started_)));
+    // The answer to a client still has to leave.
+    exit_.set(now() + (withdrawing_ ? 100ms : 0ms));
+}
+
+}  // namespace ulagate

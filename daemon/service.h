@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/base/fd.h"
+#include "daemon/config.h"
+#include "daemon/control_server.h"
+#include "daemon/desired.h"
+#include "daemon/lan_task.h"
+#include "daemon/linux_kernel.h"
+#include "daemon/loop.h"
+#include "daemon/reconciler.h"
+#include "daemon/relay_endpoint.h"
+#include "daemon/resolver.h"
+#include "daemon/status.h"
+#include "daemon/supervisor_link.h"
+
+namespace ulagate {
+
+// Where a daemon lives. Several on one machine (network namespaces) need directories of their own.
+struct ServicePaths {
+    std::string config_file = "/etc/ulagate/ulagate.toml";
+    std::string runtime_directory = "/run/ulagate";
+    [[nodiscard]] std::string control_socket() const { return runtime_directory + "/control"; }
+};
+
+// The running daemon: the one place where events (kernel, packets, time, signals, commands) become facts, and
+// facts are brought to the kernel by the reconciler. One thread; the resolver is the only helper.
+class Service {
+public:
+    using TimePoint = std::chrono::steady_clock::time_point;
+
+    static Result<std::unique_ptr<Service>> create(ServicePaths paths, Config config);
+    Service(const Service&) = delete;
+    Service& operator=(const Service&) = delete;
+    Service(Service&&) = delete;
+    Service& operator=(Service&&) = delete;
+    ~Service() = default;
+
+    // Until a signal or `withdraw` ends it. What is ours is then out of the kernel.
+    Result<void> run();
+
+private:
+    Service(ServicePaths paths, Config config, UniqueFd lock);
+    Result<void> start();
+
+    // Facts.
+    void load_key();
+    void ask_resolver();
+    void take_answers();
+    void choose_endpoints();
+    [[nodiscard]] bool is_alive(const RelayConfig& relay) const;
+    void note_tunnel_changes();
+    std::optional<Way> way_to_internet();
+
+    // Reconciliation.
+    void on_kernel_event();
+    void on_firewall_event();
+    void reconcile_soon();
+    void reconcile(bool slow_too = true);
+    void report(const Reconciler::Report& report);
+    void update_lans();
+    void tick();
+    void schedule();
+
+    // Configuration and end.
+    void set_config(Config config);
+    void reload();
+    Result<Config> read_new_config();
+    Result<void> switch_to(Config config);
+    void on_signal();
+    void withdraw(ControlServer::Reply reply);
+    void finish_withdraw();
+    void take_down();
+
+    void on_command(const std::string& command, const ControlServer::Reply& reply);
+    [[nodiscard]] Status status() const;
+    void add_lan_status(Status& status) const;
+    void add_relay_status(Status& status) const;
+    void add_router_status(Status& status) const;
+
+    ServicePaths paths_;
+    Config config_;
+    UniqueFd lock_;  // on the runtime directory: one daemon each
+    boost::asio::io_context io_{1};
+    boost::asio::signal_set signals_{io_};
+    SupervisorLink supervisor_;
+    std::unique_ptr<LinuxKernel> kernel_;
+    std::optional<Reconciler> reconciler_;
+    std::unique_ptr<Resolver> resolver_;
+    std::unique_ptr<ControlServer> control_;
+    std::vector<std::unique_ptr<LanTask>> lans_;
+    std::map<std::string, RelayEndpoint> endpoints_;  // by relay
+    Facts facts_;
+    std::map<std::string, std::string> tunnel_states_;  // by relay, as last logged
+    std::string key_trouble_;
+    std::string last_reload_;
+    ControlServer::Reply withdrawing_;  // who asked for it; empty while nobody has
+
+    std::unique_ptr<Readable> rtnl_events_;
+    std::unique_ptr<Readable> firewall_events_;
+    Alarm soon_{io_, [this] { reconcile(); }};
+    Alarm tick_{io_, [this] { tick(); }};
+    Alarm retry_{io_, [this] { reconcile(); }};
+    Alarm withdraw_alarm_{io_, [this] { finish_withdraw(); }};
+    Alarm exit_{io_, [this] { io_.stop(); }};
+    TimePoint started_ = std::chrono::steady_clock::now();
+    TimePoint full_check_at_;
+    TimePoint tunnels_read_at_;
+    TimePoint key_retry_at_;
+    TimePoint give_up_withdraw_at_;
+    bool stopping_ = false;
+};
+
+}  // namespace ulagate

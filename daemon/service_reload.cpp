@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// How a running daemon takes a new configuration: all of it, or none and the old one runs on.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/base/file.h"
+#include "daemon/base/log.h"
+#include "daemon/service.h"
+#include "wg/key_file.h"
+
+namespace ulagate {
+namespace {
+
+constexpr std::size_t kMaxConfigBytes = 16U << 20U;
+
+}  // namespace
+
+Result<Config> Service::read_new_config() {
+    const auto text = read_file(paths_.config_file, kMaxConfigBytes);
+    if (!text) return tl::unexpected<Error>{text.error()};
+    Loaded loaded = load_config(*text);
+    for (const Finding& finding : loaded.findings) {
+        const bool error = finding.severity == Finding::Severity::error;
+        log::line(error ? log::Level::error : log::Level::warning, "config", "{}",
+                  to_string(finding, paths_.config_file));
+    }
+    if (!loaded.config) {
+        for (const Finding& finding : loaded.findings) {
+            if (finding.severity == Finding::Severity::error)
+                return fail(to_string(finding, paths_.config_file));
+        }
+        return fail(paths_.config_file);
+    }
+    if (loaded.config->role != config_.role)
+        return fail("the role cannot change by reload; restart the daemon");
+    if (loaded.config->tunnel.backend != config_.tunnel.backend) {
+        return fail("tunnel.backend cannot change by reload; restart the daemon");
+    }
+    return std::move(*loaded.config);
+}
+
+Result<void> Service::switch_to(Config config) {
+    const Config before = config_;
+    const auto key_before = facts_.private_key;
+    auto key = wg::load_private_key(config.tunnel.private_key_file);
+    // With a key that works now, one that does not is an error; without, things cannot get worse.
+    if (!key && key_before) return tl::unexpected<Error>{std::move(key.error())};
+    if (key) facts_.private_key = std::move(*key);
+    const auto troubles_before = reconciler_->troubles();
+
+    set_config(std::move(config));
+    reconciler_->retry_now();
+    const auto result = reconciler_->run([this](const Have& have) { return desired(config_, facts_, have); },
+                                         std::chrono::steady_clock::now());
+    report(result);
+    for (const Reconciler::Failed& failed : result.failed) {
+        const bool known =
+            std::any_of(troubles_before.begin(), troubles_before.end(),
+                        [&](const auto& trouble) { return trouble.second.what == failed.what; });
+        if (known) continue;
+        facts_.private_key = key_before;
+        set_config(before);
+        reconcile();
+        return fail(Error{failed.error}, failed.what);
+    }
+    if (auto group = ControlServer::set_group(paths_.control_socket(), config_.control_group); !group)
+        return group;
+    reconcile();
+    return {};
+}
+
+void Service::reload() {
+    if (stopping_ || withdrawing_) return;
+    supervisor_.reloading();
+    auto config = read_new_config();
+    Result<void> switched;
+    if (config) {
+        switched = switch_to(std::move(*config));
+    } else {
+        switched = tl::unexpected<Error>{std::move(config.error())};
+    }
+    if (switched) {
+        last_reload_ = "done";
+        log::info("config", "reloaded {}", paths_.config_file);
+    } else {
+        last_reload_ = fmt::format("refused, the old configuration runs on: {}", switched.error().text());
+        log::error("config", "reload {}", last_reload_);
+    }
+    supervisor_.ready(last_reload_);
+}
+
+}  // namespace ulagate

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the daemon says about itself, and the commands of the control socket.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json/object.hpp>
+
+#include "daemon/base/text.h"
+#include "daemon/service.h"
+#include "daemon/version.h"
+
+namespace ulagate {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr auto kSessionLife = std::chrono::seconds{180};  // WireGuard REJECT_AFTER_TIME
+
+Status::Age age_of(std::chrono::system_clock::time_point when) {
+    if (when == std::chrono::system_clock::time_point{}) return std::nullopt;
+    const auto age = std::chrono::system_clock::now() - when;
+    return std::max(milliseconds{0}, std::chrono::duration_cast<milliseconds>(age));
+}
+
+Status::Age age_of(const std::optional<std::chrono::steady_clock::time_point>& when) {
+    if (!when) return std::nullopt;
+    return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - *when);
+}
+
+const wg::Peer* find_peer(const Have& have, const std::string& interface, const wg::PublicKey& key) {
+    const auto device = have.tunnels.find(interface);
+    if (device == have.tunnels.end()) return nullptr;
+    const auto peer = device->second.peers.find(key);
+    return peer == device->second.peers.end() ? nullptr : &peer->second;
+}
+
+std::string firewall_state(const FirewallConfig& config, const Have& have) {
+    if (config.mode == firewall::Mode::off) return "off, this machine's own rules decide";
+    const char* mode = config.mode == firewall::Mode::appliance ? "appliance" : "shared";
+    return fmt::format("{}, {}", mode, have.firewall ? "in force" : "NOT in force");
+}
+
+}  // namespace
+
+void Service::on_command(const std::string& command, const ControlServer::Reply& reply) {
+    if (command == "status") {
+        // Counters and handshakes of this moment, not of the last tick.
+        Stale stale;
+        stale.tunnels = true;
+        reconciler_->mark(stale);
+        if (auto fresh = reconciler_->refresh(); !fresh) {
+            reply(boost::json::object{{"error", fresh.error().text()}});
+            return;
+        }
+        reply(to_json(status()));
+    } else if (command == "withdraw") {
+        withdraw(reply);
+    } else {
+        reply(boost::json::object{{"error", fmt::format("unknown command {}", quote(command))}});
+    }
+}
+
+Status Service::status() const {
+    Status status;
+    status.version = kVersion;
+    status.role = config_.role == Role::edge ? "edge" : "relay";
+    status.node = config_.node;
+    status.site = config_.site;
+    status.overlay = net::to_string(config_.overlay);
+    status.uptime = *age_of(std::optional{started_});
+    status.backend = kernel_->backend() != nullptr ? kernel_->backend()->name() : "no";
+    status.firewall = firewall_state(config_.firewall, reconciler_->have());
+    status.last_reload = last_reload_;
+    add_lan_status(status);
+    add_relay_status(status);
+    add_router_status(status);
+    if (!key_trouble_.empty()) status.problems.push_back(key_trouble_);
+    for (const auto& [subject, trouble] : reconciler_->troubles()) {
+        status.problems.push_back(
+            fmt::format("{}: {} (tried {} times)", trouble.what, trouble.error.text(), trouble.attempts));
+    }
+    return status;
+}
+
+void Service::add_lan_status(Status& status) const {
+    const Have& have = reconciler_->have();
+    for (const auto& task : lans_) {
+        const LanPort& port = task->port();
+        Status::Lan lan;
+        lan.interface = port.config().interface;
+        lan.prefix = net::to_string(port.config().prefix);
+        const std::string& waiting = task->trouble().empty() ? port.waiting_for() : task->trouble();
+        lan.state = waiting.empty() ? "advertising" : "silent: " + waiting;
+        if (!waiting.empty() && port.config().advertise)
+            status.problems.push_back(lan.interface + ": " + waiting);
+        if (port.source()) lan.source = net::to_string(port.source()->address);
+        for (const auto& [key, state] : have.addresses) {
+            if (key.link != lan.interface || !state.ours) continue;
+            lan.addresses.push_back(net::to_string(key.address.address) +
+                                    (state.duplicate ? " (duplicate on the link)" : ""));
+            if (state.duplicate)
+                status.problems.push_back(fmt::format("{}: {} is used by another machine", lan.interface,
+                                                      net::to_string(key.address.address)));
+        }
+        lan.counters = port.counters();
+        lan.last_advertisement = age_of(port.last_sent());
+        status.lans.push_back(std::move(lan));
+    }
+}
+
+void Service::add_relay_status(Status& status) const {
+    const Have& have = reconciler_->have();
+    const auto overlay = have.routes.find({config_.overlay, kRouteMetric});
+    for (const RelayConfig& config : config_.relays) {
+        Status::Relay relay;
+        relay.name = config.name;
+        relay.interface = tunnel_interface(config);
+        if (const auto& endpoint = facts_.relays.at(config.name).endpoint)
+            relay.endpoint = net::to_string(*endpoint);
+        if (const wg::Peer* peer = find_peer(have, relay.interface, config.public_key)) {
+            relay.last_handshake = age_of(peer->last_handshake);
+            relay.rx_bytes = peer->rx_bytes;
+            relay.tx_bytes = peer->tx_bytes;
+            if (peer->endpoint) relay.endpoint = net::to_string(*peer->endpoint);
+        }
+        if (const auto link = have.links.find(relay.interface); link != have.links.end())
+            relay.mtu = link->second.mtu;
+        const std::string& trouble = endpoints_.at(config.name).trouble();
+        if (relay.last_handshake && *relay.last_handshake < kSessionLife) {
+            relay.state = "up";
+        } else if (!trouble.empty()) {
+            relay.state = "down: " + trouble;
+        } else if (!facts_.relays.at(config.name).way) {
+            relay.state = "down: no route to " + relay.endpoint;
+        } else {
+            relay.state = relay.last_handshake ? "down: no handshake any more" : "down: no handshake yet";
+        }
+        if (relay.state != "up")
+            status.problems.push_back(fmt::format("relay {} is {}", relay.name, relay.state));
+        relay.carries = overlay != have.routes.end() && overlay->second.link == relay.interface;
+        status.relays.push_back(std::move(relay));
+    }
+}
+
+void Service::add_router_status(Status& status) const {
+    for (const SiteConfig& site : config_.sites) {
+        for (std::size_t slot = 0; slot < site.routers.size(); ++slot) {
+            Status::Router router;
+            router.site = site.name;
+            router.node = site.routers[slot].node;
+            router.interface = slot_interface(slot);
+            if (const wg::Peer* peer =
+                    find_peer(reconciler_->have(), router.interface, site.routers[slot].public_key)) {
+                if (peer->endpoint) router.endpoint = net::to_string(*peer->endpoint);
+                router.last_handshake = age_of(peer->last_handshake);
+                router.up = router.last_handshake && *router.last_handshake < kSessionLife;
+                router.rx_bytes = peer->rx_bytes;
+                router.tx_bytes = peer->tx_bytes;
+            }
+            status.routers.push_back(std::move(router));
+        }
+    }
+}
+
+}  // namespace ulagate

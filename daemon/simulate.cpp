@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/simulate.h"
+
+namespace ulagate {
+namespace {
+
+void configure(wg::Device& device, const wg::DeviceChange& change) {
+    if (change.private_key) device.public_key = change.private_key->public_key();
+    if (change.listen_port) device.listen_port = *change.listen_port;
+    for (const wg::PeerChange& update : change.peers) {
+        if (update.remove) {
+            device.peers.erase(update.key);
+            continue;
+        }
+        if (update.update_only && !device.peers.contains(update.key)) continue;
+        wg::Peer& peer = device.peers[update.key];
+        if (update.preshared_key) peer.has_preshared_key = true;
+        if (update.endpoint) peer.endpoint = update.endpoint;
+        if (update.keepalive_seconds) peer.keepalive_seconds = *update.keepalive_seconds;
+        if (update.replace_allowed_ips) peer.allowed_ips.clear();
+        for (const net::IpPrefix& prefix : update.allowed_ips) {
+            for (auto& [key, other] : device.peers) other.allowed_ips.erase(prefix);  // one owner each
+            peer.allowed_ips.insert(prefix);
+        }
+    }
+}
+
+void remove_link(Have& have, const std::string& name) {
+    have.links.erase(name);
+    have.tunnels.erase(name);
+    std::erase_if(have.routes, [&](const auto& route) { return route.second.link == name; });
+    std::erase_if(have.addresses, [&](const auto& address) { return address.first.link == name; });
+}
+
+void perform(Have& have, const ApplyFirewall& step) { have.firewall = step.to; }
+void perform(Have& have, const SetSysctl& step) { have.sysctls[step.path] = step.value; }
+void perform(Have& have, const CreateTunnel& step) {
+    have.links[step.interface] = Link{1000, false, false, 1420, std::nullopt};
+    have.tunnels[step.interface] = {};
+}
+void perform(Have& have, const ConfigureTunnel& step) {
+    configure(have.tunnels[step.interface], step.change);
+}
+void perform(Have& have, const SetLink& step) {
+    Link& link = have.links[step.interface];
+    link.up = true;
+    link.running = true;
+    link.mtu = step.mtu;
+}
+void perform(Have& have, const PutAddress& step) { have.addresses[step.address] = {true, false, false}; }
+void perform(Have& have, const PutRoute& step) { have.routes[step.key] = step.target; }
+void perform(Have& have, const DeleteRoute& step) { have.routes.erase(step.key); }
+void perform(Have& have, const DeleteAddress& step) { have.addresses.erase(step.address); }
+void perform(Have& have, const RemoveTunnel& step) { remove_link(have, step.interface); }
+
+}  // namespace
+
+void simulate(Have& have, const Step& step) {
+    std::visit([&](const auto& s) { perform(have, s); }, step);
+}
+
+}  // namespace ulagate

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/steps.h"
+
+#include <fmt/format.h>
+
+namespace ulagate {
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+    using F::operator()...;
+};
+
+std::string name(const RouteKey& key) {
+    return fmt::format("route {} metric {}", net::to_string(key.destination), key.metric);
+}
+
+std::string name(const AddressKey& key) {
+    return fmt::format("address {} on {}", net::to_string(key.address), key.link);
+}
+
+std::string where(const RouteTarget& target) {
+    return target.link ? fmt::format("dev {}", *target.link) : std::string{"unreachable"};
+}
+
+std::string summary(const wg::DeviceChange& change) {
+    std::size_t removed = 0;
+    for (const auto& peer : change.peers) removed += peer.remove ? 1 : 0;
+    std::string text;
+    if (change.private_key) text += " private key,";
+    if (change.listen_port) text += fmt::format(" listen port {},", *change.listen_port);
+    const std::size_t set = change.peers.size() - removed;
+    if (set == 1) {
+        text += fmt::format(" peer {},", wg::short_name(change.peers.front().key));
+    } else if (set > 1) {
+        text += fmt::format(" {} peers,", set);
+    }
+    if (removed > 0) text += fmt::format(" {} peers removed,", removed);
+    if (!text.empty()) text.pop_back();
+    return text;
+}
+
+std::string describe_firewall(const ApplyFirewall& step) {
+    switch (step.to.mode) {
+        case firewall::Mode::appliance:
+            return "apply firewall, mode appliance";
+        case firewall::Mode::shared:
+            return "apply firewall, mode shared";
+        case firewall::Mode::off:
+            break;
+    }
+    return "remove firewall";
+}
+
+}  // namespace
+
+std::string subject(const Step& step) {
+    return std::visit(
+        Overloaded{
+            [](const ApplyFirewall&) { return std::string{"firewall"}; },
+            [](const SetSysctl& s) { return "sysctl " + s.path; },
+            [](const CreateTunnel& s) { return "interface " + s.interface; },
+            [](const RemoveTunnel& s) { return "interface " + s.interface; },
+            [](const ConfigureTunnel& s) { return fmt::format("interface {} keys and peers", s.interface); },
+            [](const SetLink& s) { return fmt::format("interface {} state and MTU", s.interface); },
+            [](const PutAddress& s) { return name(s.address); },
+            [](const DeleteAddress& s) { return name(s.address); },
+            [](const PutRoute& s) { return name(s.key); },
+            [](const DeleteRoute& s) { return name(s.key); },
+        },
+        step);
+}
+
+std::string describe(const Step& step) {
+    return std::visit(
+        Overloaded{
+            [](const ApplyFirewall& s) { return describe_firewall(s); },
+            [](const SetSysctl& s) { return fmt::format("set sysctl {} = {}", s.path, s.value); },
+            [](const CreateTunnel& s) { return fmt::format("create interface {}", s.interface); },
+            [](const RemoveTunnel& s) { return fmt::format("remove interface {}", s.interface); },
+            [](const ConfigureTunnel& s) {
+                return fmt::format("configure interface {}:{}", s.interface, summary(s.change));
+            },
+            [](const SetLink& s) { return fmt::format("set interface {} up, MTU {}", s.interface, s.mtu); },
+            [](const PutAddress& s) { return "add " + name(s.address); },
+            [](const DeleteAddress& s) { return "remove " + name(s.address); },
+            [](const PutRoute& s) { return fmt::format("add {} {}", name(s.key), where(s.target)); },
+            [](const DeleteRoute& s) { return fmt::format("remove {} {}", name(s.key), where(s.target)); },
+        },
+        step);
+}
+
+}  // namespace ulagate

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "daemon/kernel_state.h"
+#include "firewall/model.h"
+#include "wg/device.h"
+
+// The two states that the reconciliation compares, and the steps that lead from one to the other. Values
+// only.
+namespace ulagate {
+
+// Kernel settings under /proc/sys, by path: "net/ipv6/conf/all/forwarding" -> "1".
+using Sysctls = std::map<std::string, std::string>;
+
+struct TunnelLink {
+    unsigned mtu = 0;  // bytes
+    // Nothing: we may not touch its keys now (our private key cannot be read); an interface that is there
+    // stays.
+    std::optional<wg::DeviceConfig> device;
+};
+
+// All of ours that should be in the kernel.
+struct Wanted {
+    firewall::Model firewall;
+    Sysctls sysctls;
+    std::map<std::string, TunnelLink> tunnels;  // by interface
+    std::map<AddressKey, bool> addresses;       // -> whether to run duplicate address detection
+    Routes routes;
+};
+
+// What is there now: everything of ours, and of the rest what a decision needs.
+struct Have {
+    std::optional<firewall::Model>
+        firewall;  // as last applied; nothing = unknown, or changed by somebody else
+    Sysctls sysctls;
+    Links links;
+    Addresses addresses;
+    Routes routes;                              // ours only (by protocol number)
+    std::map<std::string, wg::Device> tunnels;  // our interfaces that answer
+};
+
+struct ApplyFirewall {
+    std::optional<firewall::Model> from;  // what is there, when we know
+    firewall::Model to;
+};
+struct SetSysctl {
+    std::string path;
+    std::string value;
+};
+struct CreateTunnel {
+    std::string interface;
+};
+struct ConfigureTunnel {
+    std::string interface;
+    wg::DeviceChange change;
+};
+struct SetLink {  // up, with this MTU
+    std::string interface;
+    unsigned mtu = 0;
+};
+struct PutAddress {
+    AddressKey address;
+    bool check_duplicate = false;
+};
+struct PutRoute {
+    RouteKey key;
+    RouteTarget target;
+};
+struct DeleteRoute {
+    RouteKey key;
+    RouteTarget target;
+};
+struct DeleteAddress {
+    AddressKey address;
+};
+struct RemoveTunnel {
+    std::string interface;
+};
+
+using Step = std::variant<ApplyFirewall, SetSysctl, CreateTunnel, ConfigureTunnel, SetLink, PutAddress,
+                          PutRoute, DeleteRoute, DeleteAddress, RemoveTunnel>;
+
+// What the step is about, the same for the same thing again and again: "route fd12::/48 metric 128". Failures
+// are counted and repeated by this name.
+std::string subject(const Step& step);
+
+// For people: "add route fd12::/48 metric 128 dev ulg-r1". Never a key.
+std::string describe(const Step& step);
+
+}  // namespace ulagate
