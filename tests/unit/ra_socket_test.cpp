@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <net/if.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <iostream>
+
+#include "ra/socket.h"
+
+// The socket against the kernel: a veth pair in a network namespace of its own, its addresses fixed and
+// without duplicate address detection, so that nothing has to be waited for but the packets.
+namespace ulagate::ra {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+
+constexpr int kSkipped = 77;
+
+net::Ipv6Address address(std::string_view text) { return net::parse_ipv6(text).value(); }
+
+const net::Ipv6Address kRouter = address("fe80::1");
+const net::Ipv6Address kHost = address("fe80::2");
+const net::Ipv6Address kAllNodes = address("ff02::1");
+const net::Ipv6Address kAllRouters = address("ff02::2");
+
+void write_file(const char* path, const std::string& text) { std::ofstream{path} << text; }
+
+// A user namespace where we are root, unless we are root already, and a network namespace.
+bool enter_namespaces() {
+    if (::unshare(CLONE_NEWNET) == 0) return true;
+    const auto uid = std::to_string(::getuid());
+    const auto gid = std::to_string(::getgid());
+    if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return false;
+    write_file("/proc/self/setgroups", "deny");
+    write_file("/proc/self/uid_map", "0 " + uid + " 1");
+    write_file("/proc/self/gid_map", "0 " + gid + " 1");
+    return true;
+}
+
+// The world: "router" is our end, "host" the other, both in one namespace. "other" is a second link.
+bool make_links() {
+    const char* script = R"(
+        echo 0 >/proc/sys/net/ipv6/conf/all/forwarding
+        set -e
+        ip link add router type veth peer name host
+        ip link add other type veth peer name otherhost
+        for link in router host other otherhost; do ip link set $link addrgenmode none; done
+        for link in lo router host other otherhost; do ip link set $link up; done
+        ip addr add fe80::1/64 dev router nodad
+        ip addr add fe80::5eed/128 dev router nodad
+        ip addr add fe80::2/64 dev host nodad
+        ip addr add fe80::1/64 dev other nodad
+        ip addr add fe80::2/64 dev otherhost nodad
+    )";
+    return std::system(script) == 0;  // NOLINT(cert-env33-c): the test's own text
+}
+
+// Runs the body in namespaces that end with it. Expectations print there; the parent sees the exit status.
+void in_namespaces(const std::function<void()>& body) {
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        if (!enter_namespaces()) ::_exit(kSkipped);
+        if (make_links()) {
+            body();
+        } else {
+            ADD_FAILURE() << "no veth pair";
+        }
+        std::cout.flush();
+        ::_exit(::testing::Test::HasFailure() ? 1 : 0);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == kSkipped) GTEST_SKIP() << "no network namespaces here";
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+Socket open(const char* interface) {
+    auto socket = Socket::open(interface, ::if_nametoindex(interface));
+    if (!socket) {
+        ADD_FAILURE() << socket.error().text();
+        std::cout.flush();
+        ::_exit(1);
+    }
+    return std::move(*socket);
+}
+
+bool readable(const Socket& socket, std::chrono::milliseconds timeout) {
+    pollfd p{socket.native_handle(), POLLIN, 0};
+    return ::poll(&p, 1, static_cast<int>(timeout.count())) == 1;
+}
+
+// The next datagram within 2 s.
+std::optional<Socket::Datagram> next(Socket& socket) {
+    if (!readable(socket, 2s)) return std::nullopt;
+    auto received = socket.receive();
+    if (!received) {
+        ADD_FAILURE() << received.error().text();
+        return std::nullopt;
+    }
+    return *received;
+}
+
+std::string why(const Result<void>& result) { return result ? "sent" : result.error().text(); }
+
+TEST(RaSocket, CarriesASolicitationAndItsAnswer) {
+    in_namespaces([] {
+        Socket router = open("router");
+        Socket host = open("host");
+        const auto nothing = router.receive();
+        ASSERT_TRUE(nothing) << nothing.error().text();
+        EXPECT_FALSE(*nothing);
+
+        const RouterSolicitation question{net::MacAddress{{2, 0, 0, 0, 0, 1}}};
+        ASSERT_EQ(why(host.send(kHost, kAllRouters, build(question))), "sent");
+        const auto asked = next(router);
+        ASSERT_TRUE(asked);
+        EXPECT_EQ(asked->info.source, kHost);
+        EXPECT_EQ(asked->info.destination, kAllRouters);
+        EXPECT_EQ(asked->info.hop_limit, 255);
+        EXPECT_EQ(parse_router_solicitation(asked->message, asked->info).value(), question);
+
+        RouterAdvertisement answer;
+        answer.options.emplace_back(RouteInformation{net::parse_ipv6_prefix("fd12:3456:789a::/48").value()});
+        for (const auto& [from, to] :
+             {std::pair{kRouter, kHost}, std::pair{address("fe80::5eed"), kAllNodes}}) {
+            ASSERT_EQ(why(router.send(from, to, build(answer))), "sent");
+            const auto answered = next(host);
+            ASSERT_TRUE(answered);
+            EXPECT_EQ(answered->info.source, from);
+            EXPECT_EQ(answered->info.destination, to);
+            EXPECT_EQ(answered->info.hop_limit, 255);
+            EXPECT_EQ(parse_router_advertisement(answered->message, answered->info).value(), answer);
+        }
+    });
+}
+
+TEST(RaSocket, DoesNotHearItselfNorAnotherLink) {  // R-09
+    in_namespaces([] {
+        Socket router = open("router");
+        Socket other = open("other");
+        Socket other_host = open("otherhost");
+        ASSERT_EQ(why(router.send(kRouter, kAllNodes, build(RouterAdvertisement{}))), "sent");
+        ASSERT_EQ(why(other_host.send(kHost, kAllRouters, build(RouterSolicitation{}))), "sent");
+        EXPECT_TRUE(next(other));
+        EXPECT_FALSE(readable(router, 100ms));
+    });
+}
+
+TEST(RaSocket, HearsSolicitationsAndAdvertisementsOnly) {
+    in_namespaces([] {
+        Socket router = open("router");
+        Socket host = open("host");
+        for (const int type : {128, 129, 135, 136, 137, 143, 1, 3}) {
+            std::vector<std::byte> message(24);
+            message.front() = static_cast<std::byte>(type);
+            ASSERT_EQ(why(host.send(kHost, kRouter, message)), "sent");
+        }
+        ASSERT_EQ(why(host.send(kHost, kRouter, build(RouterAdvertisement{}))), "sent");
+        const auto heard = next(router);
+        ASSERT_TRUE(heard);
+        EXPECT_EQ(heard->message.front(), std::byte{134});
+        EXPECT_FALSE(readable(router, 100ms));
+    });
+}
+
+// R-01: the hop limit is read, not assumed.
+TEST(RaSocket, TellsTheHopLimit) {
+    in_namespaces([] {
+        Socket router = open("router");
+        Socket host = open("host");
+        const int hops = 64;
+        ASSERT_EQ(::setsockopt(host.native_handle(), IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof(hops)),
+                  0);
+        ASSERT_EQ(why(host.send(kHost, kAllRouters, build(RouterSolicitation{}))), "sent");
+        const auto heard = next(router);
+        ASSERT_TRUE(heard);
+        EXPECT_EQ(heard->info.hop_limit, 64);
+        EXPECT_FALSE(parse_router_solicitation(heard->message, heard->info));
+    });
+}
+
+// What ICMPv6 puts into its checksum field (RFC 4443 section 2.3); `message` has a zero there and an even
+// length.
+std::uint16_t checksum(const net::Ipv6Address& from, const net::Ipv6Address& to,
+                       const std::vector<unsigned char>& message) {
+    std::vector<unsigned char> summed{from.bytes.begin(), from.bytes.end()};
+    summed.insert(summed.end(), to.bytes.begin(), to.bytes.end());
+    summed.insert(summed.end(), {0, 0, 0, static_cast<unsigned char>(message.size()), 0, 0, 0, 58});
+    summed.insert(summed.end(), message.begin(), message.end());
+    unsigned sum = 0;
+    for (std::size_t i = 0; i < summed.size(); i += 2) sum += summed.at(i) * 256U + summed.at(i + 1);
+    while (sum > 0xffff) sum = (sum & 0xffffU) + (sum >> 16U);
+    return static_cast<std::uint16_t>(~sum);
+}
+
+// R-02
+TEST(RaSocket, TheKernelDropsABadChecksum) {
+    in_namespaces([] {
+        Socket router = open("router");
+        // A raw socket for the protocol number of an extension header writes what follows it as it is:
+        // destination options (60) that are only padding, then ICMPv6 (58) with the checksum that we choose.
+        UniqueFd raw{::socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_DSTOPTS)};
+        ASSERT_TRUE(raw) << std::strerror(errno);
+        const int hops = 255;
+        ASSERT_EQ(::setsockopt(raw.get(), IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof(hops)), 0);
+        sockaddr_in6 to{};
+        to.sin6_family = AF_INET6;
+        std::memcpy(&to.sin6_addr, kRouter.bytes.data(), 16);
+        to.sin6_scope_id = ::if_nametoindex("host");
+        const std::uint16_t good = checksum(kHost, kRouter, {133, 0, 0, 0, 0, 0, 0, 0});
+        for (const unsigned sum : {good ^ 1U, good + 0U}) {
+            const auto high = static_cast<unsigned char>(sum >> 8U);
+            const auto low = static_cast<unsigned char>(sum);
+            const std::vector<unsigned char> packet{58, 0, 1, 4, 0, 0, 0, 0, 133, 0, high, low, 0, 0, 0, 0};
+            ASSERT_EQ(::sendto(raw.get(), packet.data(), packet.size(), 0, reinterpret_cast<sockaddr*>(&to),
+                               sizeof(to)),
+                      static_cast<ssize_t>(packet.size()))
+                << std::strerror(errno);
+            EXPECT_EQ(readable(router, sum == good ? 2s : 200ms), sum == good);
+        }
+        const auto heard = next(router);
+        ASSERT_TRUE(heard);
+        EXPECT_TRUE(parse_router_solicitation(heard->message, heard->info));
+    });
+}
+
+// R-07
+TEST(RaSocket, DropsWhatCameInFragments) {
+    in_namespaces([] {
+        Socket router = open("router");
+        Socket host = open("host");
+        RouterSolicitation question;
+        auto fragmented = build(question);
+        for (int i = 0; i < 100;
+             ++i) {  // 100 unknown options of 24 bytes: longer than the link's MTU of 1500
+            fragmented.insert(fragmented.end(), 24, std::byte{0});
+            fragmented.at(fragmented.size() - 24) = std::byte{0xfe};
+            fragmented.at(fragmented.size() - 23) = std::byte{3};
+        }
+        ASSERT_TRUE(parse_router_solicitation(fragmented, {kHost, kAllRouters, 255}));
+        ASSERT_EQ(why(host.send(kHost, kAllRouters, fragmented)), "sent");
+        ASSERT_EQ(why(host.send(kHost, kAllRouters, build(question))), "sent");
+        const auto heard = next(router);
+        ASSERT_TRUE(heard);
+        EXPECT_EQ(heard->message.size(), build(question).size());
+        EXPECT_EQ(router.dropped(), 1U);
+        EXPECT_FALSE(readable(router, 100ms));
+    });
+}
+
+TEST(RaSocket, DropsWhatIsLongerThanAnyMessage) {
+    in_namespaces([] {
+        ASSERT_EQ(std::system("ip link set router mtu 20000 && ip link set host mtu 20000"), 0);
+        Socket router = open("router");
+        Socket host = open("host");
+        ASSERT_EQ(why(host.send(kHost, kRouter, std::vector<std::byte>(12000, std::byte{133}))), "sent");
+        ASSERT_TRUE(readable(router, 2s));
+        const auto received = router.receive();
+        ASSERT_TRUE(received) << received.error().text();
+        EXPECT_FALSE(*received);
+        EXPECT_EQ(router.dropped(), 1U);
+    });
+}
+
+// R-10: the membership is this socket's and ends with it.
+TEST(RaSocket, JoinsAllRoutersWhileItIsOpen) {
+    in_namespaces([] {
+        const auto joined = [] { return std::system("ip maddr show dev router | grep -q 'ff02::2$'") == 0; };
+        EXPECT_FALSE(joined());
+        {
+            Socket router = open("router");
+            EXPECT_TRUE(joined());
+        }
+        EXPECT_FALSE(joined());
+    });
+}
+
+// R-08: an address that is not (or no longer) ours is refused by the kernel, and the next send works again.
+TEST(RaSocket, SendsOnlyFromAnAddressOfTheInterface) {
+    in_namespaces([] {
+        Socket router = open("router");
+        Socket host = open("host");
+        EXPECT_THAT(why(router.send(address("fe80::99"), kAllNodes, build(RouterAdvertisement{}))),
+                    HasSubstr("send ICMPv6 from fe80::99 to ff02::1: "));
+        ASSERT_EQ(why(router.send(kRouter, kAllNodes, build(RouterAdvertisement{}))), "sent");
+        EXPECT_TRUE(next(host));
+    });
+}
+
+TEST(RaSocket, SaysWhichInterfaceDoesNotExist) {
+    in_namespaces([] {
+        const auto socket = Socket::open("nowhere0", 99);
+        ASSERT_FALSE(socket);
+        EXPECT_THAT(socket.error().text(), HasSubstr("nowhere0: No such device"));
+        EXPECT_FALSE(Socket::open("", 0));
+        EXPECT_FALSE(Socket::open("a-name-longer-than-fifteen", 1));
+    });
+}
+
+}  // namespace
+}  // namespace ulagate::ra
