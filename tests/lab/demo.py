@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""tests/demo: a complete overlay on this machine, brought up step by step, measured, and taken down again."""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import lab
+import sandbox
+
+PICTURE = r"""
+                              internet
+             .--------------------+--------------------.
+             |                    |                    |
+           isp-a                relay                isp-b
+             |              203.0.113.10               |
+       ------+------      2001:db8:ffff::10      ------+------    switches sw-a and sw-b
+         |       |                                 |       |
+      edge-a   host-a                           edge-b   host-b
+
+  ulagate runs on edge-a, edge-b and relay; hosts know nothing but SLAAC and route information.
+"""
+UPLINKS = {"dual": "IPv4 with CG-NAT, and IPv6", "ipv4": "IPv4 with CG-NAT, no IPv6", "ipv6": "IPv6, no IPv4"}
+
+ROLES = {"inet": "the internet between them", "relay": "runs ulagate, role relay",
+         "isp-a": "ISP router of site a, CG-NAT", "sw-a": "switch of site a", "edge-a": "runs ulagate, role edge",
+         "host-a": "an ordinary host of site a", "isp-b": "ISP router of site b, CG-NAT", "sw-b": "switch of site b",
+         "edge-b": "runs ulagate, role edge", "host-b": "an ordinary host of site b"}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="tests/demo", description="Builds ulagate, brings up two sites and a relay "
+                                     "in network namespaces, shows that it works, and takes everything down again.")
+    parser.add_argument("--stay", action="store_true", help="keep it up until Ctrl-C, and say how to enter each machine")
+    parser.add_argument("--ipv6-only-uplink", metavar="SITE", action="append", choices=("a", "b"), default=[],
+                        help="the ISP of this site (a or b) has no IPv4")
+    parser.add_argument("--ipv4-only-uplink", metavar="SITE", action="append", choices=("a", "b"), default=[],
+                        help="the ISP of this site (a or b) has no IPv6")
+    parser.add_argument("--capture", metavar="FILE", type=argparse.FileType("wb"),
+                        help="write all packets of the LANs and uplinks into FILE (pcapng)")
+    parser.add_argument("--enter", nargs=argparse.REMAINDER, metavar="MACHINE [COMMAND]",
+                        help="run a command (default: a shell) inside a machine of a demo that stays")
+    given = parser.parse_args()
+    both = set(given.ipv4_only_uplink) & set(given.ipv6_only_uplink)
+    if both:
+        parser.error(f"site {both.pop()} cannot have IPv4 only and IPv6 only")
+    if given.enter is not None and not given.enter:
+        parser.error("--enter needs the name of a machine: " + " ".join(ROLES))
+    return given
+
+
+def enter(name, *command):
+    """By the name of the process that holds a machine's namespaces."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+                if file.read().strip() == f"lab:{name}":
+                    found.append(int(pid))
+        except OSError:
+            continue
+    if not found:
+        sys.exit(f"tests/demo: there is no machine {name} now; start one with tests/demo --stay")
+    command = command or (os.environ.get("SHELL", "/bin/sh"),)
+    os.execvp("nsenter", ["nsenter", f"--target={max(found)}", "--net", "--mount", "--uts", "--root", "--pid", "--",
+                          *command])
+
+
+class Steps:
+    """What has happened, when, since the daemons were started."""
+
+    def __init__(self):
+        self.start = time.monotonic()
+        self.rows = []
+
+    def done(self, text, detail="", seconds=None):
+        seconds = time.monotonic() - self.start if seconds is None else seconds
+        self.rows.append((text, f"{seconds:7.3f} s", detail))
+        print(f"[{seconds:7.3f} s] {text}{': ' if detail else ''}{detail}", flush=True)
+
+    def table(self, failed):
+        rows = self.rows + ([(failed, "never", "")] if failed else [])
+        widths = [max(len(row[column]) for row in rows) for column in range(3)] if rows else [0, 0, 0]
+        rule = "-" * (sum(widths) + 4)
+        lines = [rule] + ["  ".join(word.ljust(width) for word, width in zip(row, widths)).rstrip() for row in rows]
+        return "\n".join([*lines, rule])
+
+
+def demo(given, binary):
+    uplinks = {**{site: "ipv6" for site in given.ipv6_only_uplink}, **{site: "ipv4" for site in given.ipv4_only_uplink}}
+    print(PICTURE)
+    for site in "ab":
+        print(f"  site {site}: fd12:3456:789a:{site}::/64, uplink {UPLINKS[uplinks.get(site, 'dual')]}")
+    print("\nmaking the machines and waiting for their uplinks …", flush=True)
+    world = lab.build(uplinks=uplinks)
+    captures = start_captures(world) if given.capture else []
+    overlay = lab.Overlay(world, binary)
+    steps = Steps()
+    failed = None
+    try:
+        bring_up(world, overlay, steps, seconds=1 if given.capture else 2)
+    except (lab.Failed, lab.CommandFailed) as reason:
+        failed = str(reason).splitlines()[0]
+        print(f"\nFAILED: {reason}", flush=True)
+        lab.show_logs()
+    if given.capture:
+        write_capture(world, captures, given.capture)
+    print("\n" + steps.table(failed))
+    if failed:
+        return 1
+    print("all of it worked")
+    if given.stay:
+        stay()
+    return 0
+
+
+def bring_up(world, overlay, steps, seconds):
+    sites = list(world.sites.values())
+    listeners = {site.name: lab.RouterAdvertisements(site.host) for site in sites}
+    routers = {site.name: lab.link_local(site.edge) for site in sites}
+    steps.start = time.monotonic()
+    for daemon in overlay.all():
+        daemon.start(wait=False)
+    for daemon in overlay.all():
+        took = daemon.wait_ready()
+        steps.done(f"ulagate is up on {daemon.node.name}", f"{took * 1000:.0f} ms after its start")
+    for site in sites:
+        lab.wait_for(lambda: listeners[site.name].heard(routers[site.name]), 15, f"first Router Advertisement on LAN {site.name}")
+        first = listeners[site.name].heard(routers[site.name])[0]
+        after = first.when - overlay.edge(site.name).process.started_wall
+        steps.done(f"first Router Advertisement on LAN {site.name}", f"{after * 1000:.0f} ms after the start of edge-{site.name}",
+                   time.monotonic() - steps.start - (time.time() - first.when))
+    tunnel_steps(sites, overlay, steps)
+    addresses = {site.name: overlay.host_address(site.name) for site in sites}
+    for name, address in addresses.items():
+        steps.done(f"host-{name} has an address", address)
+    a, b = (world.sites[name].host for name in "ab")
+    lab.wait_for(lambda: lab.can_ping(a, addresses["b"]), 30, "first ping from host-a to host-b")
+    steps.done("first ping from host-a to host-b", addresses["b"])
+    lab.wait_for(lambda: lab.can_ping(b, addresses["a"]), 30, "first ping from host-b to host-a")
+    steps.done("first ping from host-b to host-a", addresses["a"])
+    speed = lab.throughput(a, b, addresses["b"], seconds)
+    steps.done("TCP from host-a to host-b (iperf3)", f"{speed:.0f} Mbit/s")
+
+
+def tunnel_steps(sites, overlay, steps):
+    for site in sites:
+        daemon = overlay.edge(site.name)
+        up = lambda d=daemon: d.relay_status().get("last_handshake_ms_ago") is not None
+        lab.wait_for(up, 30, f"handshake of edge-{site.name} with the relay")
+        relay = daemon.relay_status()
+        steps.done(f"handshake of edge-{site.name} with the relay", f"{relay['endpoint']}, MTU {relay['mtu']}")
+
+
+def start_captures(world):
+    places = [(site.switch, "lan") for site in world.sites.values()] + [(world.inet, "access"), (world.inet, "servers")]
+    return [lab.Capture(node, interface, f"{lab.LAB_DIR}/{node.name}-{interface}.pcap") for node, interface in places]
+
+
+def write_capture(world, captures, file):
+    time.sleep(0.5)  # the last packets
+    dropped = sum(capture.stop() for capture in captures)
+    merged = f"{lab.LAB_DIR}/all.pcapng"
+    world.inet.run("mergecap", "-w", merged, *[capture.path for capture in captures])
+    with open(merged, "rb") as source:
+        shutil.copyfileobj(source, file)
+    file.close()
+    print(f"wrote {file.name} ({dropped} packets could not be kept)" if dropped else f"wrote {file.name}")
+
+
+def stay():
+    print("\nIt stays until Ctrl-C. From another terminal, enter a machine with")
+    for name, role in ROLES.items():
+        print(f"    tests/demo --enter {name:8} # {role}")
+    print("Status of a router: tests/demo --enter edge-a ulagate status --runtime-dir /run/lab/edge-a/run", flush=True)
+    try:
+        while True:
+            signal.pause()
+    except lab.Interrupted:
+        print("taken down")
+
+
+def build():
+    path = os.environ.get("ULAGATE_BINARY")
+    if path:
+        return path
+    print("building ulagate …", flush=True)
+    done = subprocess.run(["/usr/bin/python3", "-B", f"{lab.ROOT}/tests/runner/build.py"], stdout=subprocess.PIPE,
+                          text=True, check=False)
+    if done.returncode != 0:
+        sys.exit("tests/demo: the build failed")
+    return done.stdout.split()[-1]
+
+
+def main():
+    given = arguments()
+    if given.enter:
+        enter(*given.enter)
+    binary = build()
+    sandbox.run(lambda: demo(given, binary))
+
+
+if __name__ == "__main__":
+    main()

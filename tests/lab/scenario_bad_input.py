@@ -1,0 +1,118 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Floods and garbage: memory does not grow, timers are kept, the control socket answers."""
+
+import os
+import random
+import socket
+import stat
+import time
+
+import lab
+import packets
+
+RATE = 10_000  # packets a second
+SECONDS = 5
+MAX_GROWTH_KIB = 1024
+
+
+def scenario():
+    world = lab.build(uplinks={"a": "ipv4", "b": "ipv4"})  # no ISP advertisements between ours
+    overlay = lab.overlay(world)
+    edge, host = overlay.edge("a"), world.sites["a"].host
+    edge.config["lan"][0]["ra"] = {"min_interval": "3s", "max_interval": "4s"}
+    overlay.start()
+    _, address_b = overlay.wait_until_up()
+    sender = packets.Sender(host)
+    router = lab.link_local(edge.node)
+    for name, frames in floods(router).items():
+        flood(name, frames, sender, edge, host, router)
+    lab.check(lab.can_ping(host, address_b), "the hosts reach each other after the floods")
+    check_control_socket(edge)
+    lab.check_equal(edge.problems(), [], "no problem is left")
+
+
+def floods(router):
+    numbers = random.Random(1)
+    mac = lambda: "02:99:" + ":".join(f"{numbers.randrange(256):02x}" for _ in range(4))
+    source = lambda: f"fe80::{numbers.randrange(1, 65536):x}:{numbers.randrange(1, 65536):x}"
+    garbage = lambda: numbers.randbytes(numbers.randrange(0, 200))
+    route_loop = b"\x18\x00" + bytes(6)  # an option of length 0
+    return {
+        "valid solicitations": [packets.solicitation(source(), mac()) for _ in range(1000)],
+        "solicitations from nowhere": [packets.solicitation("::", mac(), b"") for _ in range(10)],
+        "malformed solicitations": [packets.solicitation(source(), mac(), garbage()) for _ in range(1000)]
+        + [packets.solicitation(source(), mac(), hop_limit=64), packets.solicitation(source(), mac(), code=7),
+           packets.solicitation(source(), mac(), route_loop), packets.solicitation(source(), mac(), checksum=0xBAD)],
+        "advertisements of 1000 routers": [packets.advertisement(source(), mac()) for _ in range(1000)],
+        "malformed advertisements": [packets.advertisement(source(), mac(), options=garbage()) for _ in range(1000)]
+        + [packets.advertisement(source(), mac(), hop_limit=1), packets.advertisement(source(), mac(), options=route_loop),
+           packets.advertisement(router, mac(), lifetime=9000)],
+    }
+
+
+def flood(name, frames, sender, edge, host, router):
+    heard = lab.RouterAdvertisements(host)
+    before = lab.pss_kib(edge.pid)
+    start = time.time()
+    sent = sender.flood(frames, RATE, SECONDS)
+    time.sleep(4.5 * lab.slowness())  # one more interval after it
+    end = time.time()
+    growth = lab.pss_kib(edge.pid) - before
+    lab.step(f"{name}: {sent} packets; {growth:+d} KiB")
+    lab.check(sent >= RATE * SECONDS / 2 / lab.slowness(), "the flood was one")
+    lab.check(growth <= MAX_GROWTH_KIB, "memory has not grown by more than 1 MiB")
+    times = [start] + [item.when for item in heard.heard(router)] + [end]
+    heard.close()
+    gap = max(b - a for a, b in zip(times, times[1:]))
+    lab.check(len(times) > 2 and gap < 4 + 1.5 * lab.slowness(), f"advertisements went on: at most {gap:.1f} s apart")
+    answer = edge.status()
+    lab.check(answer["role"] == "edge", "the daemon answers")
+    if name.startswith("malformed"):
+        lab.check(answer["lans"][0]["refused"] > 0, "it counts what it refuses")
+
+
+def check_control_socket(edge):
+    path = f"{edge.runtime_dir}/control"
+    lab.check_equal(stat.S_IMODE(os.stat(path).st_mode), 0o660, "the control socket has mode 0660")
+    before = lab.pss_kib(edge.pid)
+    numbers = random.Random(2)
+    for data in (b"\n", b"{}\n", b"[]\n", b'{"command":5}\n', b'{"command":"format disk"}\n', b"GET / HTTP/1.0\r\n\r\n",
+                 b"\0" * 100 + b"\n", b"[" * 100_000 + b"\n", b"x" * 1_000_000, numbers.randbytes(5000) + b"\n"):
+        answer = talk(path, data)
+        lab.check(b"uptime" not in answer, f"{data[:20]!r} is refused: {answer[:60]!r}")
+    silent = [connect(path) for _ in range(200)]
+    time.sleep(0.5 * lab.slowness())
+    growth = lab.pss_kib(edge.pid) - before
+    lab.check(growth <= MAX_GROWTH_KIB, f"200 silent clients and the garbage cost {growth} KiB")
+    for client in silent:
+        client.close()
+    lab.wait_for(lambda: (edge.try_status() or {}).get("node") == "a1", 10, "status answers afterwards")
+
+
+def connect(path):
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(5 * lab.slowness())
+    try:
+        client.connect(path)
+    except OSError:
+        pass  # refusing is fine too
+    return client
+
+
+def talk(path, data):
+    client = connect(path)
+    answer = b""
+    try:
+        client.sendall(data)
+        client.shutdown(socket.SHUT_WR)
+        while chunk := client.recv(65536):
+            answer += chunk
+    except OSError:
+        pass  # it may close as soon as it has seen enough
+    client.close()
+    return answer
+
+
+if __name__ == "__main__":
+    lab.main(scenario)

@@ -1,0 +1,90 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Somebody deletes what is ours: it is back within a second, and the log says so once."""
+
+import os
+import signal
+import time
+
+import lab
+
+WITHIN = 1.0  # seconds
+
+
+def scenario():
+    world = lab.build()
+    overlay = lab.overlay(world).start()
+    address_a, address_b = overlay.wait_until_up()
+    time.sleep(2 * lab.slowness())
+    edge = overlay.edge("a")
+    for name, damage, words in edge_damages(edge):
+        heals(edge, name, damage, words)
+    for name, damage, words in relay_damages(overlay.relay):
+        heals(overlay.relay, name, damage, words)
+    lab.wait_for(lambda: lab.can_ping(world.sites["a"].host, address_b), 20, "host-a pings host-b after all of that")
+    lab.wait_for(lambda: lab.can_ping(world.sites["b"].host, address_a), 20, "host-b pings host-a after all of that")
+
+
+def edge_damages(daemon):
+    """What somebody does, and the words that a log line about it has."""
+    node = daemon.node
+    own = next(address for address in lab.addresses(node, "fd12:3456:789a:a:") if not address.endswith("::1"))
+    yield "the route to the overlay", ["ip", "-6", "route", "del", lab.OVERLAY, "dev", "ulg-r1"], [lab.OVERLAY]
+    yield "the route to the site", ["ip", "-6", "route", "del", "fd12:3456:789a:a::/64", "proto", "117"], [
+        "fd12:3456:789a:a::/64"]
+    yield "the router's address", ["ip", "address", "del", f"{own}/64", "dev", "eth0"], [own]
+    yield "the address ::1", ["ip", "address", "del", "fd12:3456:789a:a::1/64", "dev", "eth0"], ["fd12:3456:789a:a::1"]
+    yield "our nft table", ["nft", "delete", "table", "inet", "ulagate"], ["table"]
+    yield "the whole ruleset", ["nft", "flush", "ruleset"], ["table"]
+    yield "the MTU of the tunnel", ["ip", "link", "set", "ulg-r1", "mtu", "1300"], ["ulg-r1", "1300"]
+    yield "the tunnel's state", ["ip", "link", "set", "ulg-r1", "down"], ["ulg-r1"]
+    yield "the tunnel interface", ["ip", "link", "del", "ulg-r1"], ["ulg-r1"]
+    yield "a peer", ["wg", "set", "ulg-r1", "peer", daemon.config["relay"][0]["public_key"], "remove"], ["peer"]
+    yield "forwarding", ["sysctl", "-q", "net.ipv6.conf.all.forwarding=0"], ["forwarding"]
+    yield "wireguard-go", kill_wireguard_go, ["ulg-r1"]
+
+
+def relay_damages(daemon):
+    yield "the route to a site", ["ip", "-6", "route", "del", "fd12:3456:789a:b::/64", "proto", "117"], [
+        "fd12:3456:789a:b::/64"]
+    yield "our nft table", ["nft", "delete", "table", "inet", "ulagate"], ["table"]
+    yield "forwarding", ["sysctl", "-q", "net.ipv6.conf.all.forwarding=0"], ["forwarding"]
+    yield "the tunnel interface", ["ip", "link", "del", "ulg-s1"], ["ulg-s1"]
+
+
+def kill_wireguard_go(node):
+    pids = [pid for pid in lab.wireguard_go_pids() if lab.same_network(pid, node)]
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    return bool(pids)
+
+
+def heals(daemon, name, damage, words):
+    node = daemon.node
+    before = comparable(daemon)
+    logged = len(daemon.log().splitlines())
+    if callable(damage):
+        if not damage(node):
+            print(f"  --: {name}: not used on this kernel")
+            return
+    else:
+        node.run(*damage)
+    took = lab.seconds_until(lambda: comparable(daemon) == before, 10, f"{node.name}: {name} is back")
+    lab.check(took < WITHIN * lab.slowness(), f"{node.name}: {name} is back after {took:.2f} s")
+    time.sleep(1.5 * lab.slowness())
+    lab.check_equal(comparable(daemon), before, f"{node.name}: {name} stays")
+    about = [line for line in daemon.log().splitlines()[logged:] if all(word in line for word in words)]
+    lab.check_equal(len(about), 1, f"{node.name}: logged once: {about}")
+
+
+def comparable(daemon):
+    state = daemon.kernel_state()
+    state["nft"] = "table inet ulagate" in state["nft"]  # handles differ in a table that is made again
+    # Link-local addresses of a tunnel are random, and so are the kernel's routes for them.
+    state["addresses"] = [line for line in state["addresses"] if "fe80::" not in line]
+    state["routes"] = [line for line in state["routes"] if "proto 117" in line]
+    return state
+
+
+if __name__ == "__main__":
+    lab.main(scenario)
