@@ -131,9 +131,8 @@ Result<Way> Rtnl::way_to(const net::IpAddress& destination) {
     std::visit([&](const auto& address) { request.put_bytes(RTA_DST, address.bytes); }, destination);
 
     std::optional<rtnl::RouteRow> route;
-    const Answer found = impl_->commands.ask(request, [&](const nlmsghdr& message) {
-        route = ipv6 != nullptr ? rtnl::decode_route(message) : rtnl::decode_ipv4_route(message);
-    });
+    const Answer found =
+        impl_->commands.ask(request, [&](const nlmsghdr& message) { route = rtnl::decode_way(message); });
     // A route of type "prohibit" answers EACCES and "blackhole" EINVAL, depending on the family.
     const std::array<int, 5> no_way{ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, ENETDOWN};
     if (std::find(no_way.begin(), no_way.end(), found.code) != no_way.end()) {

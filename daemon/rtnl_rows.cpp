@@ -114,9 +114,9 @@ std::optional<RouteRow> decode_route(const nlmsghdr& message) {
     return row;
 }
 
-std::optional<RouteRow> decode_ipv4_route(const nlmsghdr& message) {
+std::optional<RouteRow> decode_way(const nlmsghdr& message) {
     const auto header = fixed_header<rtmsg>(message);
-    if (message.nlmsg_type != RTM_NEWROUTE || !header || header->rtm_family != AF_INET) return std::nullopt;
+    if (message.nlmsg_type != RTM_NEWROUTE || !header) return std::nullopt;
     return route_of_any_family(*header, RouteAttributes{message, sizeof *header});
 }
 

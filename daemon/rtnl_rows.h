@@ -38,11 +38,10 @@ struct RouteRow {
     bool cached = false;          // a path MTU or a redirect that the kernel noted, not a route somebody set
     bool plain = false;           // of the shape that we set ourselves: to one link, or unreachable
 };
-// IPv6 routes without a source prefix. The answer to a look-up of one destination has the same form.
-std::optional<RouteRow> decode_route(const nlmsghdr& message);
+std::optional<RouteRow> decode_route(const nlmsghdr& message);  // an IPv6 route without a source prefix
 
-// The same for the answer to an IPv4 look-up, where `key` is left empty.
-std::optional<RouteRow> decode_ipv4_route(const nlmsghdr& message);
+// The answer to a look-up of one address, IPv4 or IPv6, which names both ends in full; `key` stays empty.
+std::optional<RouteRow> decode_way(const nlmsghdr& message);
 
 // Sets what an event message says has changed.
 void note_change(const nlmsghdr& message, RtnlChanges& changes);
