@@ -94,29 +94,32 @@ void check_intervals(const RaSettings& ra, Findings& findings) {
 }
 
 template <class Lifetime>
-void check_lifetime(const Located<Lifetime>& lifetime, const RaSettings& ra, Findings& findings) {
-    constexpr auto kAndroidIgnoresBelow = 180s;
-    if (!lifetime.usable() || lifetime.value.count() == 0) return;  // 0 withdraws; it is not a short lifetime
-    if (lifetime.value < kAndroidIgnoresBelow) {
-        warn(findings, lifetime,
-             fmt::format("{} is less than 3m, which Android 15 and later ignore; choose 3m or more",
-                         to_string(lifetime.value)));
-    }
-    if (ra.max_interval.usable() && lifetime.value < ra.max_interval.value) {
-        warn(findings, lifetime,
-             fmt::format(
-                 "{} is shorter than max_interval {}, so it expires between two advertisements; choose "
-                 "at least three times max_interval",
-                 to_string(lifetime.value), to_string(ra.max_interval.value)));
-    }
+void check_android(const Located<Lifetime>& lifetime, Findings& findings) {
+    if (!lifetime.usable() || lifetime.value.count() == 0 || lifetime.value >= 180s) return;
+    warn(findings, lifetime,
+         fmt::format("{} is less than 3m, which Android 15 and later ignore; choose 3m or more",
+                     to_string(lifetime.value)));
+}
+
+void check_expiry(const Located<ra::Seconds>& lifetime, const RaSettings& ra, Findings& findings) {
+    // 0 withdraws; it is not a short lifetime.
+    if (!lifetime.usable() || !ra.max_interval.usable() || lifetime.value.count() == 0) return;
+    if (lifetime.value >= ra.max_interval.value) return;
+    warn(
+        findings, lifetime,
+        fmt::format("{} is shorter than max_interval {}, so it expires between two advertisements; choose at "
+                    "least three times max_interval",
+                    to_string(lifetime.value), to_string(ra.max_interval.value)));
 }
 
 void check_ra(const RaSettings& ra, Findings& findings) {
     check_intervals(ra, findings);
-    check_lifetime(ra.prefix_valid_lifetime, ra, findings);
-    check_lifetime(ra.prefix_preferred_lifetime, ra, findings);
-    check_lifetime(ra.route_lifetime, ra, findings);
-    check_lifetime(ra.router_lifetime, ra, findings);
+    check_android(ra.router_lifetime, findings);
+    check_android(ra.prefix_preferred_lifetime, findings);
+    check_android(ra.route_lifetime, findings);
+    check_expiry(ra.prefix_valid_lifetime, ra, findings);
+    check_expiry(ra.prefix_preferred_lifetime, ra, findings);
+    check_expiry(ra.route_lifetime, ra, findings);
 
     const auto& valid = ra.prefix_valid_lifetime;
     const auto& preferred = ra.prefix_preferred_lifetime;

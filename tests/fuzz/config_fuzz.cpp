@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "daemon/config.h"
+
+// Any bytes as a configuration file: an answer, always the same, whose text is fit for a terminal; and what
+// is accepted keeps the promises that the daemon builds on.
+namespace {
+
+void require(bool condition) {
+    if (!condition) std::abort();
+}
+
+void check_config(const ulagate::Config& config) {
+    require(!config.node.empty() && config.node.size() <= 63);
+    require(config.overlay.network() == config.overlay);
+    require(!config.overlay.contains(config.tunnel.address));
+    require(!config.tunnel.private_key_file.empty());
+    require((config.role == ulagate::Role::edge) == !config.lans.empty());
+    require((config.role == ulagate::Role::edge) == !config.relays.empty());
+    for (const auto& lan : config.lans) {
+        require(config.overlay.contains(lan.prefix) && lan.prefix.length == 64);
+        require(lan.ra.min_interval * 4 <= lan.ra.max_interval * 3);
+        require(lan.ra.advertisement.options.size() >= 2);
+    }
+    for (const auto& relay : config.relays) {
+        require(!relay.name.empty() && relay.name.size() <= 11 && !relay.host.empty() && relay.port != 0);
+        require(!config.overlay.contains(relay.address));
+    }
+    for (const auto& site : config.sites) {
+        require(!site.prefixes.empty() && !site.routers.empty() && site.routers.size() <= 8);
+        for (const auto& prefix : site.prefixes) require(config.overlay.contains(prefix));
+    }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): libFuzzer's interface
+    const std::string_view text{reinterpret_cast<const char*>(data), size};
+    const auto loaded = ulagate::load_config(text);
+    bool error = false;
+    unsigned line = 0;
+    for (const auto& finding : loaded.findings) {
+        error = error || finding.severity == ulagate::Finding::Severity::error;
+        require(finding.line >= line);
+        line = finding.line;
+        require(!finding.text.empty() && finding.text.size() < 1000);
+        for (const char c : finding.text) require(c >= ' ' && c <= '~');
+    }
+    require(loaded.config.has_value() != error);
+    if (loaded.config) check_config(*loaded.config);
+    const auto again = ulagate::load_config(text);
+    require(again.findings == loaded.findings && again.config == loaded.config);
+    return 0;
+}
