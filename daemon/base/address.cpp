@@ -39,7 +39,7 @@ std::optional<Number> parse_number(std::string_view text, unsigned max) {
 // Zero in every bit behind the first `length`.
 std::array<std::uint8_t, 16> masked(std::array<std::uint8_t, 16> bytes, unsigned length) {
     for (unsigned i = 0; i < bytes.size(); ++i) {
-        const unsigned bits = std::clamp<int>(static_cast<int>(length) - static_cast<int>(8 * i), 0, 8);
+        const unsigned bits = length > 8 * i ? std::min(length - 8 * i, 8U) : 0;
         bytes.at(i) = static_cast<std::uint8_t>(bytes.at(i) & (0xff00U >> bits));
     }
     return bytes;
