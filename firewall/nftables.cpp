@@ -2,20 +2,23 @@
 #include "firewall/nftables.h"
 
 #include <endian.h>
+#include <fmt/format.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <nftables/libnftables.h>
+#include <sys/mman.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include <array>
-#include <cstring>
 #include <optional>
 #include <set>
 #include <string_view>
 #include <utility>
 
+#include "daemon/base/fd.h"
 #include "firewall/render.h"
 
 namespace ulagate::firewall {
@@ -94,22 +97,40 @@ std::string_view trimmed(std::string_view text) {
     return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
-// nft writes "<where>: Error: <why>", then the line in question and a row of ^^^. We keep the first reason
-// and the line.
-std::string reason(std::string_view report) {
+// nft writes "<file>:<line>:<columns>: Error: <why>", then the line in question and a row of ^^^. We keep the
+// first reason and its line.
+std::string first_reason(std::string_view report) {
     constexpr std::size_t kLongest = 160;
     constexpr std::string_view kMark = "Error: ";
     const auto mark = report.find(kMark);
-    if (mark != std::string_view::npos) report.remove_prefix(mark + kMark.size());
+    if (mark == std::string_view::npos) return std::string(trimmed(report.substr(0, kLongest)));
+    report.remove_prefix(mark + kMark.size());
     const auto end = report.find('\n');
     std::string text{trimmed(report.substr(0, end))};
-    if (text.empty()) return "nft gives no reason";
-    if (end != std::string_view::npos) {
-        report.remove_prefix(end + 1);
-        const std::string_view line = trimmed(report.substr(0, report.find('\n')));
-        if (!line.empty()) text.append(": ").append(line.substr(0, kLongest));
-    }
+    if (end == std::string_view::npos) return text;
+    report.remove_prefix(end + 1);
+    const std::string_view line = trimmed(report.substr(0, report.find('\n')));
+    if (!line.empty()) text.append(" in: ").append(line.substr(0, kLongest));
     return text;
+}
+
+// Why the ruleset was refused. For text in memory nft 1.0.6 shows the first line, whichever is at fault, so
+// it gets the text once more as a file, as a dry run.
+std::string explain(nft_ctx* context, const std::string& ruleset, std::string report) {
+    const UniqueFd file{memfd_create("ruleset", MFD_CLOEXEC)};
+    if (file && ::write(file.get(), ruleset.data(), ruleset.size()) == static_cast<ssize_t>(ruleset.size())) {
+        const std::string path = fmt::format("/proc/self/fd/{}", file.get());
+        nft_ctx_set_dry_run(context, true);
+        const int result = nft_run_cmd_from_filename(context, path.c_str());
+        nft_ctx_set_dry_run(context, false);
+        const char* better = nft_ctx_get_error_buffer(context);
+        if (result != 0 && better != nullptr &&
+            std::string_view(better).find(path) != std::string_view::npos) {
+            return first_reason(better);
+        }
+    }
+    report.resize(report.find('\n') == std::string::npos ? report.size() : report.find('\n'));
+    return report.empty() ? "no reason given" : first_reason(report);
 }
 
 }  // namespace
@@ -257,8 +278,10 @@ Result<void> Nftables::apply(const std::string& ruleset) {
     const auto before = impl_->generation();
     if (!before) return tl::unexpected<Error>{before.error()};
     const int result = nft_run_cmd_from_buffer(impl_->context.get(), ruleset.c_str());
-    const char* report = nft_ctx_get_error_buffer(impl_->context.get());
-    if (result != 0) return fail("nft: " + reason(report == nullptr ? "" : report));
+    if (result != 0) {
+        const char* report = nft_ctx_get_error_buffer(impl_->context.get());
+        return fail("nft: " + explain(impl_->context.get(), ruleset, report == nullptr ? "" : report));
+    }
     // One step further, and it was ours. More, and somebody else came in between: then we claim nothing and
     // drain() tells about a foreign hand, which is at worst one replacement of the table too many.
     const auto after = impl_->generation();

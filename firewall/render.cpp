@@ -91,6 +91,7 @@ private:
             if (tunnel.listen_port != 0) ports.insert(tunnel.listen_port);
         }
         std::vector<std::string> elements;
+        elements.reserve(ports.size());
         for (const std::uint16_t port : ports) elements.push_back(fmt::to_string(port));
         out_.set("wireguard", "inet_service", false, elements);
     }
