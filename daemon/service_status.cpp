@@ -144,20 +144,19 @@ void Service::add_relay_status(Status& status) const {
 
 void Service::add_router_status(Status& status) const {
     for (const SiteConfig& site : config_.sites) {
-        for (std::size_t slot = 0; slot < site.routers.size(); ++slot) {
-            Status::Router router;
+        std::size_t slot = 0;
+        for (const RouterConfig& config : site.routers) {
+            Status::Router& router = status.routers.emplace_back();
             router.site = site.name;
-            router.node = site.routers[slot].node;
-            router.interface = slot_interface(slot);
-            if (const wg::Peer* peer =
-                    find_peer(reconciler_->have(), router.interface, site.routers[slot].public_key)) {
-                if (peer->endpoint) router.endpoint = net::to_string(*peer->endpoint);
-                router.last_handshake = age_of(peer->last_handshake);
-                router.up = router.last_handshake && *router.last_handshake < kSessionLife;
-                router.rx_bytes = peer->rx_bytes;
-                router.tx_bytes = peer->tx_bytes;
-            }
-            status.routers.push_back(std::move(router));
+            router.node = config.node;
+            router.interface = slot_interface(slot++);
+            const wg::Peer* peer = find_peer(reconciler_->have(), router.interface, config.public_key);
+            if (peer == nullptr) continue;
+            if (peer->endpoint) router.endpoint = net::to_string(*peer->endpoint);
+            router.last_handshake = age_of(peer->last_handshake);
+            router.up = router.last_handshake && *router.last_handshake < kSessionLife;
+            router.rx_bytes = peer->rx_bytes;
+            router.tx_bytes = peer->tx_bytes;
         }
     }
 }
