@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <filesystem>
+#include <functional>
+#include <thread>
+
+#include "daemon/base/fd.h"
+#include "wg/uapi_socket.h"
+
+namespace ulagate::wg {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Stands in for wireguard-go: takes one connection and does to it what the test says.
+class WgUapiSocket : public ::testing::Test {
+protected:
+    void SetUp() override {
+        std::string pattern = ::testing::TempDir() + "ulagate-uapi-XXXXXX";
+        ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+        folder_ = pattern;
+        path_ = folder_ + "/wg0.sock";
+    }
+    void TearDown() override {
+        if (server_.joinable()) server_.join();
+        std::filesystem::remove_all(folder_);
+    }
+    void listen() {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        path_.copy(address.sun_path, sizeof(address.sun_path) - 1);
+        listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        ASSERT_EQ(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+        ASSERT_EQ(::listen(listener_.get(), 1), 0);
+    }
+    void serve(std::function<void(int)> behave) {
+        listen();
+        server_ = std::thread{[this, behave = std::move(behave)] {
+            const UniqueFd connection{::accept(listener_.get(), nullptr, nullptr)};
+            behave(connection.get());
+        }};
+    }
+    static void say(int fd, std::string_view text) {
+        (void)::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
+    }
+    static void hear(int fd) {
+        char byte = 0;
+        (void)::recv(fd, &byte, 1, 0);
+    }
+
+    std::string folder_;
+    std::string path_;
+    UniqueFd listener_;
+    std::thread server_;
+};
+
+TEST_F(WgUapiSocket, AnswerInPieces) {
+    serve([](int fd) {
+        hear(fd);
+        for (const char* piece : {"listen_port=1\n", "errno", "=0\n", "\n"}) {
+            say(fd, piece);
+            std::this_thread::sleep_for(5ms);
+        }
+        std::this_thread::sleep_for(20ms);  // still open: the empty line is the end
+    });
+    EXPECT_EQ(uapi_exchange(path_, "get=1\n\n", 2s).value(), "listen_port=1\nerrno=0\n\n");
+}
+
+TEST_F(WgUapiSocket, AnErrorInTheMiddleOfALongRequestIsHeard) {
+    serve([](int fd) {
+        hear(fd);
+        say(fd, "errno=-22\n\n");
+        // and hangs up with megabytes unread
+    });
+    const auto answer = uapi_exchange(path_, std::string(8U << 20U, 'x'), 2s);
+    ASSERT_TRUE(answer) << answer.error().text();
+    EXPECT_EQ(*answer, "errno=-22\n\n");
+}
+
+TEST_F(WgUapiSocket, HangingUpWithoutAWord) {
+    serve([](int fd) { hear(fd); });
+    EXPECT_FALSE(uapi_exchange(path_, std::string(8U << 20U, 'x'), 2s));
+}
+
+TEST_F(WgUapiSocket, NobodyWaitsForEver) {
+    listen();  // and never accepts
+    EXPECT_EQ(uapi_exchange(path_, "get=1\n\n", 50ms).error().code, std::errc::timed_out);
+    EXPECT_EQ(uapi_exchange(path_, std::string(8U << 20U, 'x'), 50ms).error().code, std::errc::timed_out);
+    // Its queue is full now, so that connecting waits, too.
+    EXPECT_EQ(uapi_exchange(path_, "get=1\n\n", 50ms).error().code, std::errc::timed_out);
+}
+
+TEST_F(WgUapiSocket, TellsAbsentFromDead) {
+    EXPECT_EQ(uapi_probe(path_).error().code, std::errc::no_such_file_or_directory);
+    listen();
+    EXPECT_TRUE(uapi_probe(path_));
+    listener_.reset();
+    EXPECT_EQ(uapi_probe(path_).error().code, std::errc::connection_refused);
+    EXPECT_EQ(uapi_probe("/" + std::string(200, 'x')).error().code, std::errc::filename_too_long);
+}
+
+}  // namespace
+}  // namespace ulagate::wg
