@@ -75,6 +75,11 @@ const RelayConfig* carrying_relay(const Config& config, const Facts& facts, cons
     return candidate;
 }
 
+bool has_peer(const Have& have, const std::string& interface, const wg::PublicKey& key) {
+    const auto device = have.tunnels.find(interface);
+    return device != have.tunnels.end() && device->second.peers.contains(key);
+}
+
 void want_relays(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {
     std::uint16_t port = config.tunnel.listen_port;
     for (const RelayConfig& relay : config.relays) {
@@ -85,10 +90,14 @@ void want_relays(Wanted& wanted, const Config& config, const Facts& facts, const
         want_tunnel(wanted, interface, tunnel_mtu(config.tunnel, now.way, ipv6), port);
         if (facts.private_key) {
             wg::DeviceConfig device{*facts.private_key, port, {}};
-            wg::PeerConfig& peer = device.peers[relay.public_key];
-            peer.endpoint = now.endpoint;
-            peer.keepalive_seconds = relay.keepalive_seconds;
-            peer.allowed_ips = {config.overlay, host_route(relay.address)};
+            // A peer without an endpoint would waste its first handshake, and WireGuard allows the next one only 5 s
+            // later (REKEY_TIMEOUT). A peer that is there already, from before a restart, keeps the endpoint it has.
+            if (now.endpoint || has_peer(have, interface, relay.public_key)) {
+                wg::PeerConfig& peer = device.peers[relay.public_key];
+                peer.endpoint = now.endpoint;
+                peer.keepalive_seconds = relay.keepalive_seconds;
+                peer.allowed_ips = {config.overlay, host_route(relay.address)};
+            }
             wanted.tunnels[interface].device = std::move(device);
         }
         // A route needs its interface, which this run may only be about to create.
