@@ -148,7 +148,7 @@ struct Nftables::Impl {
     std::set<std::uint32_t> own;  // made by apply(), events not yet read
     std::uint32_t seen = 0;       // the newest whose events were read
     bool touched = false;         // our table occurs in the events since
-    std::array<char, kMessageBuffer> buffer{};
+    alignas(nlmsghdr) std::array<char, kMessageBuffer> buffer{};
 
     // Sends a request that has one answer and hands it to `read`; false when the thing asked for does not
     // exist.
@@ -165,7 +165,7 @@ struct Nftables::Impl {
 template <class Read>
 Result<bool> Nftables::Impl::request(unsigned message, std::uint8_t family, const char* table,
                                      const char* what, Read read) {
-    std::array<char, 1024> out{};
+    alignas(nlmsghdr) std::array<char, 1024> out{};
     nlmsghdr* header = mnl_nlmsg_put_header(out.data());
     header->nlmsg_type = message_type(message);
     header->nlmsg_flags = NLM_F_REQUEST;

@@ -149,7 +149,10 @@ TEST(Nftables, RefusedRulesetChangesNothingAndSaysWhy) {
 TEST(Nftables, SeesEveryForeignHand) {
     in_namespace([] {
         auto nftables = open_nftables();
-        for (const std::string command : {
+        const std::string find_rule =
+            "nft -a list chain inet ulagate output | sed -n 's/.*notrack # handle //p'";
+        const std::string delete_rule = "nft delete rule inet ulagate output handle $(" + find_rule + ")";
+        for (const std::string& command : std::vector<std::string>{
                  "nft delete table inet ulagate",
                  "nft flush ruleset",
                  "nft flush table inet ulagate",
@@ -160,8 +163,7 @@ TEST(Nftables, SeesEveryForeignHand) {
                  "nft add chain inet ulagate mine",
                  "nft add set inet ulagate mine '{ type inet_service; }'",
                  "nft add counter inet ulagate mine",
-                 "nft delete rule inet ulagate output handle $(nft -a list ruleset | sed -n 's/.*sport.*le "
-                 "//p')",
+                 delete_rule,
              }) {
             install(*nftables, render(edge_model()));
             EXPECT_FALSE(foreign_hand(*nftables)) << "our own change is not foreign";
