@@ -54,7 +54,6 @@ def run_fuzz(report):
 
 def run_lint(report):
     lint.run_format(report)
-    build.sanitize()  # clang-tidy reads its compile_commands.json
     lint.run_tidy(report)
 
 

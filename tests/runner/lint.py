@@ -6,6 +6,7 @@ import glob
 import os
 import time
 
+import build
 import layers
 from build import SANITIZE, clang
 from report import ROOT, run
@@ -41,6 +42,9 @@ def run_format(report):
 def run_tidy(report):
     """One test a file: clang-tidy takes 3 to 15 s for each."""
     names = [name for name in sources(".cpp") if not name.startswith("tests/") and report.wants(f"lint/tidy {name}")]
+    if not names:
+        return
+    build.sanitize()  # for its compile_commands.json and generated headers
     tidy = lambda name: (name, run([clang("clang-tidy"), "-p", SANITIZE, "--quiet", f"{ROOT}/{name}"], 180))
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for name, done in pool.map(tidy, names):
