@@ -184,12 +184,42 @@ void Service::take_answers() {
     reconcile();
 }
 
-bool Service::is_alive(const RelayConfig& relay) const {
+const wg::Peer* Service::peer_of(const RelayConfig& relay) const {
     const auto device = reconciler_->have().tunnels.find(tunnel_interface(relay));
-    if (device == reconciler_->have().tunnels.end()) return false;
+    if (device == reconciler_->have().tunnels.end()) return nullptr;
     const auto peer = device->second.peers.find(relay.public_key);
-    if (peer == device->second.peers.end()) return false;
-    return std::chrono::system_clock::now() - peer->second.last_handshake < kSessionLife;
+    return peer == device->second.peers.end() ? nullptr : &peer->second;
+}
+
+bool Service::is_alive(const RelayConfig& relay) const {
+    const wg::Peer* peer = peer_of(relay);
+    return peer != nullptr && std::chrono::system_clock::now() - peer->last_handshake < kSessionLife;
+}
+
+FirstHandshake& Service::first_handshake(const RelayConfig& relay) {
+    const wg::Peer* peer = peer_of(relay);
+    const bool seen = peer != nullptr && peer->last_handshake != std::chrono::system_clock::time_point{};
+    FirstHandshake& first = first_handshakes_[relay.name];
+    first.update(peer == nullptr ? std::nullopt : peer->endpoint, seen, now());
+    return first;
+}
+
+void Service::repeat_first_handshakes() {
+    Stale stale;
+    stale.tunnels = true;
+    reconciler_->mark(stale);
+    if (const auto read = reconciler_->refresh(); !read) return;  // the next tick reports it
+    for (const RelayConfig& relay : config_.relays) {
+        if (!first_handshake(relay).take_try(now())) continue;
+        wg::DeviceChange change;
+        change.peers.push_back({relay.public_key, true, false, {}, {}, {}, false, {}});
+        log::debug(relay.name, "no answer to the first handshake, trying again");
+        if (const auto removed = kernel_->apply(ConfigureTunnel{tunnel_interface(relay), change}); !removed) {
+            log::warning(relay.name, "{}, ignoring", removed.error().text());
+        }
+        reconciler_->mark(stale);
+    }
+    reconcile();
 }
 
 void Service::choose_endpoints() {
@@ -233,6 +263,7 @@ void Service::on_kernel_event() {
         stale.tunnels = changes->links;
         if (changes->links || changes->addresses || changes->other_routes) {
             for (auto& [name, endpoint] : endpoints_) endpoint.retry_now();
+            for (auto& [name, first] : first_handshakes_) first.start_again();
         }
         if (changes->links || changes->addresses) reconciler_->retry_now();
     } else {
@@ -330,7 +361,15 @@ void Service::tick() {
     tick_.set(time + next);
 }
 
-void Service::schedule() { retry_.set(reconciler_->deadline()); }
+void Service::schedule() {
+    retry_.set(reconciler_->deadline());
+    std::optional<TimePoint> handshake;
+    for (const RelayConfig& relay : config_.relays) {
+        const auto due = first_handshake(relay).deadline();
+        if (due && (!handshake || *due < *handshake)) handshake = due;
+    }
+    handshake_.set(handshake);
+}
 
 // --- configuration and end ---
 

@@ -15,6 +15,7 @@
 #include "daemon/config.h"
 #include "daemon/control_server.h"
 #include "daemon/desired.h"
+#include "daemon/first_handshake.h"
 #include "daemon/lan_task.h"
 #include "daemon/linux_kernel.h"
 #include "daemon/loop.h"
@@ -60,6 +61,9 @@ private:
     void choose_endpoints();
     [[nodiscard]] bool is_alive(const RelayConfig& relay) const;
     void note_tunnel_changes();
+    FirstHandshake& first_handshake(const RelayConfig& relay);
+    void repeat_first_handshakes();
+    [[nodiscard]] const wg::Peer* peer_of(const RelayConfig& relay) const;
     std::optional<Way> way_to_internet();
 
     // Reconciliation.
@@ -99,7 +103,8 @@ private:
     std::unique_ptr<Resolver> resolver_;
     std::unique_ptr<ControlServer> control_;
     std::vector<std::unique_ptr<LanTask>> lans_;
-    std::map<std::string, RelayEndpoint> endpoints_;  // by relay
+    std::map<std::string, RelayEndpoint> endpoints_;          // by relay
+    std::map<std::string, FirstHandshake> first_handshakes_;  // by relay
     Facts facts_;
     std::map<std::string, std::string> tunnel_states_;  // by relay, as last logged
     std::string key_trouble_;
@@ -111,6 +116,7 @@ private:
     Alarm soon_{io_, [this] { reconcile(); }};
     Alarm tick_{io_, [this] { tick(); }};
     Alarm retry_{io_, [this] { reconcile(); }};
+    Alarm handshake_{io_, [this] { repeat_first_handshakes(); }};
     Alarm withdraw_alarm_{io_, [this] { finish_withdraw(); }};
     Alarm exit_{io_, [this] { io_.stop(); }};
     TimePoint started_ = std::chrono::steady_clock::now();
