@@ -94,7 +94,7 @@ Advertiser::Advertiser(Config config, Random random)
 std::vector<Send> Advertiser::set_source(std::optional<Source> source, TimePoint now) {
     if (source_ == source) return {};  // also nothing during the farewell, which has no source any more
     forget_source();
-    source_ = std::move(source);
+    source_ = source;
     if (!source_) return {};
     return announce(now);
 }

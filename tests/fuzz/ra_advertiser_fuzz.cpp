@@ -122,8 +122,6 @@ private:
     void note(const std::vector<ra::Send>& sends) {
         require(sends.size() <= 64);
         for (const ra::Send& send : sends) {
-            require(
-                ra::parse_router_advertisement(ra::build(send.message), {link_local(), {}, 255}).has_value());
             require(source_ || farewells_left_ > 0);
             if (source_) require(send.source == source_->address);
             if (send.destination != ra::kAllNodes) {
@@ -133,6 +131,8 @@ private:
             }
             require(!last_multicast_ || now_ - *last_multicast_ >= 3s);
             last_multicast_ = now_;
+            const ra::PacketInfo info{send.source, ra::kAllNodes, 255};
+            require(ra::parse_router_advertisement(ra::build(send.message), info).has_value());
             if (!source_) --farewells_left_;
         }
     }
@@ -151,8 +151,6 @@ private:
         require(advertiser_.advertising() == source_.has_value());
         require(advertiser_.deadline().has_value() == (source_ || farewells_left_ > 0));
     }
-
-    static net::Ipv6Address link_local() { return net::Ipv6Address{{0xfe, 0x80, 0, 0, 0, 0, 0, 1}}; }
 
     net::ByteReader script_;
     ra::TimePoint now_{1000s};
