@@ -16,9 +16,10 @@ namespace ulagate::wg {
 // The generic netlink language of the kernel's WireGuard (include/uapi/linux/wireguard.h). Pure: whole
 // messages in and out, no socket.
 
-// A peers list is one attribute with a 16 bit length, so that a message must stay below 64 KiB; and the
-// kernel holds its configuration lock for one message, so that shorter is kinder to everybody else.
-inline constexpr std::size_t kMaxSetBytes = 32UL * 1024;
+// The kernel works through a whole message under its configuration lock, and removing one peer waits for
+// every processor; 8 KiB, as the wg tool sends, let others in between. (A list of peers is one attribute with
+// a 16 bit length, so that no message may reach 64 KiB.)
+inline constexpr std::size_t kMaxSetBytes = 8UL * 1024;
 
 // The change as messages of at most `max_bytes` (raised to what one peer needs). To be sent in this order,
 // each after the acknowledgement of the one before. They hold secrets when the change does: wipe() them.
