@@ -190,7 +190,7 @@ def kernel_state(node):
         "routes": sorted(_route(line) for line in node.out("ip", "-6", "-d", "route", "show", "table", "all").splitlines()
                          + node.out("ip", "-4", "-d", "route", "show", "table", "all").splitlines()),
         "rules": node.out("ip", "-6", "rule") + node.out("ip", "-4", "rule"),
-        "nft": node.out("nft", "-s", "-a", "list", "ruleset"),
+        "nft": node.out("nft", "-s", "list", "ruleset"),
         "sysctls": sysctls(node),
         "wireguard": wireguard(node),
     }
@@ -257,10 +257,12 @@ class Overlay:
         return [*self.relays, *self.edges.values()]
 
     def start(self):
-        for daemon in self.all():
-            daemon.start(wait=False)
-        for daemon in self.all():
-            daemon.wait_ready()
+        """Relays first: an edge whose first handshake goes nowhere may try again only 5 s later."""
+        for group in (self.relays, list(self.edges.values())):
+            for daemon in group:
+                daemon.start(wait=False)
+            for daemon in group:
+                daemon.wait_ready()
         return self
 
     def host_address(self, site):

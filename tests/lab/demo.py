@@ -123,11 +123,12 @@ def bring_up(world, overlay, steps, seconds):
     listeners = {site.name: lab.RouterAdvertisements(site.host) for site in sites}
     routers = {site.name: lab.link_local(site.edge) for site in sites}
     steps.start = time.monotonic()
-    for daemon in overlay.all():
-        daemon.start(wait=False)
-    for daemon in overlay.all():
-        took = daemon.wait_ready()
-        steps.done(f"ulagate is up on {daemon.node.name}", f"{took * 1000:.0f} ms after its start")
+    for group in (overlay.relays, list(overlay.edges.values())):
+        for daemon in group:
+            daemon.start(wait=False)
+        for daemon in group:
+            took = daemon.wait_ready()
+            steps.done(f"ulagate is up on {daemon.node.name}", f"{took * 1000:.0f} ms after its start")
     for site in sites:
         lab.wait_for(lambda: listeners[site.name].heard(routers[site.name]), 15, f"first Router Advertisement on LAN {site.name}")
         first = listeners[site.name].heard(routers[site.name])[0]

@@ -32,7 +32,7 @@ from <VRRP IP ADDRESS>
 
 SOURCE_DESIGN = {"min_interval": "10s", "max_interval": "30s", "router_lifetime": "0s", "reachable_time": "600s",
                  "prefix_valid_lifetime": "1d", "prefix_preferred_lifetime": "4h", "route_lifetime": "90s",
-                 "route_preference": "high", "router_address": True}
+                 "route_preference": "high"}
 
 
 def normal(text):
@@ -44,17 +44,22 @@ def normal(text):
 def scenario():
     # An IPv4 uplink: otherwise rdisc6 -1 may well print the ISP router's advertisement.
     world = lab.build(uplinks={"a": "ipv4", "b": "ipv4"})
-    overlay = lab.overlay(world)
-    daemon = overlay.edge("a")
-    daemon.config["lan"][0]["ra"] = SOURCE_DESIGN
-    daemon.start()
-    site = world.sites["a"]
-    output = site.host.out("rdisc6", "-1", "-r", "5", "eth0")
-    print(output)
-    want = (LISTING.replace("<SLAAC PREFIX>", "fd12:3456:789a:a::").replace("<ULA PREFIX>", "fd12:3456:789a::")
-            .replace("<ROUTER MAC ADDRESS>", "02:00:00:00:0A:02").replace("<VRRP IP ADDRESS>", lab.link_local(site.edge)))
-    got = [line for line in normal(output) if not line.startswith("soliciting")]
-    lab.check_equal(got, normal(want), "rdisc6 prints the source design's listing")
+    daemon, site = lab.overlay(world).edge("a"), world.sites["a"]
+    # With the R flag the prefix is a complete address of the router (RFC 6275 7.2); rdisc6 prints it as it is. The
+    # source design's router has none to give, so its listing shows the bare prefix.
+    for router_address in (False, True):
+        daemon.config["lan"][0]["ra"] = {**SOURCE_DESIGN, "router_address": router_address}
+        daemon.start()
+        own = lab.wait_for(lambda: [address for address in lab.addresses(site.edge, "fd12:") if not address.endswith("::1")],
+                           10, "edge-a has its own address")
+        output = site.host.out("rdisc6", "-1", "-r", "5", "eth0")
+        print(output)
+        want = (LISTING.replace("<SLAAC PREFIX>", own[0] if router_address else "fd12:3456:789a:a::")
+                .replace("<ULA PREFIX>", "fd12:3456:789a::").replace("<ROUTER MAC ADDRESS>", "02:00:00:00:0A:02")
+                .replace("<VRRP IP ADDRESS>", lab.link_local(site.edge)))
+        got = [line for line in normal(output) if not line.startswith("soliciting")]
+        lab.check_equal(got, normal(want), f"rdisc6 prints the source design's listing, R flag {router_address}")
+        daemon.kill9()
 
 
 if __name__ == "__main__":

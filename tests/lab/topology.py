@@ -17,7 +17,7 @@ own SLAAC from the ISP's Router Advertisements.
 
 from dataclasses import dataclass, field
 
-from measure import wait_for
+from measure import link_local, wait_for
 from node import Node, connect, switch_off_offloads
 
 OVERLAY = "fd12:3456:789a::/48"
@@ -223,6 +223,7 @@ def _switch_off_offloads(world):
 
 def _wait_for_uplink(site, relay):
     for node in (*site.edges, site.host):
+        wait_for(lambda: link_local(node), 15, f"{node.name} has a link-local address")
         if site.uplink in ("dual", "ipv4"):
             wait_for(lambda: node.ok("ping", "-c1", "-W1", relay.ipv4), 15, f"{node.name} reaches the relay by IPv4")
         if site.uplink in ("dual", "ipv6"):
