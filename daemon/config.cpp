@@ -21,7 +21,7 @@ std::string_view name_of(Role role) { return role == Role::edge ? "edge" : "rela
 // A table that only the other role has.
 void refuse_other_role(TableReader& file, std::string_view key, std::string_view as_written, Role owner,
                        Role ours) {
-    file.refuse(key, fmt::format("{} belongs to role \"{}\"; this file says role = \"{}\"", as_written,
+    file.refuse(key, fmt::format(R"({} belongs to role "{}"; this file says role = "{}")", as_written,
                                  name_of(owner), name_of(ours)));
 }
 

@@ -203,6 +203,7 @@ std::vector<std::pair<std::string, unsigned>> TableReader::strings_at(
     const toml::node* node = table_->get(key);
     if (node == nullptr) return out;
     std::vector<std::string> quoted;
+    quoted.reserve(example.size());
     for (const auto text : example) quoted.push_back(quote(text));
     const std::string whole = fmt::format("[{}]", fmt::join(quoted, ", "));
     const auto* array = node->as_array();

@@ -62,7 +62,7 @@ RouterConfig read_router(TableReader& router, std::vector<Located<std::uint8_t>>
 }
 
 Result<net::Ipv6Prefix> parse_site_prefix(std::string_view text) {
-    const auto prefix = parse_network(text);
+    auto prefix = parse_network(text);
     if (prefix && prefix->length > 64) {
         return fail(
             fmt::format("{} is longer than a /64, and hosts make their own addresses (SLAAC) in a /64 only; "

@@ -113,7 +113,7 @@ Result<net::Ipv6Prefix> parse_network(std::string_view text) {
 }
 
 Result<net::Ipv6Prefix> parse_overlay(std::string_view text) {
-    const auto prefix = parse_network(text);
+    auto prefix = parse_network(text);
     if (!prefix) return prefix;
     if (!prefix->address.is_unique_local() && !prefix->address.is_global_unicast()) {
         return fail(
@@ -130,7 +130,7 @@ Result<net::Ipv6Prefix> parse_overlay(std::string_view text) {
 }
 
 Result<net::Ipv6Prefix> parse_lan_prefix(std::string_view text) {
-    const auto prefix = parse_network(text);
+    auto prefix = parse_network(text);
     if (prefix && prefix->length != 64) {
         return fail(
             fmt::format("{} is not a /64, and hosts make their own addresses (SLAAC) in a /64 only; "
@@ -270,9 +270,9 @@ Result<std::uint16_t> parse_keepalive(std::string_view text) {
 Result<firewall::Service> parse_service(std::string_view text) {
     using Protocol = firewall::Service::Protocol;
     const auto bad = [&](std::string_view why) {
-        return fail(fmt::format(
-            "{} {}; write \"icmpv6\", \"any\", \"tcp\", \"udp\", \"tcp/22\" or \"udp/58000-60000\"",
-            quote(text), why));
+        return fail(
+            fmt::format(R"({} {}; write "icmpv6", "any", "tcp", "udp", "tcp/22" or "udp/58000-60000")",
+                        quote(text), why));
     };
     const auto slash = text.find('/');
     const std::string_view protocol = text.substr(0, slash);

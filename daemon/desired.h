@@ -23,6 +23,7 @@ struct Facts {
     std::optional<wg::PrivateKey> private_key;  // nothing: the key file cannot be used now
     std::map<std::string, RelayFacts> relays;   // edge, by name
     std::optional<Way> uplink;                  // relay: the way to the internet
+    bool operator==(const Facts&) const = default;
 };
 
 // Metrics of our routes. Ours win over what the kernel adds for an advertised prefix (256) and what other

@@ -32,17 +32,21 @@ public:
 
     Result<Links> links();
     Result<Addresses> addresses();
-    // Routes of the main table with our protocol number.
+    // Routes of the main table with our protocol number. One of a shape that put_route never makes (a
+    // gateway, several hops, "blackhole", the same key twice) has a target with an empty link name: nobody
+    // wants that, so it gets replaced, or deleted by the same name.
     Result<Routes> our_routes();
     // std::errc::network_unreachable when there is no route.
     Result<Way> way_to(const net::IpAddress& destination);
 
-    // Adding what is there already, and removing what is not, succeeds.
+    // Adding what is there already, and removing what is not, succeeds. An MTU of 0 leaves it as it is.
     Result<void> set_link(const std::string& name, bool up, unsigned mtu);
     Result<void> delete_link(const std::string& name);
-    // noprefixroute: the on-link route is ours to set, with our mark. `check_duplicate`: false = no DAD.
+    // noprefixroute: the on-link route is ours to set, with our mark. `check_duplicate`: false = no DAD. An
+    // address that somebody else has put there is left as it is.
     Result<void> put_address(const AddressKey& address, bool check_duplicate);
     Result<void> delete_address(const AddressKey& address);
+    // std::errc::file_exists when another program has a route of the same key: that is not touched.
     Result<void> put_route(const RouteKey& key, const RouteTarget& target);
     Result<void> delete_route(const RouteKey& key, const RouteTarget& target);
 

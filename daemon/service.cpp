@@ -29,6 +29,7 @@ constexpr auto kWithdrawLimit = 10s;  // three advertisements, 3 s apart
 // A dump of 10,000 peers costs a relay tens of milliseconds; handshakes are seconds apart.
 constexpr std::size_t kManyPeers = 64;
 constexpr auto kReadManyPeersEvery = 10s;
+constexpr std::size_t kLinesOfAKind = 8;
 
 Service::TimePoint now() { return std::chrono::steady_clock::now(); }
 
@@ -144,6 +145,7 @@ void Service::set_config(Config config) {
     }
     endpoints_ = std::move(endpoints);
     facts_.relays.clear();
+    reconciled_facts_.reset();
     ask_resolver();
     choose_endpoints();
 }
@@ -300,12 +302,19 @@ void Service::reconcile(bool slow_too) {
 }
 
 void Service::report(const Reconciler::Report& report) {
+    // "add route" -> how many; a relay's start with 10,000 sites is not 20,000 lines.
+    std::map<std::string, std::size_t> many;
     for (const Reconciler::Done& done : report.done) {
+        const std::string kind = done.what.substr(0, done.what.find(' ', done.what.find(' ') + 1));
+        if (++many[kind + (done.restored ? " again" : "")] > kLinesOfAKind) continue;
         if (done.restored) {
             log::notice("kernel", "somebody else removed or changed something of ours: {}", done.what);
         } else {
             log::info("kernel", "{}", done.what);
         }
+    }
+    for (const auto& [kind, count] : many) {
+        if (count > kLinesOfAKind) log::info("kernel", "{}: {} more", kind, count - kLinesOfAKind);
     }
     for (const Reconciler::Failed& failed : report.failed) {
         if (!failed.first) continue;
