@@ -246,7 +246,7 @@ TEST(WgDiff, TenThousandPeersInAMoment) {
     const DeviceChange change = diff(want, have);
     const auto took = std::chrono::steady_clock::now() - begin;
     EXPECT_EQ(change.peers.size(), 10000U);
-    EXPECT_LT(took, std::chrono::seconds{2});  // quadratic would be minutes
+    EXPECT_LT(took, std::chrono::seconds{20});  // quadratic would be minutes
     EXPECT_TRUE(std::none_of(change.peers.begin(), change.peers.end(),
                              [](const PeerChange& peer) { return peer.replace_allowed_ips; }));
 }
