@@ -42,17 +42,29 @@ Stale touched_by(const Step& step) {
 }
 
 // Whether the step puts back something that was in place already and is still wanted the same.
-bool restores(const Step& step, const Wanted& in_place) {
-    if (const auto* s = std::get_if<ApplyFirewall>(&step)) return s->to == in_place.firewall;
+bool restores(const Step& step, const Wanted& was, const Wanted& wanted) {
+    if (const auto* s = std::get_if<ApplyFirewall>(&step)) return s->to == was.firewall;
     if (const auto* s = std::get_if<SetSysctl>(&step)) {
-        const auto was = in_place.sysctls.find(s->path);
-        return was != in_place.sysctls.end() && was->second == s->value;
+        const auto found = was.sysctls.find(s->path);
+        return found != was.sysctls.end() && found->second == s->value;
     }
-    if (const auto* s = std::get_if<CreateTunnel>(&step)) return in_place.tunnels.contains(s->interface);
-    if (const auto* s = std::get_if<PutAddress>(&step)) return in_place.addresses.contains(s->address);
+    if (const auto* s = std::get_if<CreateTunnel>(&step)) return was.tunnels.contains(s->interface);
+    if (const auto* s = std::get_if<SetLink>(&step)) {
+        const auto found = was.tunnels.find(s->interface);
+        return found != was.tunnels.end() && found->second.mtu == s->mtu;
+    }
+    if (const auto* s = std::get_if<ConfigureTunnel>(&step)) {
+        const auto found = was.tunnels.find(s->interface);
+        // A peer's endpoint moves by itself (roaming); a peer that is gone was removed.
+        const bool adds = std::any_of(s->change.peers.begin(), s->change.peers.end(),
+                                      [](const auto& peer) { return !peer.remove && !peer.update_only; });
+        return adds && found != was.tunnels.end() &&
+               found->second.device == wanted.tunnels.at(s->interface).device;
+    }
+    if (const auto* s = std::get_if<PutAddress>(&step)) return was.addresses.contains(s->address);
     if (const auto* s = std::get_if<PutRoute>(&step)) {
-        const auto was = in_place.routes.find(s->key);
-        return was != in_place.routes.end() && was->second == s->target;
+        const auto found = was.routes.find(s->key);
+        return found != was.routes.end() && found->second == s->target;
     }
     return false;
 }
@@ -132,7 +144,7 @@ Reconciler::Report Reconciler::run(const Want& want, TimePoint now, bool slow_to
         for (const Step& step : steps) {
             if (waiting(step, now) || (!slow_too && std::holds_alternative<CreateTunnel>(step))) continue;
             acted = true;
-            apply(step, now, report);
+            apply(step, wanted, now, report);
         }
         if (!acted) {
             settled_ = steps.empty();
@@ -143,11 +155,11 @@ Reconciler::Report Reconciler::run(const Want& want, TimePoint now, bool slow_to
     return report;
 }
 
-void Reconciler::apply(const Step& step, TimePoint now, Report& report) {
+void Reconciler::apply(const Step& step, const Wanted& wanted, TimePoint now, Report& report) {
     const auto result = kernel_.apply(step);
     stale_ |= touched_by(step);
     if (result) {
-        report.done.push_back({describe(step), in_place_ && restores(step, *in_place_)});
+        report.done.push_back({describe(step), in_place_ && restores(step, *in_place_, wanted)});
         return;
     }
     Trouble& trouble = troubles_[subject(step)];

@@ -68,6 +68,8 @@ public:
     Report run(const Want& want, TimePoint now, bool slow_too = true);
     // When the next failed step is due again.
     [[nodiscard]] std::optional<TimePoint> deadline() const;
+    // We changed something ourselves beside the plan: putting it back is not to be called a foreign hand.
+    void own_hand() { in_place_.reset(); }
     // Every failed step may be tried at once: something about its causes has changed.
     void retry_now();
 
@@ -78,7 +80,7 @@ public:
     [[nodiscard]] bool settled() const { return settled_; }
 
 private:
-    void apply(const Step& step, TimePoint now, Report& report);
+    void apply(const Step& step, const Wanted& wanted, TimePoint now, Report& report);
     [[nodiscard]] bool waiting(const Step& step, TimePoint now) const;
     void forget_solved_troubles(const std::vector<Step>& open);
 

@@ -219,6 +219,7 @@ void Service::repeat_first_handshakes() {
         if (const auto removed = kernel_->apply(ConfigureTunnel{tunnel_interface(relay), change}); !removed) {
             log::warning(relay.name, "{}, ignoring", removed.error().text());
         }
+        reconciler_->own_hand();
         reconciler_->mark(stale);
     }
     reconcile();

@@ -106,7 +106,8 @@ private:
     std::map<std::string, RelayEndpoint> endpoints_;          // by relay
     std::map<std::string, FirstHandshake> first_handshakes_;  // by relay
     Facts facts_;
-    std::optional<Facts> reconciled_facts_;  // those of the last plan; nothing after a change of configuration
+    std::optional<Facts>
+        reconciled_facts_;  // those of the last plan; nothing after a change of configuration
     std::map<std::string, std::string> tunnel_states_;  // by relay, as last logged
     std::string key_trouble_;
     std::string last_reload_;

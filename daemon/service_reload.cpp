@@ -14,6 +14,18 @@ namespace ulagate {
 namespace {
 
 constexpr std::size_t kMaxConfigBytes = 16U << 20U;
+constexpr int kErrorsInStatus = 5;  // the log has all
+
+std::string first_errors(const std::vector<Finding>& findings, const std::string& file) {
+    std::string text;
+    int left = kErrorsInStatus;
+    for (const Finding& finding : findings) {
+        if (finding.severity != Finding::Severity::error) continue;
+        if (left-- == 0) return text + "; and more";
+        text += (text.empty() ? "" : "; ") + to_string(finding, file);
+    }
+    return text;
+}
 
 }  // namespace
 

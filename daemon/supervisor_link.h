@@ -5,10 +5,13 @@
 #include <optional>
 #include <string>
 
+#include "daemon/base/fd.h"
+
 namespace ulagate {
 
-// What systemd wants to hear from a service of Type=notify (sd_notify(3)). Without systemd every call does
-// nothing.
+// What systemd wants to hear from a service of Type=notify, in the protocol of sd_notify(3). Not libsystemd's
+// function: that blocks while the receiver does not read, and a router must not stand still because its
+// supervisor does. Without a supervisor every call does nothing.
 class SupervisorLink {
 public:
     SupervisorLink();
@@ -21,6 +24,9 @@ public:
     void alive() const;
 
 private:
+    void send(const std::string& message) const;
+
+    UniqueFd socket_;
     std::optional<std::chrono::microseconds> watchdog_;
 };
 

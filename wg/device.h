@@ -30,6 +30,7 @@ struct DeviceConfig {
     PrivateKey private_key;
     std::uint16_t listen_port = 0;  // 0 = let the kernel choose, and keep what it chose
     std::map<PublicKey, PeerConfig> peers;
+    bool operator==(const DeviceConfig&) const = default;
 };
 
 // One peer as the device reports it.
