@@ -82,6 +82,9 @@ class Daemon:
     def _listen_for_notifications(self):
         path = f"{self.node.dir}/notify"
         if self._notify is None:
+            # Like a supervisor that always listens: with the default of 10 unread messages the daemon would block.
+            with open("/proc/sys/net/unix/max_dgram_qlen", "w", encoding="ascii") as file:
+                file.write("100000")
             self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             self._notify.bind(path)
             self._notify.setblocking(False)
@@ -229,7 +232,7 @@ def ours(state):
         "links": [line for line in state["links"] if line.startswith("ulg-")],
         "routes": [line for line in state["routes"] if "proto 117" in line],
         "nft": [line for line in state["nft"].splitlines() if line.startswith("table") and "ulagate" in line],
-        "addresses": [line for line in state["addresses"] if f" {OVERLAY.split('::', maxsplit=1)[0]}" in line],
+        "addresses": [line for line in state["addresses"] if " fd12:3456:789a:" in line or line.startswith("lo fd99::")],
     }
 
 

@@ -128,7 +128,7 @@ class Capture:
 
     def __init__(self, node, interface, path, expression=""):
         self.path = path
-        self._process = node.start("tcpdump", "-n", "-U", "-s0", "-B", "16384", "-i", interface, "-w", path,
+        self._process = node.start("tcpdump", "-n", "-U", "--immediate-mode", "-s0", "-B", "16384", "-i", interface, "-w", path,
                                    *expression.split(), name=f"tcpdump-{interface}")
         wait_for(lambda: "listening on" in self._process.log(), 10, f"tcpdump listens on {interface}")
 

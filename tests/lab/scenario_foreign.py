@@ -9,12 +9,30 @@ from classic import keys
 
 FOREIGN_NFT = """
 table inet filter {
-    set addresses { type ipv6_addr; elements = { fd00::1, fd00::2 } }
-    chain input { type filter hook input priority 10; policy accept; ip6 saddr @addresses counter packets 7 bytes 9 drop }
-    chain forward { type filter hook forward priority 10; policy accept; iifname "ulg-x" drop }
+    set addresses {
+        type ipv6_addr
+        elements = { fd00::1, fd00::2 }
+    }
+    chain input {
+        type filter hook input priority 10; policy accept;
+        ip6 saddr @addresses counter packets 7 bytes 9 drop
+    }
+    chain forward {
+        type filter hook forward priority 10; policy accept;
+        iifname "ulg-x" drop
+    }
 }
-table ip nat { chain postrouting { type nat hook postrouting priority srcnat; oifname "eth9" masquerade } }
-table ip6 ulagate-of-others { chain a { tcp dport 1 accept } }
+table ip nat {
+    chain postrouting {
+        type nat hook postrouting priority srcnat;
+        oifname "eth9" masquerade
+    }
+}
+table ip6 ulagate {
+    chain others {
+        tcp dport 1 accept
+    }
+}
 """
 
 
@@ -22,15 +40,15 @@ def plant(node, peer_key):
     """Things that others might have on the same machine, as close to ours as it gets."""
     gateway = "fe80::1234"
     node.ip(f"route add {lab.OVERLAY} via {gateway} dev eth0 metric 5000 proto static",
-            f"route add fd12:3456:789a:a::/64 dev eth0 metric 700 proto static",
+            "route add fd12:3456:789a:a::/64 dev eth0 metric 700 proto static",
             "route add blackhole fd12:3456:789a:c::/64 proto 99",
             "route add fd12:3456:789a:d::/64 dev eth0 metric 128 proto static",
             f"route add {lab.OVERLAY} via {gateway} dev eth0 table 100 proto 117",
             "route add 10.1.0.0/16 via 192.168.1.1 proto bird",
-            "rule add from fd00::/8 table 100 priority 1000",
             "address add fd77::1/64 dev eth0 nodad", "address add fd12:3456:789a:a::99/128 dev lo nodad",
             "address add 10.9.9.9/32 dev lo",
             "link add br-other type bridge", "link set br-other up")
+    node.run("ip", "-6", "rule", "add", "from", "fd77::/64", "table", "100", "priority", "1000")
     if not node.ok("ip", "link", "add", "wg-other", "type", "wireguard"):
         node.run("wireguard-go", "wg-other")
     private, _ = keys(node)
@@ -45,7 +63,7 @@ Endpoint = 203.0.113.99:51820
     node.ip("link set wg-other up", "address add fd66::1/128 dev wg-other nodad",
             "route add fd66::/64 dev wg-other")
     node.nft(FOREIGN_NFT)
-    node.sysctl(net__ipv6__conf__eth0__hop_limit=99, net__ipv6__conf__eth0__mtu=1500, net__ipv4__ip_forward=1,
+    node.sysctl(net__ipv6__conf__eth0__max_addresses=17, net__ipv6__conf__eth0__mtu=1500, net__ipv4__ip_forward=1,
                 net__core__somaxconn=1234)
 
 
@@ -65,14 +83,14 @@ def foreign(node):
         "wireguard": [words for words in state["wireguard"] if words[0] == "wg-other"],
         "nft": {name: node.out("nft", "-a", "list", "table", *name.split()) for name in tables if name != "inet ulagate"},
         "sysctls": {name: node.get_sysctl(name) for name in
-                    ("net/ipv6/conf/eth0/hop_limit", "net/ipv6/conf/eth0/mtu", "net/ipv4/ip_forward",
+                    ("net/ipv6/conf/eth0/max_addresses", "net/ipv6/conf/eth0/mtu", "net/ipv4/ip_forward",
                      "net/core/somaxconn", "net/ipv6/conf/br-other/accept_dad", "net/ipv4/conf/eth0/rp_filter")},
     }
 
 
 def is_our_route(line):
     """Ours carry protocol 117 in the main table; a table of others is theirs, whatever the protocol."""
-    return "proto 117" in line and "table" not in line
+    return "proto 117" in line and "table 100" not in line
 
 
 def scenario():

@@ -8,7 +8,8 @@ import time
 
 import lab
 
-WITHIN = 1.0  # seconds
+WITHIN = 1.0  # seconds: what the kernel reports when it changes
+POLLED = 2.5  # WireGuard reports nothing, and settings are looked at once a second
 
 
 def scenario():
@@ -17,12 +18,18 @@ def scenario():
     address_a, address_b = overlay.wait_until_up()
     time.sleep(2 * lab.slowness())
     edge = overlay.edge("a")
-    for name, damage, words in edge_damages(edge):
-        heals(edge, name, damage, words)
-    for name, damage, words in relay_damages(overlay.relay):
-        heals(overlay.relay, name, damage, words)
-    lab.wait_for(lambda: lab.can_ping(world.sites["a"].host, address_b), 20, "host-a pings host-b after all of that")
-    lab.wait_for(lambda: lab.can_ping(world.sites["b"].host, address_a), 20, "host-b pings host-a after all of that")
+    failures = []
+    for daemon, damages in ((edge, edge_damages(edge)), (overlay.relay, relay_damages(overlay.relay))):
+        for name, damage, words in damages:
+            try:
+                heals(daemon, name, damage, words)
+            except lab.Failed as failure:
+                print(f"  FAILED: {failure}", flush=True)
+                failures.append(str(failure))
+    # An edge notices after 15 s that the relay's new interface does not know its session.
+    lab.wait_for(lambda: lab.can_ping(world.sites["a"].host, address_b), 40, "host-a pings host-b after all of that")
+    lab.wait_for(lambda: lab.can_ping(world.sites["b"].host, address_a), 40, "host-b pings host-a after all of that")
+    lab.check_equal(failures, [], "all of it healed")
 
 
 def edge_damages(daemon):
@@ -36,20 +43,20 @@ def edge_damages(daemon):
     yield "the address ::1", ["ip", "address", "del", "fd12:3456:789a:a::1/64", "dev", "eth0"], ["fd12:3456:789a:a::1"]
     yield "our nft table", ["nft", "delete", "table", "inet", "ulagate"], ["firewall"]
     yield "the whole ruleset", ["nft", "flush", "ruleset"], ["firewall"]
-    yield "the MTU of the tunnel", ["ip", "link", "set", "ulg-r1", "mtu", "1300"], ["ulg-r1", "1300"]
-    yield "the tunnel's state", ["ip", "link", "set", "ulg-r1", "down"], ["ulg-r1"]
-    yield "the tunnel interface", ["ip", "link", "del", "ulg-r1"], ["ulg-r1"]
-    yield "a peer", ["wg", "set", "ulg-r1", "peer", daemon.config["relay"][0]["public_key"], "remove"], ["peer"]
-    yield "forwarding", ["sysctl", "-q", "net.ipv6.conf.all.forwarding=0"], ["forwarding"]
-    yield "wireguard-go", kill_wireguard_go, ["ulg-r1"]
+    yield "the MTU of the tunnel", ["ip", "link", "set", "ulg-r1", "mtu", "1300"], ["set interface ulg-r1"]
+    yield "the tunnel's state", ["ip", "link", "set", "ulg-r1", "down"], ["set interface ulg-r1"]
+    yield "the tunnel interface", ["ip", "link", "del", "ulg-r1"], ["create interface ulg-r1"]
+    yield "a peer", ["wg", "set", "ulg-r1", "peer", daemon.config["relay"][0]["public_key"], "remove"], ["configure interface ulg-r1", "peer"]
+    yield "forwarding", ["sysctl", "-q", "net.ipv6.conf.all.forwarding=0"], ["all/forwarding"]
+    yield "wireguard-go", kill_wireguard_go, ["create interface ulg-r1"]
 
 
 def relay_damages(daemon):
     yield "the route to a site", ["ip", "-6", "route", "del", "fd12:3456:789a:b::/64", "proto", "117"], [
         "fd12:3456:789a:b::/64"]
     yield "our nft table", ["nft", "delete", "table", "inet", "ulagate"], ["firewall"]
-    yield "forwarding", ["sysctl", "-q", "net.ipv6.conf.all.forwarding=0"], ["forwarding"]
-    yield "the tunnel interface", ["ip", "link", "del", "ulg-s1"], ["ulg-s1"]
+    yield "forwarding", ["sysctl", "-q", "net.ipv6.conf.all.forwarding=0"], ["all/forwarding"]
+    yield "the tunnel interface", ["ip", "link", "del", "ulg-s1"], ["create interface ulg-s1"]
 
 
 def kill_wireguard_go(node):
@@ -70,11 +77,14 @@ def heals(daemon, name, damage, words):
     else:
         node.run(*damage)
     took = lab.seconds_until(lambda: comparable(daemon) == before, 10, f"{node.name}: {name} is back")
-    lab.check(took < WITHIN * lab.slowness(), f"{node.name}: {name} is back after {took:.2f} s")
+    limit = POLLED if name in ("a peer", "forwarding") else WITHIN
+    lab.check(took < limit * lab.slowness(), f"{node.name}: {name} is back after {took:.2f} s")
     time.sleep(1.5 * lab.slowness())
     lab.check_equal(comparable(daemon), before, f"{node.name}: {name} stays")
-    about = [line for line in daemon.log().splitlines()[logged:] if all(word in line for word in ("somebody else", *words))]
-    lab.check_equal(len(about), 1, f"{node.name}: logged once: {about}")
+    new = daemon.log().splitlines()[logged:]
+    about = [line for line in new if all(word in line for word in words)]
+    print("".join(f"    {line}\n" for line in new), end="")
+    lab.check_equal(len(about), 1, f"{node.name}: {name}: logged once (a line with {' '.join(words)})")
 
 
 def comparable(daemon):
