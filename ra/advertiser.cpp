@@ -78,8 +78,7 @@ Config conforming(Config config) {
     for (Option& option : config.advertisement.options) {
         const auto* pio = std::get_if<PrefixInformation>(&option);
         if (pio != nullptr && kLinkLocal.contains(pio->prefix)) continue;  // RFC 4861 section 4.6.2
-        const bool route = std::holds_alternative<RouteInformation>(option);
-        if (route && has_subject(options, option)) continue;  // RFC 4191 section 4: the same prefix twice
+        if (has_subject(options, option)) continue;  // the same prefix twice; for routes, RFC 4191 section 4
         options.push_back(std::move(option));
     }
     config.advertisement.options = std::move(options);
@@ -118,7 +117,6 @@ std::vector<Send> Advertiser::on_solicitation(const RouterSolicitation& /*solici
     }
     if (pending_.contains(from)) return {};  // the delay counts from its first solicitation
     const TimePoint due = answerable_from(from, now) + draw(Duration::zero(), kMaxReplyDelay);
-    if (*next_multicast_ <= due) return {};  // RFC 4861 section 6.2.6: that one answers it
     if (pending_.size() == kMaxPending) {
         multicast_answers_all_ = true;
         pending_.clear();
@@ -171,7 +169,8 @@ std::vector<Send> Advertiser::announce(TimePoint now) {
     return on_deadline(now);
 }
 
-// Solicited or not, it reaches everybody: it answers whoever waits and starts the interval anew.
+// Solicited or not, it reaches everybody: it starts the interval anew, and answers also who waits for a
+// unicast that would have come later (RFC 4861 section 6.2.6).
 Send Advertiser::multicast(TimePoint now) {
     Send send{source_->address, kAllNodes, message(*source_)};
     if (quick_left_ > 0) --quick_left_;
@@ -259,7 +258,7 @@ void Advertiser::remember_removed(const RouterAdvertisement& before) {
     std::vector<Option> kept;
     for (Option& option : removed_) {
         if (!expire(option) || has_subject(config_.advertisement.options, option)) continue;
-        if (!has_subject(kept, option)) kept.push_back(std::move(option));
+        kept.push_back(std::move(option));
     }
     if (kept.size() > kMaxRemoved) kept.erase(kept.begin(), kept.end() - kMaxRemoved);
     removed_ = std::move(kept);

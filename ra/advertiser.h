@@ -79,6 +79,8 @@ public:
     [[nodiscard]] bool advertising() const { return source_.has_value(); }
     // Hosts that wait for their unicast answer.
     [[nodiscard]] std::size_t pending_replies() const { return pending_.size(); }
+    // These and those answered just now: all the memory that strangers can make us use.
+    [[nodiscard]] std::size_t remembered_hosts() const { return pending_.size() + answered_.size(); }
 
 private:
     struct Answered {

@@ -148,6 +148,7 @@ private:
 
     void check() const {
         require(advertiser_.pending_replies() <= 64);
+        require(advertiser_.remembered_hosts() <= 64 + 101);
         require(advertiser_.advertising() == source_.has_value());
         require(advertiser_.deadline().has_value() == (source_ || farewells_left_ > 0));
     }

@@ -37,6 +37,19 @@ TEST_F(AdvertiserStory, ASourceThatComesBackStartsAgainWithinTheThreeSecondRule)
     EXPECT_THAT(wire(), ElementsAre(to_all(65s), to_all(81s), to_all(97s)));
 }
 
+TEST_F(AdvertiserStory, ANewSourceOwesNothingToTheHostsOfTheOld) {
+    settle();
+    run_until(62s);
+    for (unsigned n = 0; n < 65; ++n) solicit(host(n));  // one multicast was to answer them all
+    source(std::nullopt);
+    wire();
+    source(kSource);
+    EXPECT_EQ(deadline(), 65s);
+    solicit(kHost);
+    run_until(64s);
+    EXPECT_THAT(wire(), ElementsAre(Sent{62500ms, kHost}));
+}
+
 TEST_F(AdvertiserStory, TheSameSourceAgainChangesNothing) {
     settle();
     run_until(40s);
@@ -150,6 +163,42 @@ TEST_F(AdvertiserStory, WhatComesBackIsNotTakenBack) {
     EXPECT_THAT(wire(), ElementsAre(to_all(40s), to_all(43s)));
     EXPECT_THAT(last_->message.options,
                 ElementsAre(lan(), overlay(), SourceLinkLayerAddress{*kSource.link_address}));
+}
+
+TEST_F(AdvertiserStory, WhatNobodyHasHeardOfIsNotTakenBack) {
+    Config changed = config();
+    changed.advertisement.options = {lan()};
+    reconfigure(changed);
+    source(kSource);
+    EXPECT_THAT(last_->message.options, ElementsAre(lan(), SourceLinkLayerAddress{*kSource.link_address}));
+}
+
+// A router that was not Active during the reload takes it back as soon as it is.
+TEST_F(AdvertiserStory, WhatIsRemovedWithoutASourceIsTakenBackLater) {
+    settle();
+    source(std::nullopt);
+    Config changed = config();
+    changed.advertisement.options = {lan()};
+    reconfigure(changed);
+    EXPECT_THAT(wire(), IsEmpty());
+    run_until(40s);
+    source(kSource);
+    EXPECT_THAT(last_->message.options, SizeIs(3));
+    EXPECT_EQ(std::get<RouteInformation>(last_->message.options.at(1)).lifetime, Seconds{0});
+}
+
+TEST_F(AdvertiserStory, AGoodbyeTakesEverythingBackOnceAndForAll) {
+    settle();
+    run_until(40s);
+    Config changed = config();
+    changed.advertisement.options = {lan()};
+    reconfigure(changed);
+    withdraw();
+    run_until(50s);
+    EXPECT_THAT(last_->message.options, SizeIs(3));
+    source(kSource);
+    run_until(55s);
+    EXPECT_THAT(last_->message.options, ElementsAre(lan(), SourceLinkLayerAddress{*kSource.link_address}));
 }
 
 TEST_F(AdvertiserStory, AnotherLifetimeIsNoRemoval) {
@@ -286,8 +335,8 @@ TEST_F(AdvertiserStory, NeverSendsTheSameRouteTwiceNorALinkLocalPrefix) {
     RouteInformation again = overlay();
     again.preference = Preference::low;
     again.prefix.address.bytes[15] = 1;  // a bit behind the prefix makes it no other route
-    wrong.advertisement.options = {lan(), PrefixInformation{prefix("fe80::/64")}, overlay(), again,
-                                   RouteInformation{prefix("fd12:3456:789a::/47")}};
+    wrong.advertisement.options = {lan(),     lan(), PrefixInformation{prefix("fe80::/64")},
+                                   overlay(), again, RouteInformation{prefix("fd12:3456:789a::/47")}};
     configure(wrong);
     source(kSource);
     EXPECT_THAT(last_->message.options,

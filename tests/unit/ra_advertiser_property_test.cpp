@@ -152,6 +152,7 @@ private:
 
     void check_everything() {
         ASSERT_LE(advertiser_.pending_replies(), 64U);
+        ASSERT_LE(advertiser_.remembered_hosts(), 64U + 101U);
         ASSERT_EQ(advertiser_.advertising(), source_.has_value());
         const auto deadline = advertiser_.deadline();
         if (!source_) {
@@ -259,6 +260,7 @@ TEST(Advertiser, AFloodKeepsTheMulticastScheduleAndTheUnicastLimit) {
         for (std::size_t i = 8; i < 16; ++i) host.bytes.at(i) = static_cast<std::uint8_t>(rng());
         note(advertiser.on_solicitation({}, host, now), now);
         ASSERT_LE(advertiser.pending_replies(), 64U);
+        ASSERT_LE(advertiser.remembered_hosts(), 64U + 101U);  // two bursts, and one of each limit's edge
     }
     ASSERT_EQ(multicasts.size(), 3U + 1U);  // 0 s, then one each 3 to 3.5 s
     for (std::size_t i = 1; i < multicasts.size(); ++i) {

@@ -164,7 +164,7 @@ TEST_F(AdvertiserStory, ConstantQuestionsGiveOneMulticastInThreeSeconds) {
 TEST_F(AdvertiserStory, OneMulticastAnswersSeveral) {
     settle();
     run_until(40s);
-    chance_gives({400ms});
+    chance_gives({400ms, 0ms, 0ms});
     solicit(kNobody);
     run_until(40100ms);
     solicit(kNobody);
@@ -206,6 +206,22 @@ TEST_F(AdvertiserStory, OneHostIsAnsweredOnceASecond) {
     EXPECT_THAT(wire(), ElementsAre(Sent{40s, kHost}, Sent{41s, kHost}, Sent{42s, kHost}, Sent{43s, kHost}));
 }
 
+TEST_F(AdvertiserStory, RemembersWhomItAnsweredForASecondAndNotLonger) {
+    settle();
+    run_until(40s);
+    draws_.assign(1000, 0ms);
+    for (unsigned n = 0; n < 20; ++n) solicit(host(n));
+    run_until(40500ms);
+    for (unsigned n = 0; n < 20; ++n) solicit(host(n));
+    EXPECT_EQ(deadline(), 41s);
+    EXPECT_EQ(advertiser_.remembered_hosts(), 40U);
+    run_until(45s);
+    EXPECT_THAT(wire(), SizeIs(40));
+    solicit(host(100));
+    run_until(46s);
+    EXPECT_EQ(advertiser_.remembered_hosts(), 1U);
+}
+
 TEST_F(AdvertiserStory, SolicitationFromAGroupIsIgnored) {
     settle();
     solicit(address("ff02::1"));
@@ -219,7 +235,10 @@ TEST_F(AdvertiserStory, WhenMoreHostsWaitThanWeRememberOneMulticastAnswersThemAl
     EXPECT_EQ(advertiser_.pending_replies(), 64U);
     solicit(host(64));
     EXPECT_EQ(advertiser_.pending_replies(), 0U);
+    chance_gives({0ms});
     solicit(host(65));
+    EXPECT_EQ(advertiser_.pending_replies(), 0U);
+    draws_.clear();
     run_until(41s);
     EXPECT_THAT(wire(), ElementsAre(to_all(40500ms)));
     // And then hosts are answered one by one again.

@@ -82,6 +82,12 @@ TEST(RouterSolicitationParser, SkipsLinkLayerAddressesThatAreNotEthernet) {
     EXPECT_EQ(parse_router_solicitation(kSolicitation + infiniband, kFromHost).value(), RouterSolicitation{});
 }
 
+TEST(RouterSolicitationParser, TheFirstOfTwoLinkLayerAddressesCounts) {
+    const Bytes second = hex("01 01 02 00 00 00 00 02");
+    EXPECT_EQ(parse_router_solicitation(kSolicitationWithMac + second, kFromHost).value(),
+              RouterSolicitation{kMac});
+}
+
 TEST(RouterSolicitationParser, RefusesOtherTypesAndMulticastSources) {
     EXPECT_THAT(refusal_of_solicitation(hex("86 00 00 00 | 00 00 00 00")),
                 HasSubstr("not a Router Solicitation"));

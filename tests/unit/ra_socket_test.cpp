@@ -36,24 +36,32 @@ const net::Ipv6Address kHost = address("fe80::2");
 const net::Ipv6Address kAllNodes = address("ff02::1");
 const net::Ipv6Address kAllRouters = address("ff02::2");
 
-void write_file(const char* path, const std::string& text) { std::ofstream{path} << text; }
+bool write_file(const char* path, const std::string& text) {
+    std::ofstream file{path};
+    file << text << std::flush;
+    return file.good();
+}
 
-// A user namespace where we are root, unless we are root already, and a network namespace.
+// The kernel would join ff02::2 and send solicitations of its own.
+bool silence_the_kernel() {
+    return write_file("/proc/sys/net/ipv6/conf/all/forwarding", "0") &&
+           write_file("/proc/sys/net/ipv6/conf/default/router_solicitations", "0");
+}
+
+// A network namespace, in a user namespace where we are root unless we are root already.
 bool enter_namespaces() {
-    if (::unshare(CLONE_NEWNET) == 0) return true;
+    if (::unshare(CLONE_NEWNET) == 0) return silence_the_kernel();
     const auto uid = std::to_string(::getuid());
     const auto gid = std::to_string(::getgid());
     if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return false;
-    write_file("/proc/self/setgroups", "deny");
-    write_file("/proc/self/uid_map", "0 " + uid + " 1");
-    write_file("/proc/self/gid_map", "0 " + gid + " 1");
-    return true;
+    return write_file("/proc/self/setgroups", "deny") &&
+           write_file("/proc/self/uid_map", "0 " + uid + " 1") &&
+           write_file("/proc/self/gid_map", "0 " + gid + " 1") && silence_the_kernel();
 }
 
 // The world: "router" is our end, "host" the other, both in one namespace. "other" is a second link.
 bool make_links() {
     const char* script = R"(
-        echo 0 >/proc/sys/net/ipv6/conf/all/forwarding
         set -e
         ip link add router type veth peer name host
         ip link add other type veth peer name otherhost
