@@ -37,9 +37,9 @@ net::Ipv6Prefix read_overlay(TableReader& file, Facts& facts) {
 }
 
 TunnelConfig read_tunnel(TableReader& file, std::optional<Role> role, Facts& facts) {
-    const OneOf<BackendChoice> backends{{"auto", BackendChoice::automatic},
-                                        {"kernel", BackendChoice::kernel},
-                                        {"userspace", BackendChoice::userspace}};
+    const OneOf<wg::BackendChoice> backends{{"auto", wg::BackendChoice::automatic},
+                                        {"kernel", wg::BackendChoice::kernel},
+                                        {"userspace", wg::BackendChoice::userspace}};
     TunnelConfig out;
     auto tunnel = file.table("tunnel");
     if (!tunnel) {

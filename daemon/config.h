@@ -10,6 +10,7 @@
 #include "daemon/base/address.h"
 #include "firewall/model.h"
 #include "ra/advertiser.h"
+#include "wg/backend.h"
 #include "wg/key.h"
 
 // What a configuration file says, typed and checked. See daemon/reference/{edge,relay}.toml for the language.
@@ -26,14 +27,12 @@ struct LanConfig {
     bool operator==(const LanConfig&) const = default;
 };
 
-enum class BackendChoice { automatic, kernel, userspace };
-
 struct TunnelConfig {
     net::Ipv6Address address;  // outside the overlay
     std::string private_key_file;
     std::uint16_t listen_port = 51820;
     std::optional<std::uint16_t> mtu;  // bytes, >= 1280; nothing = from the way to the relay
-    BackendChoice backend = BackendChoice::automatic;
+    wg::BackendChoice backend = wg::BackendChoice::automatic;
     bool operator==(const TunnelConfig&) const = default;
 };
 

@@ -48,18 +48,6 @@ Result<UniqueFd> lock_directory(const std::string& directory) {
     return fd;
 }
 
-wg::BackendChoice backend_choice(BackendChoice choice) {
-    switch (choice) {
-        case BackendChoice::kernel:
-            return wg::BackendChoice::kernel;
-        case BackendChoice::userspace:
-            return wg::BackendChoice::userspace;
-        case BackendChoice::automatic:
-            break;
-    }
-    return wg::BackendChoice::automatic;
-}
-
 std::size_t peer_count(const Have& have) {
     std::size_t count = 0;
     for (const auto& [name, device] : have.tunnels) count += device.peers.size();
@@ -80,7 +68,7 @@ Service::Service(ServicePaths paths, Config config, UniqueFd lock)
     : paths_(std::move(paths)), config_(std::move(config)), lock_(std::move(lock)) {}
 
 Result<void> Service::start() {
-    auto kernel = LinuxKernel::open(paths_.runtime_directory, backend_choice(config_.tunnel.backend));
+    auto kernel = LinuxKernel::open(paths_.runtime_directory, config_.tunnel.backend);
     if (!kernel) return tl::unexpected<Error>{std::move(kernel.error())};
     kernel_ = std::move(*kernel);
     reconciler_.emplace(*kernel_);

@@ -38,13 +38,7 @@ Result<Config> Service::read_new_config() {
         log::line(error ? log::Level::error : log::Level::warning, "config", "{}",
                   to_string(finding, paths_.config_file));
     }
-    if (!loaded.config) {
-        for (const Finding& finding : loaded.findings) {
-            if (finding.severity == Finding::Severity::error)
-                return fail(to_string(finding, paths_.config_file));
-        }
-        return fail(paths_.config_file);
-    }
+    if (!loaded.config) return fail(first_errors(loaded.findings, paths_.config_file));
     if (loaded.config->role != config_.role)
         return fail("the role cannot change by reload; restart the daemon");
     if (loaded.config->tunnel.backend != config_.tunnel.backend) {

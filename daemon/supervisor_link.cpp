@@ -61,7 +61,9 @@ void SupervisorLink::send(const std::string& message) const {
 }
 
 void SupervisorLink::ready(const std::string& status) const {
-    send(fmt::format("READY=1\nSTATUS={}", status));
+    std::string line = status;  // a line break would begin another message
+    std::replace(line.begin(), line.end(), '\n', ' ');
+    send(fmt::format("READY=1\nSTATUS={}", line));
 }
 
 void SupervisorLink::reloading() const {

@@ -8,6 +8,8 @@
 
 namespace ulagate::wg {
 
+enum class BackendChoice { automatic, kernel, userspace };
+
 // Who does the cryptography: the kernel, or a wireguard-go process for each device. Both give an ordinary
 // network interface; its MTU, addresses and routes are the daemon's business, not ours.
 class Backend {

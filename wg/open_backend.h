@@ -7,8 +7,6 @@
 
 namespace ulagate::wg {
 
-enum class BackendChoice { automatic, kernel, userspace };
-
 // `automatic` takes the kernel's WireGuard where there is one, and wireguard-go otherwise.
 Result<std::unique_ptr<Backend>> open_backend(BackendChoice choice);
 

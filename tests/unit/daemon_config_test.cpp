@@ -31,7 +31,7 @@ TEST(Config, TheSmallestFilesAreRight) {
     EXPECT_EQ(edge.config->tunnel.private_key_file, "/etc/ulagate/tunnel.key");
     EXPECT_EQ(edge.config->tunnel.listen_port, 51820);
     EXPECT_EQ(edge.config->tunnel.mtu, std::nullopt);
-    EXPECT_EQ(edge.config->tunnel.backend, BackendChoice::automatic);
+    EXPECT_EQ(edge.config->tunnel.backend, wg::BackendChoice::automatic);
     EXPECT_EQ(edge.config->firewall.mode, firewall::Mode::appliance);
     EXPECT_THAT(edge.config->firewall.forward, IsEmpty());
     EXPECT_EQ(edge.config->control_group, "");
