@@ -52,6 +52,8 @@ TEST_F(RtnlLinks, AreSetUpAndDownWithTheirMtu) {
             EXPECT_TRUE(kernel.links()->at("lan0").up);
             EXPECT_EQ(kernel.links()->at("lan0").mtu, 1420U);
         }
+        ASSERT_TRUE(kernel.set_link("lan0", true, 0));
+        EXPECT_EQ(kernel.links()->at("lan0").mtu, 1420U);
         for (const char* absent : {"none", "", "longer-than-the-kernel-allows"}) {
             const auto done = kernel.set_link(absent, true, 1420);
             ASSERT_FALSE(done);

@@ -39,12 +39,12 @@ private:
 
 class ResolverTest : public KernelTest {
 protected:
-    // A name server on the loopback, that we can make answer or not.
-    static void with_name_server(const std::function<void(int server)>& body) {
+    // A name server on the loopback, that we can make answer or not; the C library asks twice.
+    static void with_name_server(const std::string& patience, const std::function<void(int server)>& body) {
         in_namespace([&] {
             char name[] = "/tmp/ulagate-resolver-XXXXXX";
             const UniqueFd file{::mkstemp(name)};
-            const std::string text = "nameserver 127.0.0.1\noptions timeout:1 attempts:2\n";
+            const std::string text = "nameserver 127.0.0.1\noptions attempts:2 timeout:" + patience + "\n";
             ASSERT_EQ(::write(file.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
             const bool mounted = run(std::string("chmod 644 ") + name + " && mount --bind " + name +
                                      " \"$(readlink -f /etc/resolv.conf)\"");
@@ -108,7 +108,7 @@ TEST_F(ResolverTest, AnswersWithAnErrorForANameThatCannotExist) {
 }
 
 TEST_F(ResolverTest, TellsNoSuchNameFromNoAnswer) {
-    with_name_server([](int server) {
+    with_name_server("1", [](int server) {
         Client client;
         client.request("relay.test");
         std::thread helper([&] {
@@ -131,7 +131,7 @@ TEST_F(ResolverTest, TellsNoSuchNameFromNoAnswer) {
 }
 
 TEST_F(ResolverTest, AsksForAHostOnceAtATime) {
-    with_name_server([](int) {
+    with_name_server("1", [](int) {
         Client client;
         for (int times = 0; times < 5; ++times) client.request("relay.test");
         client.request("localhost");
@@ -147,7 +147,7 @@ TEST_F(ResolverTest, AsksForAHostOnceAtATime) {
 }
 
 TEST_F(ResolverTest, DoesNotHoldUpTheEnd) {
-    with_name_server([](int server) {
+    with_name_server("20", [](int server) {
         const auto begin = std::chrono::steady_clock::now();
         {
             Client client;
@@ -155,7 +155,7 @@ TEST_F(ResolverTest, DoesNotHoldUpTheEnd) {
             pollfd asked{server, POLLIN, 0};
             ASSERT_EQ(::poll(&asked, 1, 5000), 1);  // the question is out, and nobody answers
         }
-        EXPECT_LT(std::chrono::steady_clock::now() - begin, 900ms) << "less than the name server's time";
+        EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s) << "less than the name server's time";
     });
 }
 

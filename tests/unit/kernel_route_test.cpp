@@ -118,15 +118,14 @@ TEST_F(RtnlRoutes, BesideOneOfAnotherProgramMoveAlone) {
 
 TEST_F(RtnlRoutes, OfStrangeShapeWithOurNumberGetReplacedAndDeleted) {
     with_kernel([](Rtnl& kernel) {
+        const std::string add = "ip -6 route add fd12:3456:789a:b::/64 metric 512 proto 117 ";
+        const std::string append = "ip -6 route append fd12:3456:789a:b::/64 metric 512 proto 117 ";
         const std::vector<std::string> shapes{
-            "ip -6 route add fd12:3456:789a:b::/64 metric 512 proto 117 nexthop via fe80::1 dev lan0 nexthop "
-            "via "
-            "fe80::2 dev far0",
-            "ip -6 route add fd12:3456:789a:b::/64 metric 512 proto 117 via fe80::1 dev lan0",
+            add + "nexthop via fe80::1 dev lan0 nexthop via fe80::2 dev far0",
+            add + "via fe80::1 dev lan0",
             "ip -6 route add blackhole fd12:3456:789a:b::/64 metric 512 proto 117",
             "ip -6 route add prohibit fd12:3456:789a:b::/64 metric 512 proto 117",
-            "ip -6 route add fd12:3456:789a:b::/64 metric 512 proto 117 dev lan0; "
-            "ip -6 route append fd12:3456:789a:b::/64 metric 512 proto 117 dev far0",
+            add + "dev lan0 && " + append + "dev far0",
         };
         for (const std::string& shape : shapes) {
             for (const RouteTarget& target : {kLan, kFar, kUnreachable}) {
