@@ -159,11 +159,11 @@ def tunnel_steps(sites, overlay, steps):
 
 def start_captures(world):
     places = [(site.switch, "lan") for site in world.sites.values()] + [(world.inet, "access"), (world.inet, "servers")]
-    return [lab.Capture(node, interface, f"{lab.LAB_DIR}/{node.name}-{interface}.pcap") for node, interface in places]
+    return [lab.Capture(node, interface, f"{lab.LAB_DIR}/{node.name}-{interface}.pcap", busy=True)
+            for node, interface in places]
 
 
 def write_capture(world, captures, file):
-    time.sleep(0.5)  # the last packets
     dropped = sum(capture.stop() for capture in captures)
     merged = f"{lab.LAB_DIR}/all.pcapng"
     world.inet.run("mergecap", "-w", merged, *[capture.path for capture in captures])

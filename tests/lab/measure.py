@@ -124,17 +124,18 @@ def throughput(client, server, destination, seconds=2):
 
 
 class Capture:
-    """tcpdump into a file."""
+    """tcpdump into a file. `busy`: for many packets, which then arrive in blocks of up to a second."""
 
-    def __init__(self, node, interface, path, expression=""):
+    def __init__(self, node, interface, path, expression="", busy=False):
         self.path = path
-        self._process = node.start("tcpdump", "-n", "-U", "--immediate-mode", "-s0", "-B", "16384", "-i", interface, "-w", path,
+        self._busy = busy
+        self._process = node.start("tcpdump", "-n", "-U", *([] if busy else ["--immediate-mode"]), "-s0", "-B", "65536", "-i", interface, "-w", path,
                                    *expression.split(), name=f"tcpdump-{interface}")
         wait_for(lambda: "listening on" in self._process.log(), 10, f"tcpdump listens on {interface}")
 
     def stop(self):
         """Ends the capture; returns how many packets the kernel could not keep."""
-        time.sleep(0.2 * slowness())  # what is still in the ring
+        time.sleep((1.2 if self._busy else 0.2) * slowness())  # what is still in the ring
         self._process.stop(signal.SIGINT)
         dropped = re.search(r"(\d+) packets dropped by kernel", self._process.log())
         return int(dropped.group(1)) if dropped else 0

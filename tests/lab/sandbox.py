@@ -102,7 +102,6 @@ def _as_worker(body):
     try:
         code = body() or 0
     except Interrupted:
-        print("interrupted", file=sys.stderr)
         code = 130
     except SystemExit as leave:
         code = leave.code if isinstance(leave.code, int) else 1

@@ -12,6 +12,8 @@ import lab
 import packets
 
 RATE = 10_000  # packets a second
+# Different senders. The kernel itself remembers each in its neighbour table, which holds 1024 of all namespaces.
+SENDERS = 200
 SECONDS = 5
 MAX_GROWTH_KIB = 1024
 
@@ -39,13 +41,13 @@ def floods(router):
     garbage = lambda: numbers.randbytes(numbers.randrange(0, 200))
     route_loop = b"\x18\x00" + bytes(6)  # an option of length 0
     return {
-        "valid solicitations": [packets.solicitation(source(), mac()) for _ in range(1000)],
+        "valid solicitations": [packets.solicitation(source(), mac()) for _ in range(SENDERS)],
         "solicitations from nowhere": [packets.solicitation("::", mac(), b"") for _ in range(10)],
-        "malformed solicitations": [packets.solicitation(source(), mac(), garbage()) for _ in range(1000)]
+        "malformed solicitations": [packets.solicitation(source(), mac(), garbage()) for _ in range(SENDERS)]
         + [packets.solicitation(source(), mac(), hop_limit=64), packets.solicitation(source(), mac(), code=7),
            packets.solicitation(source(), mac(), route_loop), packets.solicitation(source(), mac(), checksum=0xBAD)],
-        "advertisements of 1000 routers": [packets.advertisement(source(), mac()) for _ in range(1000)],
-        "malformed advertisements": [packets.advertisement(source(), mac(), options=garbage()) for _ in range(1000)]
+        "advertisements of many routers": [packets.advertisement(source(), mac()) for _ in range(SENDERS)],
+        "malformed advertisements": [packets.advertisement(source(), mac(), options=garbage()) for _ in range(SENDERS)]
         + [packets.advertisement(source(), mac(), hop_limit=1), packets.advertisement(source(), mac(), options=route_loop),
            packets.advertisement(router, mac(), lifetime=9000)],
     }

@@ -38,7 +38,7 @@ def end_demo(word, when, number):
     else:
         raise lab.Failed(f"the demo ended before it said {word!r}")
     os.kill(process.pid, number)
-    process.stdout.close()
+    process.stdout.read()
     code = process.wait(timeout=20 * lab.slowness())
     lab.check_equal(code, -number if number == signal.SIGKILL else 130, f"{name}: exit code")
     nothing_left(before, name)
