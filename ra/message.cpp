@@ -30,8 +30,8 @@ constexpr std::uint8_t kOnLink = 0x80;
 constexpr std::uint8_t kAutonomous = 0x40;
 constexpr std::uint8_t kRouterAddress = 0x20;
 
-tl::unexpected<Error> bad(std::string why) {
-    return fail(std::make_error_code(std::errc::bad_message), std::move(why));
+tl::unexpected<Error> from_elsewhere(int hop_limit) {
+    return fail("hop limit is " + std::to_string(hop_limit) + ", not 255: the sender is not on this link");
 }
 
 net::Ipv6Address to_address(std::span<const std::byte> bytes) {
@@ -77,14 +77,14 @@ public:
     // Nothing at the end of the message.
     Result<std::optional<RawOption>> next() {
         if (in_.remaining() == 0) return std::optional<RawOption>{};
-        if (++count_ > kMaxOptions) return bad("more than 128 options");
+        if (++count_ > kMaxOptions) return fail("more than 128 options");
         RawOption option;
         option.type = in_.read<std::uint8_t>();
         const std::size_t units = in_.read<std::uint8_t>();
-        if (!in_.ok()) return bad("message ends inside the header of an option");
-        if (units == 0) return bad("option of length 0");
+        if (!in_.ok()) return fail("message ends inside the header of an option");
+        if (units == 0) return fail("option of length 0");
         option.body = in_.take(units * kUnit - 2);
-        if (!in_.ok()) return bad("option is longer than the rest of the message");
+        if (!in_.ok()) return fail("option is longer than the rest of the message");
         return std::optional<RawOption>{option};
     }
 
@@ -231,12 +231,12 @@ void put_option(net::ByteWriter& out, const UnknownOption& option) {
 // |   Options ...                                                     RFC 4861 section 4.1
 Result<RouterSolicitation> parse_router_solicitation(std::span<const std::byte> message,
                                                      const PacketInfo& info) {
-    if (info.hop_limit != 255) return bad("hop limit is not 255: the sender is not on this link");
-    if (info.source.is_multicast()) return bad("source is a multicast address");
-    if (message.size() < kHeaderOfSolicitation) return bad("solicitation shorter than its header");
+    if (info.hop_limit != 255) return from_elsewhere(info.hop_limit);
+    if (info.source.is_multicast()) return fail("source is a multicast address");
+    if (message.size() < kHeaderOfSolicitation) return fail("solicitation shorter than its header");
     net::ByteReader in{message};
-    if (in.read<std::uint8_t>() != kRouterSolicitation) return bad("not a Router Solicitation");
-    if (in.read<std::uint8_t>() != 0) return bad("code is not 0");
+    if (in.read<std::uint8_t>() != kRouterSolicitation) return fail("not a Router Solicitation");
+    if (in.read<std::uint8_t>() != 0) return fail("code is not 0");
 
     RouterSolicitation solicitation;
     OptionWalker options{message.subspan(kHeaderOfSolicitation)};
@@ -246,7 +246,7 @@ Result<RouterSolicitation> parse_router_solicitation(std::span<const std::byte> 
         if (!*option) return solicitation;
         if ((*option)->type != kSourceLinkLayerAddress) continue;
         if (info.source.is_unspecified()) {
-            return bad("source address :: and a source link-layer address: nobody could use it");
+            return fail("source address :: and a source link-layer address: nobody could use it");
         }
         if (!solicitation.source_link_layer_address) {
             solicitation.source_link_layer_address = parse_link_layer_address((*option)->body);
@@ -262,12 +262,12 @@ Result<RouterSolicitation> parse_router_solicitation(std::span<const std::byte> 
 // section 2.2
 Result<RouterAdvertisement> parse_router_advertisement(std::span<const std::byte> message,
                                                        const PacketInfo& info) {
-    if (!info.source.is_link_local()) return bad("source is not a link-local address");
-    if (info.hop_limit != 255) return bad("hop limit is not 255: the sender is not on this link");
-    if (message.size() < kHeaderOfAdvertisement) return bad("advertisement shorter than its header");
+    if (!info.source.is_link_local()) return fail("source is not a link-local address");
+    if (info.hop_limit != 255) return from_elsewhere(info.hop_limit);
+    if (message.size() < kHeaderOfAdvertisement) return fail("advertisement shorter than its header");
     net::ByteReader in{message};
-    if (in.read<std::uint8_t>() != kRouterAdvertisement) return bad("not a Router Advertisement");
-    if (in.read<std::uint8_t>() != 0) return bad("code is not 0");
+    if (in.read<std::uint8_t>() != kRouterAdvertisement) return fail("not a Router Advertisement");
+    if (in.read<std::uint8_t>() != 0) return fail("code is not 0");
     in.take(2);  // checksum
     RouterAdvertisement advertisement;
     advertisement.hop_limit = in.read<std::uint8_t>();

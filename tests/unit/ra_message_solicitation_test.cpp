@@ -32,7 +32,8 @@ TEST(RouterSolicitationParser, RefusesWhatARouterHasForwarded) {
     for (const int hop_limit : {254, 64, 1, 0, -1, 256}) {
         PacketInfo info = kFromHost;
         info.hop_limit = hop_limit;
-        EXPECT_THAT(refusal_of_solicitation(kSolicitation, info), HasSubstr("hop limit is not 255"));
+        EXPECT_THAT(refusal_of_solicitation(kSolicitation, info),
+                    HasSubstr("not 255: the sender is not on this link"));
     }
 }
 

@@ -175,7 +175,7 @@ TEST(RouterAdvertisementParser, RefusesWhatNoRouterOfThisLinkSends) {
     }
     PacketInfo far = kFromRouter;
     far.hop_limit = 254;
-    EXPECT_THAT(refusal_of_advertisement(kSite, far), HasSubstr("hop limit is not 255"));
+    EXPECT_THAT(refusal_of_advertisement(kSite, far), HasSubstr("not 255: the sender is not on this link"));
     Bytes message = kSite;
     message.at(1) = std::byte{1};
     EXPECT_THAT(refusal_of_advertisement(message), HasSubstr("code is not 0"));
