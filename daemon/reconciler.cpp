@@ -159,6 +159,8 @@ void Reconciler::apply(const Step& step, const Wanted& wanted, TimePoint now, Re
     const auto result = kernel_.apply(step);
     stale_ |= touched_by(step);
     if (result) {
+        // Even if the next plan wants it again: its time is over, and a deadline in the past would spin.
+        troubles_.erase(subject(step));
         report.done.push_back({describe(step), in_place_ && restores(step, *in_place_, wanted)});
         return;
     }

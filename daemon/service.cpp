@@ -330,7 +330,8 @@ void Service::note_tunnel_changes() {
         if (alive) {
             log::info(relay.name, "tunnel up, endpoint {}", endpoint ? net::to_string(*endpoint) : "unknown");
         } else if (logged == "up") {
-            log::notice(relay.name, "tunnel down: no handshake for {}", human_duration(kSessionLife));
+            log::notice(relay.name, "tunnel down: {}",
+                        peer_of(relay) == nullptr ? "its peer is gone" : "no handshake in the last 180 s");
         }
         logged = std::move(state);
     }

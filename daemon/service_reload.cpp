@@ -53,6 +53,7 @@ Result<void> Service::switch_to(Config config) {
     auto key = wg::load_private_key(config.tunnel.private_key_file);
     // With a key that works now, one that does not is an error; without, things cannot get worse.
     if (!key && key_before) return tl::unexpected<Error>{std::move(key.error())};
+    if (auto set = ControlServer::set_group(paths_.control_socket(), config.control_group); !set) return set;
     if (key) facts_.private_key = std::move(*key);
     const auto troubles_before = reconciler_->troubles();
 
@@ -61,6 +62,7 @@ Result<void> Service::switch_to(Config config) {
     const auto result = reconciler_->run([this](const Have& have) { return desired(config_, facts_, have); },
                                          std::chrono::steady_clock::now());
     report(result);
+    reconciled_facts_ = facts_;
     for (const Reconciler::Failed& failed : result.failed) {
         const bool known =
             std::any_of(troubles_before.begin(), troubles_before.end(),
@@ -68,11 +70,13 @@ Result<void> Service::switch_to(Config config) {
         if (known) continue;
         facts_.private_key = key_before;
         set_config(before);
+        // It was there before; if it has gone meanwhile, the socket stays with the group it has.
+        if (auto set = ControlServer::set_group(paths_.control_socket(), before.control_group); !set) {
+            log::warning("control", "{}, ignoring", set.error().text());
+        }
         reconcile();
         return fail(Error{failed.error}, failed.what);
     }
-    if (auto group = ControlServer::set_group(paths_.control_socket(), config_.control_group); !group)
-        return group;
     reconcile();
     return {};
 }

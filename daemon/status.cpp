@@ -74,7 +74,8 @@ std::string text_of(const json::value& object, const char* name) {
 
 std::uint64_t number_of(const json::value& object, const char* name) {
     const json::value* member = object.is_object() ? object.as_object().if_contains(name) : nullptr;
-    return member != nullptr && member->is_number() ? member->to_number<std::uint64_t>() : 0;
+    json::error_code inexact;  // negative, broken or too large: 0
+    return member != nullptr && member->is_number() ? member->to_number<std::uint64_t>(inexact) : 0;
 }
 
 bool flag_of(const json::value& object, const char* name) {
@@ -91,7 +92,8 @@ const json::array& list_of(const json::value& object, const char* name) {
 std::string ago_of(const json::value& object, const char* name) {
     const json::value* member = object.is_object() ? object.as_object().if_contains(name) : nullptr;
     if (member == nullptr || !member->is_number()) return "never";
-    return human_duration(std::chrono::milliseconds{member->to_number<std::int64_t>()}) + " ago";
+    json::error_code inexact;
+    return human_duration(std::chrono::milliseconds{member->to_number<std::int64_t>(inexact)}) + " ago";
 }
 
 std::string size_of(const json::value& object, const char* name) {
