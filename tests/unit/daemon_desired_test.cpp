@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "daemon/desired.h"
+#include "tests/unit/daemon_fake_kernel.h"
+
+namespace ulagate {
+namespace {
+
+using fake::address;
+using fake::edge;
+using fake::endpoint;
+using fake::facts;
+using fake::key;
+using fake::machine;
+using fake::prefix;
+using fake::relay;
+using fake::with_tunnels;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Pair;
+using testing::UnorderedElementsAre;
+
+std::vector<std::string> routes(const Wanted& wanted) {
+    std::vector<Step> steps;
+    for (const auto& [route, target] : wanted.routes) steps.emplace_back(PutRoute{route, target});
+    return fake::described(steps);
+}
+
+std::vector<std::string> addresses(const Wanted& wanted) {
+    std::vector<std::string> out;
+    for (const auto& [address, check] : wanted.addresses) {
+        out.push_back(describe(PutAddress{address, check}) + (check ? ", checked" : ""));
+    }
+    return out;
+}
+
+std::string overlay_way(const Wanted& wanted) {
+    const auto route = wanted.routes.find({prefix("fd12:3456:789a::/48"), kRouteMetric});
+    return route == wanted.routes.end() ? "none" : route->second.link.value_or("unreachable");
+}
+
+RelayConfig another_relay(const std::string& name, std::uint8_t n) {
+    RelayConfig relay;
+    relay.name = name;
+    relay.address = address(fmt::format("fd99::{:x}", n));
+    relay.public_key = key(n);
+    relay.host = "192.0.2.9";
+    relay.port = 51820;
+    return relay;
+}
+
+RouterConfig router(const std::string& node, std::uint8_t n, std::uint8_t priority) {
+    return {node, address(fmt::format("fd99::a:{:x}", n)), key(n), priority};
+}
+
+const std::string kOwnAddress = "add address " +
+                                net::to_string(net::with_interface_identifier(prefix("fd12:3456:789a:a::/64"),
+                                                                              interface_identifier("a1"))) +
+                                "/64 on eth0, checked";
+
+// --- edge ---
+
+TEST(DesiredEdge, OnAFreshMachine) {
+    const Wanted wanted = desired(edge(), facts(edge()), machine());
+    EXPECT_THAT(addresses(wanted), UnorderedElementsAre("add address fd12:3456:789a:a::1/64 on eth0",
+                                                        kOwnAddress, "add address fd99::a1/128 on lo"));
+    // The routes over the tunnel wait for its interface.
+    EXPECT_THAT(routes(wanted), ElementsAre("add route fd12:3456:789a::/48 metric 65535 unreachable",
+                                            "add route fd12:3456:789a:a::/64 metric 128 dev eth0"));
+    EXPECT_THAT(wanted.sysctls, UnorderedElementsAre(Pair("net/ipv6/conf/all/forwarding", "1"),
+                                                     Pair("net/ipv6/conf/eth0/forwarding", "1"),
+                                                     Pair("net/ipv6/conf/eth0/accept_ra", "2"),
+                                                     Pair("net/ipv6/conf/eth1/accept_ra", "2"),
+                                                     Pair("net/ipv6/conf/eth2/accept_ra", "2")));
+    ASSERT_TRUE(wanted.tunnels.contains("ulg-r1"));
+    const TunnelLink& tunnel = wanted.tunnels.at("ulg-r1");
+    EXPECT_EQ(tunnel.mtu, 1420U);
+    ASSERT_TRUE(tunnel.device);
+    EXPECT_EQ(tunnel.device->private_key, fake::private_key());
+    EXPECT_EQ(tunnel.device->listen_port, 51820);
+    ASSERT_EQ(tunnel.device->peers.size(), 1U);
+    const auto& [peer_key, peer] = *tunnel.device->peers.begin();
+    EXPECT_EQ(peer_key, edge().relays.front().public_key);
+    EXPECT_EQ(peer.endpoint, fake::kRelay6);
+    EXPECT_EQ(peer.keepalive_seconds, 25);
+    EXPECT_THAT(peer.allowed_ips, UnorderedElementsAre(prefix("fd12:3456:789a::/48"), prefix("fd99::1/128")));
+}
+
+TEST(DesiredEdge, TheFirewallFollowsFromTheConfigurationAlone) {
+    const firewall::Model model = desired(edge(), facts(edge()), machine()).firewall;
+    EXPECT_EQ(model.mode, firewall::Mode::appliance);
+    EXPECT_EQ(model.role, firewall::Role::edge);
+    EXPECT_EQ(model.overlay, prefix("fd12:3456:789a::/48"));
+    EXPECT_THAT(model.lans, ElementsAre(firewall::Lan{"eth0", prefix("fd12:3456:789a:a::/64"), false}));
+    EXPECT_THAT(model.tunnels, ElementsAre(firewall::Tunnel{"ulg-r1", 51820, 1420}));
+    EXPECT_THAT(model.sites, IsEmpty());
+    EXPECT_EQ(desired(edge(), facts(edge()), with_tunnels(machine(), {"ulg-r1"})).firewall, model);
+    Have without_lan = machine();
+    without_lan.links.erase("eth0");
+    EXPECT_EQ(desired(edge(), facts(edge()), without_lan).firewall, model);
+}
+
+TEST(DesiredEdge, RoutesOverTheTunnelOnceItIsThere) {
+    const Wanted wanted = desired(edge(), facts(edge()), with_tunnels(machine(), {"ulg-r1"}));
+    EXPECT_THAT(routes(wanted), ElementsAre("add route fd12:3456:789a::/48 metric 128 dev ulg-r1",
+                                            "add route fd12:3456:789a::/48 metric 65535 unreachable",
+                                            "add route fd12:3456:789a:a::/64 metric 128 dev eth0",
+                                            "add route fd99::1/128 metric 128 dev ulg-r1"));
+}
+
+TEST(DesiredEdge, AMissingLanAndOneThatIsDownWaitAndTheRestGoesOn) {
+    Have missing = with_tunnels(machine(), {"ulg-r1"});
+    missing.links.erase("eth0");
+    Have down = with_tunnels(machine(), {"ulg-r1"});
+    down.links["eth0"].up = false;
+    for (const Have& have : {missing, down}) {
+        const Wanted wanted = desired(edge(), facts(edge()), have);
+        EXPECT_THAT(addresses(wanted), ElementsAre("add address fd99::a1/128 on lo"));
+        EXPECT_FALSE(wanted.routes.contains({prefix("fd12:3456:789a:a::/64"), kRouteMetric}));
+        EXPECT_EQ(overlay_way(wanted), "ulg-r1");
+    }
+    EXPECT_FALSE(desired(edge(), facts(edge()), missing).sysctls.contains("net/ipv6/conf/eth0/forwarding"));
+    EXPECT_TRUE(desired(edge(), facts(edge()), down).sysctls.contains("net/ipv6/conf/eth0/forwarding"));
+}
+
+TEST(DesiredEdge, WithoutCarrierTheLanKeepsItsAddresses) {
+    Have have = machine();
+    have.links["eth0"].running = false;
+    EXPECT_EQ(desired(edge(), facts(edge()), have).addresses.size(), 3U);
+}
+
+TEST(DesiredEdge, WithoutTheKeyTheInterfaceStaysAndItsDeviceIsLeftAlone) {
+    Facts keyless = facts(edge());
+    keyless.private_key.reset();
+    const Wanted wanted = desired(edge(), keyless, with_tunnels(machine(), {"ulg-r1"}));
+    ASSERT_TRUE(wanted.tunnels.contains("ulg-r1"));
+    EXPECT_FALSE(wanted.tunnels.at("ulg-r1").device);
+    EXPECT_EQ(overlay_way(wanted), "ulg-r1");
+}
+
+TEST(DesiredEdge, ARelayWithoutEndpointHasNoPeerUnlessItIsThereAlready) {
+    Facts unresolved = facts(edge());
+    unresolved.relays["r1"].endpoint.reset();
+    Have have = with_tunnels(machine(), {"ulg-r1"});
+    ASSERT_TRUE(desired(edge(), unresolved, have).tunnels.at("ulg-r1").device);
+    EXPECT_THAT(desired(edge(), unresolved, have).tunnels.at("ulg-r1").device->peers, IsEmpty());
+
+    const wg::PublicKey relay_key = edge().relays.front().public_key;
+    have.tunnels["ulg-r1"].peers[relay_key].endpoint = fake::kRelay4;
+    const auto device = desired(edge(), unresolved, have).tunnels.at("ulg-r1").device;
+    ASSERT_TRUE(device->peers.contains(relay_key));
+    EXPECT_EQ(device->peers.at(relay_key).endpoint, std::nullopt);  // the one it has is right
+
+    Facts unheard_of = facts(edge());
+    unheard_of.relays.clear();
+    EXPECT_TRUE(desired(edge(), unheard_of, machine()).tunnels.at("ulg-r1").device->peers.empty());
+}
+
+TEST(DesiredEdge, TheMtuFollowsFromTheWay) {
+    struct Case {
+        std::optional<unsigned> way;
+        net::Endpoint endpoint;
+        std::optional<std::uint16_t> configured;
+        unsigned expected;
+    };
+    for (const auto& [way, endpoint, configured, expected] : std::vector<Case>{
+             {1500, fake::kRelay6, {}, 1420},
+             {1500, fake::kRelay4, {}, 1440},
+             {1492, fake::kRelay6, {}, 1412},
+             {1492, fake::kRelay4, {}, 1432},
+             {1360, fake::kRelay6, {}, 1280},
+             {1359, fake::kRelay6, {}, 1280},
+             {1300, fake::kRelay4, {}, 1280},
+             {60, fake::kRelay4, {}, 1280},
+             {0, fake::kRelay6, {}, 1280},
+             {9000, fake::kRelay6, {}, 8920},
+             {65536, fake::kRelay4, {}, 65455},
+             {std::nullopt, fake::kRelay6, {}, 1420},
+             {std::nullopt, fake::kRelay4, {}, 1420},
+             {1500, fake::kRelay6, 1380, 1380},
+             {1300, fake::kRelay6, 1400, 1400},
+             {std::nullopt, fake::kRelay6, 1380, 1380},
+         }) {
+        SCOPED_TRACE(fmt::format("way {}, to {}", way.value_or(1), net::to_string(endpoint)));
+        Config config = edge();
+        config.tunnel.mtu = configured;
+        Facts now = facts(config);
+        now.relays["r1"].endpoint = endpoint;
+        now.relays["r1"].way.reset();
+        if (way) now.relays["r1"].way = Way{"eth1", *way};
+        const Wanted wanted = desired(config, now, machine());
+        EXPECT_EQ(wanted.tunnels.at("ulg-r1").mtu, expected);
+        EXPECT_EQ(wanted.firewall.tunnels.front().mtu, expected);  // the MSS is clamped to the same
+    }
+}
+
+TEST(DesiredEdge, TheFirstRelayThatWorksCarries) {
+    Config config = edge();
+    config.relays.push_back(another_relay("r2", 2));
+    config.relays.push_back(another_relay("r3", 3));
+    const Have all = with_tunnels(machine(), {"ulg-r1", "ulg-r2", "ulg-r3"});
+    const auto carries = [&](std::set<std::string> alive, const Have& have) {
+        Facts now = facts(config);
+        for (auto& [name, relay] : now.relays) relay.alive = alive.contains(name);
+        return overlay_way(desired(config, now, have));
+    };
+    EXPECT_EQ(carries({"r1", "r2", "r3"}, all), "ulg-r1");
+    EXPECT_EQ(carries({"r2", "r3"}, all), "ulg-r2");
+    EXPECT_EQ(carries({"r3"}, all), "ulg-r3");
+    EXPECT_EQ(carries({}, all), "ulg-r1");
+    EXPECT_EQ(carries({}, with_tunnels(machine(), {"ulg-r2", "ulg-r3"})), "ulg-r2");
+    EXPECT_EQ(carries({"r1"}, with_tunnels(machine(), {"ulg-r2"})), "ulg-r2");
+    EXPECT_EQ(carries({"r1"}, machine()), "none");
+
+    const Wanted wanted = desired(config, facts(config), all);
+    EXPECT_EQ(wanted.tunnels.at("ulg-r1").device->listen_port, 51820);
+    EXPECT_EQ(wanted.tunnels.at("ulg-r2").device->listen_port, 51821);
+    EXPECT_EQ(wanted.tunnels.at("ulg-r3").device->listen_port, 51822);
+    for (const char* to : {"fd99::1/128", "fd99::2/128", "fd99::3/128"}) {
+        EXPECT_TRUE(wanted.routes.contains({prefix(to), kRouteMetric})) << to;
+    }
+}
+
+// --- relay ---
+
+TEST(DesiredRelay, OnAFreshMachineAndWithItsInterface) {
+    const Wanted wanted = desired(relay(), facts(relay()), machine());
+    EXPECT_THAT(addresses(wanted), ElementsAre("add address fd99::1/128 on lo"));
+    EXPECT_THAT(routes(wanted), ElementsAre("add route fd12:3456:789a::/48 metric 65535 unreachable"));
+    const TunnelLink& slot = wanted.tunnels.at("ulg-s1");
+    EXPECT_EQ(slot.mtu, 1420U);
+    EXPECT_EQ(slot.device->listen_port, 51820);
+    const wg::PeerConfig& peer = slot.device->peers.begin()->second;
+    EXPECT_EQ(peer.endpoint, std::nullopt);
+    EXPECT_EQ(peer.keepalive_seconds, 0);
+    EXPECT_THAT(peer.allowed_ips,
+                UnorderedElementsAre(prefix("fd12:3456:789a:a::/64"), prefix("fd99::a1/128")));
+    EXPECT_THAT(wanted.firewall.sites, ElementsAre(prefix("fd12:3456:789a:a::/64")));
+    EXPECT_EQ(wanted.firewall.role, firewall::Role::relay);
+
+    EXPECT_THAT(routes(desired(relay(), facts(relay()), with_tunnels(machine(), {"ulg-s1"}))),
+                ElementsAre("add route fd12:3456:789a::/48 metric 65535 unreachable",
+                            "add route fd12:3456:789a:a::/64 metric 128 dev ulg-s1",
+                            "add route fd99::a1/128 metric 128 dev ulg-s1"));
+}
+
+TEST(DesiredRelay, EachRouterOfASiteHasASlotAndTheHighestPriorityCarries) {
+    Config config = relay();
+    config.sites = {
+        {"a", {prefix("fd12:3456:789a:a::/64")}, {router("a1", 1, 50), router("a2", 2, 100)}},
+        {"b",
+         {prefix("fd12:3456:789a:b::/64"), prefix("fd12:3456:789a:c::/64")},
+         {router("b1", 3, 100), router("b2", 4, 100), router("b3", 5, 99)}},
+    };
+    const Wanted wanted =
+        desired(config, facts(config), with_tunnels(machine(), {"ulg-s1", "ulg-s2", "ulg-s3"}));
+    ASSERT_EQ(wanted.tunnels.size(), 3U);
+    EXPECT_EQ(wanted.tunnels.at("ulg-s1").device->peers.size(), 2U);
+    EXPECT_EQ(wanted.tunnels.at("ulg-s2").device->peers.size(), 2U);
+    EXPECT_EQ(wanted.tunnels.at("ulg-s3").device->peers.size(), 1U);
+    EXPECT_EQ(wanted.tunnels.at("ulg-s3").device->listen_port, 51822);
+    // Every router may send from every prefix of its site: which one carries is a matter of routes.
+    EXPECT_THAT(wanted.tunnels.at("ulg-s2").device->peers.at(key(4)).allowed_ips,
+                UnorderedElementsAre(prefix("fd12:3456:789a:b::/64"), prefix("fd12:3456:789a:c::/64"),
+                                     prefix("fd99::a:4/128")));
+    const auto way = [&](const char* to) { return wanted.routes.at({prefix(to), kRouteMetric}).link; };
+    EXPECT_EQ(way("fd12:3456:789a:a::/64"), "ulg-s2");
+    EXPECT_EQ(way("fd12:3456:789a:b::/64"), "ulg-s1");  // the first listed of equals
+    EXPECT_EQ(way("fd12:3456:789a:c::/64"), "ulg-s1");
+    EXPECT_EQ(way("fd99::a:5/128"), "ulg-s3");
+}
+
+TEST(DesiredRelay, EachRouteWaitsForItsInterface) {
+    Config config = relay();
+    config.sites = {{"a", {prefix("fd12:3456:789a:a::/64")}, {router("a1", 1, 50), router("a2", 2, 100)}}};
+    EXPECT_THAT(routes(desired(config, facts(config), with_tunnels(machine(), {"ulg-s1"}))),
+                ElementsAre("add route fd12:3456:789a::/48 metric 65535 unreachable",
+                            "add route fd99::a:1/128 metric 128 dev ulg-s1"));
+}
+
+TEST(DesiredRelay, WithoutSitesOrKeyAndTheMtuOfItsUplink) {
+    Config config = relay();
+    config.sites.clear();
+    EXPECT_EQ(desired(config, facts(config), machine()).tunnels.size(), 1U);
+
+    Facts now = facts(relay());
+    now.private_key.reset();
+    EXPECT_FALSE(desired(relay(), now, machine()).tunnels.at("ulg-s1").device);
+    now.uplink = Way{"eth1", 1400};
+    EXPECT_EQ(desired(relay(), now, machine()).tunnels.at("ulg-s1").mtu, 1320U);
+    now.uplink.reset();
+    EXPECT_EQ(desired(relay(), now, machine()).tunnels.at("ulg-s1").mtu, 1420U);
+}
+
+// --- settings ---
+
+TEST(Desired, AcceptRaGoesFromOneToTwoAndIsNeverSwitchedOn) {
+    Have have = with_tunnels(machine(), {"ulg-r1"});
+    have.sysctls["net/ipv6/conf/eth0/accept_ra"] = "0";
+    have.sysctls["net/ipv6/conf/eth1/accept_ra"] = "1";
+    have.sysctls["net/ipv6/conf/eth2/accept_ra"] = "2";
+    have.sysctls["net/ipv6/conf/lo/accept_ra"] = "1";
+    have.sysctls["net/ipv6/conf/ulg-r1/accept_ra"] = "1";
+    have.sysctls["net/ipv6/conf/gone/accept_ra"] = "1";
+    const Sysctls wanted = desired(edge(), facts(edge()), have).sysctls;
+    EXPECT_THAT(wanted, UnorderedElementsAre(Pair("net/ipv6/conf/all/forwarding", "1"),
+                                             Pair("net/ipv6/conf/eth0/forwarding", "1"),
+                                             Pair("net/ipv6/conf/eth1/accept_ra", "2"),
+                                             Pair("net/ipv6/conf/eth2/accept_ra", "2")));
+}
+
+TEST(Desired, NothingWantedIsOnlyWhatWasThereBefore) {
+    const Sysctls before{{"net/ipv6/conf/all/forwarding", "0"}};
+    const Wanted wanted = nothing_wanted(before);
+    EXPECT_EQ(wanted.sysctls, before);
+    EXPECT_EQ(wanted.firewall.mode, firewall::Mode::off);
+    EXPECT_THAT(wanted.tunnels, IsEmpty());
+    EXPECT_THAT(wanted.addresses, IsEmpty());
+    EXPECT_THAT(wanted.routes, IsEmpty());
+}
+
+TEST(Desired, InterfaceNames) {
+    EXPECT_EQ(tunnel_interface(edge().relays.front()), "ulg-r1");
+    EXPECT_EQ(slot_interface(0), "ulg-s1");
+    EXPECT_EQ(slot_interface(7), "ulg-s8");
+}
+
+}  // namespace
+}  // namespace ulagate
