@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <string>
+
+#include "daemon/status.h"
+
+namespace ulagate {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+namespace json = boost::json;
+
+Status edge() {
+    Status status;
+    status.version = "1.2.3";
+    status.role = "edge";
+    status.node = "a1";
+    status.site = "a";
+    status.overlay = "fd12:3456:789a::/48";
+    status.uptime = 3min + 5s;
+    status.backend = "kernel";
+    status.firewall = "appliance, in force";
+    Status::Lan lan;
+    lan.interface = "eth0";
+    lan.prefix = "fd12:3456:789a:a::/64";
+    lan.state = "advertising";
+    lan.source = "fe80::5eed";
+    lan.addresses = {"fd12:3456:789a:a::1"};
+    lan.counters = {12, 1, 3, 4, 5};
+    lan.last_advertisement = 3200ms;
+    status.lans = {lan};
+    Status::Relay relay;
+    relay.name = "r1";
+    relay.interface = "ulg-r1";
+    relay.endpoint = "192.0.2.1:51820";
+    relay.state = "up";
+    relay.last_handshake = 65s;
+    relay.rx_bytes = 9'999;
+    relay.tx_bytes = 12'345'678'901'234;
+    relay.mtu = 1440;
+    relay.carries = true;
+    status.relays = {relay};
+    status.problems = {"clock: not set"};
+    status.last_reload = "done";
+    return status;
+}
+
+Status relay(unsigned routers) {
+    Status status;
+    status.role = "relay";
+    status.node = "r1";
+    for (unsigned i = 0; i < routers; ++i) {
+        Status::Router router;
+        router.site = "site" + std::to_string(i);
+        router.node = "n" + std::to_string(i);
+        router.up = i % 2 == 0;
+        status.routers.push_back(router);
+    }
+    return status;
+}
+
+TEST(StatusJson, HoldsEveryMember) {
+    const json::value expected = json::parse(R"({
+        "version": "1.2.3", "role": "edge", "node": "a1", "site": "a", "overlay": "fd12:3456:789a::/48",
+        "uptime_ms": 185000, "backend": "kernel", "firewall": "appliance, in force",
+        "lans": [{"interface": "eth0", "prefix": "fd12:3456:789a:a::/64", "state": "advertising",
+                  "source": "fe80::5eed", "addresses": ["fd12:3456:789a:a::1"],
+                  "advertisements_sent": 12, "send_errors": 1, "solicitations_received": 3,
+                  "advertisements_received": 4, "refused": 5, "last_advertisement_ms_ago": 3200}],
+        "relays": [{"name": "r1", "interface": "ulg-r1", "endpoint": "192.0.2.1:51820", "state": "up",
+                    "last_handshake_ms_ago": 65000, "rx_bytes": 9999, "tx_bytes": 12345678901234,
+                    "mtu": 1440, "carries": true}],
+        "routers": [], "problems": ["clock: not set"], "last_reload": "done"})");
+    EXPECT_EQ(to_json(edge()), expected);
+    EXPECT_EQ(json::parse(json::serialize(to_json(edge()))), expected);  // over the socket and back
+
+    const json::value router = to_json(relay(1)).as_object().at("routers").as_array().at(0);
+    EXPECT_EQ(router, json::parse(R"({"site": "site0", "node": "n0", "interface": "", "endpoint": "",
+                                      "up": true, "last_handshake_ms_ago": null, "rx_bytes": 0,
+                                      "tx_bytes": 0})"));
+}
+
+TEST(StatusText, SaysWhatMatters) {
+    EXPECT_EQ(to_text(to_json(edge()), false),
+              "edge a1 of site a  overlay fd12:3456:789a::/48  up 3 min 5 s  ulagate 1.2.3\n"
+              "lan    eth0  fd12:3456:789a:a::/64  advertising\n"
+              "         address fd12:3456:789a:a::1\n"
+              "         advertises from fe80::5eed\n"
+              "         advertisements sent 12, last 3.2 s ago; solicitations 3; other routers' "
+              "advertisements 4; refused 5\n"
+              "relay  r1  up, carries the overlay\n"
+              "         endpoint 192.0.2.1:51820; last handshake 1 min 5 s ago; received 9999 B, sent "
+              "12345 GB; ulg-r1 MTU 1440\n"
+              "wg     kernel WireGuard\n"
+              "fw     appliance, in force\n"
+              "reload done\n"
+              "PROBLEM clock: not set\n");
+}
+
+TEST(StatusText, OfAMachineThatHasJustStarted) {
+    Status status = edge();
+    status.lans[0].state = "interface eth0 has no carrier";
+    status.lans[0].source.clear();
+    status.lans[0].last_advertisement.reset();
+    status.relays[0].endpoint.clear();
+    status.relays[0].state = "relay.example.net is not resolved yet";
+    status.relays[0].last_handshake.reset();
+    status.relays[0].carries = false;
+    status.problems.clear();
+    status.last_reload.clear();
+    EXPECT_THAT(
+        to_text(to_json(status), false),
+        AllOf(HasSubstr("interface eth0 has no carrier\n"), Not(HasSubstr("advertises from")),
+              HasSubstr("last never"), HasSubstr("relay  r1  relay.example.net is not resolved yet\n"),
+              HasSubstr("endpoint unknown; last handshake never"), HasSubstr("no problems\n"),
+              Not(HasSubstr("reload"))));
+}
+
+TEST(StatusText, OfARelayShowsTheFirstRoutersUnlessAllAreWanted) {
+    const json::value many = to_json(relay(30));
+    EXPECT_THAT(to_text(many, false),
+                AllOf(HasSubstr("sites  30 routers configured, 15 up\n"), HasSubstr(" site0 n0  up;"),
+                      HasSubstr(" site19 n19  down;"), Not(HasSubstr("site20")),
+                      HasSubstr("... 10 more (--all shows them)")));
+    EXPECT_THAT(to_text(many, true), AllOf(HasSubstr("site29 n29"), Not(HasSubstr("more ("))));
+    EXPECT_THAT(to_text(to_json(relay(20)), false), Not(HasSubstr("more (")));
+    EXPECT_THAT(to_text(to_json(edge()), true), Not(HasSubstr("routers configured")));
+}
+
+// The daemon may be of another version than the command.
+TEST(StatusText, SurvivesWhatItDoesNotExpect) {
+    for (const char* text : {
+             "{}",
+             "[]",
+             "null",
+             "true",
+             "7",
+             "-7",
+             "1.5",
+             R"("text")",
+             "[[[]]]",
+             R"({"lans": {}, "relays": "r1", "routers": 3, "problems": null, "role": 1, "uptime_ms": "1"})",
+             R"({"role": "relay", "lans": [1, null, [], "x", {}], "relays": [1, null, [], {}],
+                 "routers": [1, null, [], "x", {}], "problems": [1, null, [], {}, "real"]})",
+             R"({"lans": [{"addresses": [1, null, {}], "state": 5, "refused": "many",
+                           "last_advertisement_ms_ago": "soon"}]})",
+             R"({"uptime_ms": -1})",
+             R"({"uptime_ms": 1.5})",
+             R"({"uptime_ms": 1e300})",
+             R"({"uptime_ms": 18446744073709551615})",
+             R"({"relays": [{"rx_bytes": -1, "tx_bytes": 1e300, "mtu": -1420,
+                             "last_handshake_ms_ago": -5}]})",
+             R"({"relays": [{"rx_bytes": 0.5, "tx_bytes": -9223372036854775808, "mtu": 18446744073709551615,
+                             "last_handshake_ms_ago": 18446744073709551615}]})",
+             R"({"lans": [{"refused": -1, "last_advertisement_ms_ago": 1e300}]})",
+             R"({"lans": [{"last_advertisement_ms_ago": -9223372036854775808}]})",
+         }) {
+        SCOPED_TRACE(text);
+        const json::value value = json::parse(text);
+        EXPECT_NO_THROW(EXPECT_NE(to_text(value, true), ""));
+        EXPECT_NO_THROW(EXPECT_NE(to_text(value, false), ""));
+    }
+    EXPECT_THAT(to_text(json::parse(R"({"problems": [1, "real"]})"), false), HasSubstr("PROBLEM real\n"));
+}
+
+}  // namespace
+}  // namespace ulagate
