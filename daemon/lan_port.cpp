@@ -63,7 +63,10 @@ std::vector<ra::Send> LanPort::set_link(const std::optional<Link>& link, const A
 std::vector<ra::Send> LanPort::set_config(LanConfig config, TimePoint now) {
     const bool leaves = config_.advertise && !config.advertise;
     config_ = std::move(config);
-    if (leaves) return advertiser_.withdraw(now);  // hosts are told, as if the router went
+    if (leaves) {
+        source_.reset();  // forgotten there too, so that set_link() starts anew when this is taken back
+        return advertiser_.withdraw(now);  // hosts are told, as if the router went
+    }
     return advertiser_.set_config(config_.ra, now);
 }
 
