@@ -62,18 +62,18 @@ def _guarded(body):
     except (Failed, CommandFailed) as reason:
         frame = traceback.extract_tb(reason.__traceback__)[-1]
         outer = [f for f in traceback.extract_tb(reason.__traceback__) if "scenario_" in f.filename] or [frame]
-        print(f"\nFAILED at {os.path.basename(outer[-1].filename)}:{outer[-1].lineno}: {reason}", flush=True)
         show_logs()
+        print(f"\nFAILED at {os.path.basename(outer[-1].filename)}:{outer[-1].lineno}: {reason}", flush=True)
         return 1
     except Exception:
-        traceback.print_exc()
         show_logs()
+        traceback.print_exc(file=sys.stdout)
         return 1
     finally:
         keep_files()
 
 
-def show_logs(lines=40):
+def show_logs(lines=25):
     """The end of what each daemon of ours said."""
     for directory, _, names in sorted(os.walk(LAB_DIR)):
         for name in sorted(names):
