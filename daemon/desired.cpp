@@ -8,8 +8,9 @@
 namespace ulagate {
 namespace {
 
-constexpr unsigned kMinimumMtu = 1280;   // RFC 8200 section 5: below it the kernel switches IPv6 off
-constexpr unsigned kDefaultMtu = 1420;   // 1500 - 80, when we do not know the way
+constexpr unsigned kMinimumMtu = 1280;  // RFC 8200 section 5: below it the kernel switches IPv6 off
+constexpr unsigned kDefaultMtu = 1420;  // 1500 - 80, when we do not know the way
+constexpr std::uint16_t kKnockSeconds = 25;
 constexpr unsigned kMaximumMtu = 65455;  // what a WireGuard packet can carry inside UDP over IPv6
 
 // Outer IPv4 (20) or IPv6 (40), UDP (8) and WireGuard data header and tag (32).
@@ -31,6 +32,10 @@ bool is_ours(const std::string& link) { return link.starts_with(kLinkPrefix); }
 Sysctls wanted_sysctls(const Config& config, const Have& have) {
     Sysctls wanted;
     wanted["net/ipv6/conf/all/forwarding"] = "1";
+    // Forwarding from one router to another on the same interface, the kernel counts a redirect for each
+    // packet, on the budget of ICMPv6 errors to that host (one a second): none would be left for "there is no
+    // such site".
+    if (config.role == Role::relay) wanted[kIcmpRateLimit] = "10";
     for (const LanConfig& lan : config.lans) {
         if (have.links.contains(lan.interface)) {
             wanted[fmt::format("net/ipv6/conf/{}/forwarding", lan.interface)] = "1";
@@ -75,9 +80,11 @@ const RelayConfig* carrying_relay(const Config& config, const Facts& facts, cons
     return candidate;
 }
 
-bool has_peer(const Have& have, const std::string& interface, const wg::PublicKey& key) {
+const wg::Peer* find_peer(const Have& have, const std::string& interface, const wg::PublicKey& key) {
     const auto device = have.tunnels.find(interface);
-    return device != have.tunnels.end() && device->second.peers.contains(key);
+    if (device == have.tunnels.end()) return nullptr;
+    const auto peer = device->second.peers.find(key);
+    return peer == device->second.peers.end() ? nullptr : &peer->second;
 }
 
 void want_relays(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {
@@ -90,9 +97,10 @@ void want_relays(Wanted& wanted, const Config& config, const Facts& facts, const
         want_tunnel(wanted, interface, tunnel_mtu(config.tunnel, now.way, ipv6), port);
         if (facts.private_key) {
             wg::DeviceConfig device{*facts.private_key, port, {}};
-            // A peer without an endpoint would waste its first handshake, and WireGuard allows the next one only 5 s
-            // later (REKEY_TIMEOUT). A peer that is there already, from before a restart, keeps the endpoint it has.
-            if (now.endpoint || has_peer(have, interface, relay.public_key)) {
+            // A peer without an endpoint would waste its first handshake, and WireGuard allows the next one
+            // only 5 s later (REKEY_TIMEOUT). A peer that is there already, from before a restart, keeps the
+            // endpoint it has.
+            if (now.endpoint || find_peer(have, interface, relay.public_key) != nullptr) {
                 wg::PeerConfig& peer = device.peers[relay.public_key];
                 peer.endpoint = now.endpoint;
                 peer.keepalive_seconds = relay.keepalive_seconds;
@@ -134,6 +142,21 @@ std::size_t default_slot(const SiteConfig& site) {
     return static_cast<std::size_t>(best - site.routers.begin());
 }
 
+// A router that was connected before our device was lost would notice only when it misses an answer (15 s
+// with traffic, two minutes without). We knock at its last endpoint, through the NAT mapping that is still
+// open, until it answers.
+void knock(wg::PeerConfig& wanted, const wg::PublicKey& key, const Facts& facts, const wg::Peer* now) {
+    if (now == nullptr) {
+        const auto last = facts.last_endpoints.find(key);
+        if (last == facts.last_endpoints.end()) return;
+        wanted.endpoint = last->second;
+        wanted.keepalive_seconds = kKnockSeconds;
+    } else if (now->keepalive_seconds == kKnockSeconds &&
+               now->last_handshake == std::chrono::system_clock::time_point{}) {
+        wanted.keepalive_seconds = kKnockSeconds;
+    }
+}
+
 void want_slots(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {
     std::size_t slots = 1;
     for (const SiteConfig& site : config.sites) slots = std::max(slots, site.routers.size());
@@ -153,6 +176,7 @@ void want_slots(Wanted& wanted, const Config& config, const Facts& facts, const 
                 wg::PeerConfig& peer = device->peers[router.public_key];
                 peer.allowed_ips = {site.prefixes.begin(), site.prefixes.end()};
                 peer.allowed_ips.insert(host_route(router.address));
+                knock(peer, router.public_key, facts, find_peer(have, interface, router.public_key));
             }
             if (have.links.contains(interface)) {
                 wanted.routes[{host_route(router.address), kRouteMetric}] = {interface};

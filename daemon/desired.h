@@ -23,6 +23,8 @@ struct Facts {
     std::optional<wg::PrivateKey> private_key;  // nothing: the key file cannot be used now
     std::map<std::string, RelayFacts> relays;   // edge, by name
     std::optional<Way> uplink;                  // relay: the way to the internet
+    // Relay: where the routers that were connected are, for a device that has to be made anew.
+    std::map<wg::PublicKey, net::Endpoint> last_endpoints;
     bool operator==(const Facts&) const = default;
 };
 

@@ -61,6 +61,7 @@ private:
     void choose_endpoints();
     [[nodiscard]] bool is_alive(const RelayConfig& relay) const;
     void note_tunnel_changes();
+    void remember_endpoints();
     FirstHandshake& first_handshake(const RelayConfig& relay);
     void repeat_first_handshakes();
     [[nodiscard]] const wg::Peer* peer_of(const RelayConfig& relay) const;

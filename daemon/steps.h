@@ -16,6 +16,9 @@
 // only.
 namespace ulagate {
 
+// Milliseconds between ICMPv6 errors to one host (default 1000). Packet Too Big is not limited.
+inline constexpr const char* kIcmpRateLimit = "net/ipv6/icmp/ratelimit";
+
 // Kernel settings under /proc/sys, by path: "net/ipv6/conf/all/forwarding" -> "1".
 using Sysctls = std::map<std::string, std::string>;
 
