@@ -160,10 +160,10 @@ private:
         return !link || (found != have.links.end() && found->second.up);
     }
     [[nodiscard]] bool port_taken(const std::string& interface, std::uint16_t port) const {
-        return std::any_of(have.tunnels.begin(), have.tunnels.end(), [&](const auto& other) {
-            return other.first != interface && have.links.at(other.first).up &&
-                   other.second.listen_port == port;
-        });
+        return port != 0 && std::any_of(have.tunnels.begin(), have.tunnels.end(), [&](const auto& other) {
+                   return other.first != interface && have.links.at(other.first).up &&
+                          other.second.listen_port == port;
+               });
     }
     [[nodiscard]] int impossible(const Step& step) const {
         if (const auto* s = std::get_if<PutRoute>(&step)) return usable(s->target.link) ? 0 : ENETDOWN;

@@ -41,7 +41,7 @@ TEST(Reconciler, ConvergesAfterAnyFailure) {
                     now = std::max(now + 10ms, reconciler.deadline().value_or(now + 500ms));
                 }
                 ASSERT_TRUE(reconciler.settled());
-                EXPECT_LT(now, kStart + 5min);
+                EXPECT_LT(now, kStart + 30min);
                 EXPECT_THAT(reconciler.troubles(), IsEmpty());
                 expect_same(kernel.have, perfect.have);
                 EXPECT_THAT(fake::described(plan(want(kernel.have), kernel.have)), IsEmpty());
