@@ -115,6 +115,7 @@ Result<bool> Reconciler::refresh() {
         if (*now == known) return;
         known = std::move(*now);
         changed = true;
+        settled_ = false;  // until the next run has looked at it, whoever asked for this read
     };
     read(stale_.links, have_.links, "links", [&] { return kernel_.links(); });
     read(stale_.addresses, have_.addresses, "addresses", [&] { return kernel_.addresses(); });

@@ -294,6 +294,36 @@ TEST(DesiredRelay, WithoutSitesOrKeyAndTheMtuOfItsUplink) {
     EXPECT_EQ(desired(relay(), now, machine()).tunnels.at("ulg-s1").mtu, 1420U);
 }
 
+// After its device was lost, the relay knocks at the routers it knew, until each has answered.
+TEST(DesiredRelay, KnocksAtTheLastEndpointOfARouterUntilItAnswers) {
+    const wg::PublicKey router_key = relay().sites[0].routers[0].public_key;
+    Facts now = facts(relay());
+    now.last_endpoints[router_key] = fake::kRelay4;
+    const auto peer = [&](const Have& have) {
+        return desired(relay(), now, have).tunnels.at("ulg-s1").device->peers.at(router_key);
+    };
+    Have have = with_tunnels(machine(), {"ulg-s1"});
+    EXPECT_EQ(peer(have).endpoint, fake::kRelay4);
+    EXPECT_EQ(peer(have).keepalive_seconds, 25);
+
+    wg::Peer& there = have.tunnels["ulg-s1"].peers[router_key];
+    there.endpoint = fake::kRelay4;
+    there.keepalive_seconds = 25;
+    EXPECT_EQ(peer(have).endpoint, std::nullopt);
+    EXPECT_EQ(peer(have).keepalive_seconds, 25);
+    there.last_handshake = std::chrono::system_clock::time_point{std::chrono::hours{1}};
+    EXPECT_EQ(peer(have).keepalive_seconds, 0);
+
+    now.last_endpoints.clear();
+    EXPECT_EQ(peer(machine()).endpoint, std::nullopt);
+    EXPECT_EQ(peer(machine()).keepalive_seconds, 0);
+}
+
+TEST(DesiredRelay, ErrorsToHostsAreNotStarvedByRedirects) {
+    EXPECT_EQ(desired(relay(), facts(relay()), machine()).sysctls.at(kIcmpRateLimit), "10");
+    EXPECT_FALSE(desired(edge(), facts(edge()), machine()).sysctls.contains(kIcmpRateLimit));
+}
+
 // --- settings ---
 
 TEST(Desired, AcceptRaGoesFromOneToTwoAndIsNeverSwitchedOn) {

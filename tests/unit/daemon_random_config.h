@@ -83,6 +83,11 @@ public:
             now.alive = now.endpoint && maybe();
         }
         if (maybe()) facts.uplink = Way{"eth1", 1400};
+        for (const SiteConfig& site : config.sites) {
+            for (const RouterConfig& router : site.routers) {
+                if (maybe()) facts.last_endpoints[router.public_key] = kRelay4;
+            }
+        }
         return facts;
     }
 

@@ -56,8 +56,13 @@ TEST_F(ReconcilerStory, RefreshSaysWhetherAnythingIsOther) {
     kernel_.have.links["eth0"].running = false;
     EXPECT_EQ(reconciler_.refresh().value(), false);  // nobody said that it may be
     mark_all();
+    EXPECT_TRUE(reconciler_.settled());
     EXPECT_EQ(reconciler_.refresh().value(), true);
+    EXPECT_FALSE(reconciler_.settled());  // nobody has looked at the change yet
     EXPECT_EQ(reconciler_.refresh().value(), false);
+    EXPECT_FALSE(reconciler_.settled());
+    run();
+    EXPECT_TRUE(reconciler_.settled());
 }
 
 // --- a foreign hand ---
