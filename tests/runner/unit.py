@@ -4,6 +4,7 @@
 import glob
 import json
 import os
+import re
 import tempfile
 
 from build import SANITIZE
@@ -23,22 +24,33 @@ def _run_one(report, program):
         select = [f"--gtest_filter=*{report.name_filter}*"]
     with tempfile.TemporaryDirectory() as directory:
         result = f"{directory}/result.json"
-        done = run([program, f"--gtest_output=json:{result}", "--gtest_brief=1", *select], 300,
-                   env={"UBSAN_OPTIONS": "print_stacktrace=1"})
+        done = run([program, f"--gtest_output=json:{result}", *select], 300, env={"UBSAN_OPTIONS": "print_stacktrace=1"})
         cases = _cases(result)
-    failures = [case for case in cases if case.get("failures")]
-    for case in failures:
-        text = "\n".join(failure["failure"] for failure in case["failures"])
-        report.fail(f"{name} {case['classname']}.{case['name']}", float(case["time"].rstrip("s")), text)
+    said = _said(done.output)
+    failures = passed = 0
     for case in cases:
-        if case.get("result") == "SKIPPED":
-            reasons = [skip["message"] for skip in case.get("skipped", []) if "message" in skip]
-            report.skip(f"{name} {case['classname']}.{case['name']}", " ".join(reasons).replace("\n", " "))
-    passed = sum(case.get("result") == "COMPLETED" and not case.get("failures") for case in cases)
+        case_name = f"{case['classname']}.{case['name']}"
+        text = said.get(case_name, "")
+        if case.get("failures"):
+            failures += 1
+            report.fail(f"{name} {case_name}", float(case["time"].rstrip("s")), text)
+        elif case.get("result") == "SKIPPED":
+            report.skip(f"{name} {case_name}", " ".join(text.splitlines()[1:]))  # the first line says where
+        else:
+            passed += 1
     if done.code != 0 and not failures:
         report.fail(name, done.seconds, done.output, f"{done.ending}, {len(cases)} cases reported")
     elif passed:
         report.ok(name, done.seconds, passed, f"{passed} cases")
+
+
+def _said(output):
+    """What each case printed, by its name."""
+    texts = {}
+    for text in re.split(r"^\[ RUN      \] ", output, flags=re.M)[1:]:
+        case_name, _, rest = text.partition("\n")
+        texts[case_name] = re.split(r"^\[ +(?:OK|FAILED|SKIPPED) +\]", rest, maxsplit=1, flags=re.M)[0]
+    return texts
 
 
 def _cases(path):
