@@ -23,7 +23,24 @@ void plan_sysctls(std::vector<Step>& steps, const Wanted& want, const Have& have
     steps.insert(steps.end(), after.begin(), after.end());
 }
 
+// A UDP port that another interface of ours shall have is given up first (0: any other), or each would wait
+// for the other's.
+void free_ports(std::vector<Step>& steps, const Wanted& want, const Have& have) {
+    std::map<std::uint16_t, std::string> owners;
+    for (const auto& [interface, tunnel] : want.tunnels) {
+        if (tunnel.device) owners.emplace(tunnel.device->listen_port, interface);
+    }
+    for (const auto& [interface, device] : have.tunnels) {
+        const auto owner = owners.find(device.listen_port);
+        if (device.listen_port == 0 || owner == owners.end() || owner->second == interface) continue;
+        wg::DeviceChange change;
+        change.listen_port = 0;
+        steps.emplace_back(ConfigureTunnel{interface, std::move(change)});
+    }
+}
+
 void plan_tunnels(std::vector<Step>& steps, const Wanted& want, const Have& have) {
+    free_ports(steps, want, have);
     for (const auto& [interface, tunnel] : want.tunnels) {
         const auto link = have.links.find(interface);
         const auto device = have.tunnels.find(interface);
@@ -62,14 +79,19 @@ std::vector<Step> plan(const Wanted& want, const Have& have) {
     for (const auto& [key, target] : want.routes) {
         if (!same(find(have.routes, key), target)) steps.emplace_back(PutRoute{key, target});
     }
+    // Until each new interface is there and has its routes, the old ones carry.
+    const bool more_to_come = std::any_of(steps.begin(), steps.end(), [](const Step& step) {
+        return std::holds_alternative<CreateTunnel>(step);
+    });
     for (const auto& [key, target] : have.routes) {
+        if (more_to_come && target.link && target.link->starts_with(kLinkPrefix)) continue;
         if (!want.routes.contains(key)) steps.emplace_back(DeleteRoute{key, target});
     }
     for (const auto& [address, state] : have.addresses) {
         if (state.ours && !want.addresses.contains(address)) steps.emplace_back(DeleteAddress{address});
     }
     for (const auto& [name, link] : have.links) {
-        if (name.starts_with(kLinkPrefix) && !want.tunnels.contains(name)) {
+        if (!more_to_come && name.starts_with(kLinkPrefix) && !want.tunnels.contains(name)) {
             steps.emplace_back(RemoveTunnel{name});
         }
     }

@@ -16,6 +16,7 @@ using std::chrono::milliseconds;
 // Each round may make new steps possible (interface, then its routes); a plan that never gets empty is a bug
 // of ours or a fight with somebody, and both must not spin.
 constexpr int kMaxRounds = 5;
+constexpr const char* kReading = "kernel state";  // the subject of a read that fails; no step has it
 constexpr milliseconds kFirstRetry{500};
 constexpr milliseconds kLongestRetry{30'000};
 
@@ -135,7 +136,7 @@ Reconciler::Report Reconciler::run(const Want& want, TimePoint now, bool slow_to
     for (int round = 0; round < kMaxRounds; ++round) {
         if (auto read = refresh(); !read) {
             // We cannot know what is there, so nothing is done on a guess; the caller's timer brings us back.
-            report.failed.push_back({"read the kernel's state", read.error(), true, kFirstRetry});
+            note_failure(kReading, "read the kernel's state", read.error(), now, report);
             return report;
         }
         const Wanted wanted = want(have_);
@@ -165,11 +166,16 @@ void Reconciler::apply(const Step& step, const Wanted& wanted, TimePoint now, Re
         report.done.push_back({describe(step), in_place_ && restores(step, *in_place_, wanted)});
         return;
     }
-    Trouble& trouble = troubles_[subject(step)];
-    const bool first = trouble.attempts == 0 || trouble.error.text() != result.error().text();
+    note_failure(subject(step), describe(step), result.error(), now, report);
+}
+
+void Reconciler::note_failure(const std::string& subject, std::string what, const Error& error, TimePoint now,
+                              Report& report) {
+    Trouble& trouble = troubles_[subject];
+    const bool first = trouble.attempts == 0 || trouble.error.text() != error.text();
     ++trouble.attempts;
-    trouble.what = describe(step);
-    trouble.error = result.error();
+    trouble.what = std::move(what);
+    trouble.error = error;
     const milliseconds delay = retry_delay(trouble.attempts);
     trouble.retry_at = now + delay;
     report.failed.push_back({trouble.what, trouble.error, first, delay});
@@ -189,6 +195,9 @@ void Reconciler::forget_solved_troubles(const std::vector<Step>& open) {
 }
 
 std::optional<Reconciler::TimePoint> Reconciler::deadline() const {
+    // While nothing can be read no step is tried, so their own times mean nothing.
+    if (const auto reading = troubles_.find(kReading); reading != troubles_.end())
+        return reading->second.retry_at;
     std::optional<TimePoint> next;
     for (const auto& [name, trouble] : troubles_) {
         if (!next || trouble.retry_at < *next) next = trouble.retry_at;

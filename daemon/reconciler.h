@@ -81,6 +81,8 @@ public:
 
 private:
     void apply(const Step& step, const Wanted& wanted, TimePoint now, Report& report);
+    void note_failure(const std::string& subject, std::string what, const Error& error, TimePoint now,
+                      Report& report);
     [[nodiscard]] bool waiting(const Step& step, TimePoint now) const;
     void forget_solved_troubles(const std::vector<Step>& open);
 

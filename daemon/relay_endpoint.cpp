@@ -54,6 +54,10 @@ void RelayEndpoint::on_answer(const Result<std::vector<net::IpAddress>>& address
 }
 
 void RelayEndpoint::choose(const HasWay& has_way, bool alive, TimePoint now) {
+    if (alive && chosen_ && has_way(*chosen_)) {
+        tried_since_ = now;
+        return;  // even when the name has other addresses now: round-robin DNS is no reason to move
+    }
     std::vector<net::IpAddress> usable;
     std::copy_if(candidates_.begin(), candidates_.end(), std::back_inserter(usable), has_way);
     if (usable.empty()) {
@@ -61,10 +65,7 @@ void RelayEndpoint::choose(const HasWay& has_way, bool alive, TimePoint now) {
         return;
     }
     const auto current = chosen_ ? std::find(usable.begin(), usable.end(), *chosen_) : usable.end();
-    if (current != usable.end() && (alive || now < tried_since_ + kPatience)) {
-        if (alive) tried_since_ = now;
-        return;
-    }
+    if (current != usable.end() && now < tried_since_ + kPatience) return;
     const bool last = current == usable.end() || current + 1 == usable.end();
     chosen_ = last ? usable.front() : *(current + 1);
     tried_since_ = now;

@@ -162,7 +162,7 @@ TEST_F(ReconcilerStory, AStepThatFirstFailsAndThenNeverTakesEffectDoesNotSpin) {
 // Now: after a failed read, deadline() is that of the failed steps, which stays in the past since none of
 // them is tried; the daemon's timer then fires without a pause. And each failed read is reported as the
 // first.
-TEST_F(ReconcilerStory, DISABLED_ReadingThatFailsIsRetriedLaterAndSaidOnce) {
+TEST_F(ReconcilerStory, ReadingThatFailsIsRetriedLaterAndSaidOnce) {
     kernel_.refused["firewall"] = std::errc::operation_not_permitted;
     run();
     now_ = *reconciler_.deadline();
@@ -205,7 +205,7 @@ TEST_F(ListenPorts, MoveInTheEnd) {
 
 // Now: refused with "Address already in use" at the first try, and a step that fails makes a reload refuse
 // the new configuration. plan() would have to free a port before another interface takes it.
-TEST_F(ListenPorts, DISABLED_MoveWithoutAFailure) {
+TEST_F(ListenPorts, MoveWithoutAFailure) {
     settle();
     config_.tunnel.listen_port = 51821;
     EXPECT_THAT(run().failed, IsEmpty());
@@ -216,7 +216,7 @@ TEST_F(ListenPorts, DISABLED_MoveWithoutAFailure) {
 }
 
 // Now: each waits for the port of the other, for ever.
-TEST_F(ListenPorts, DISABLED_ChangePlaces) {
+TEST_F(ListenPorts, ChangePlaces) {
     settle();
     std::swap(config_.relays[0], config_.relays[1]);
     run_until_settled();

@@ -114,6 +114,17 @@ TEST(RelayEndpoint, AFailureKeepsTheLastGoodAddress) {
     EXPECT_EQ(endpoint.trouble(), "resolve relay.example.net: server failed");
 }
 
+TEST(RelayEndpoint, AWorkingAddressIsKeptThoughTheNameHasAnotherNow) {
+    RelayEndpoint endpoint = resolved({"192.0.2.1"});
+    endpoint.choose(any, false, kStart);
+    ASSERT_TRUE(endpoint.ask(kStart + 5min));
+    endpoint.on_answer(std::vector<net::IpAddress>{*net::parse_ip("192.0.2.2")}, kStart + 5min);
+    endpoint.choose(any, true, kStart + 5min);
+    EXPECT_EQ(chosen(endpoint), "192.0.2.1:51820");
+    endpoint.choose(any, false, kStart + 6min);
+    EXPECT_EQ(chosen(endpoint), "192.0.2.2:51820");
+}
+
 TEST(RelayEndpoint, RetryNowAsksAtOnceWhatIsNotResolved) {
     RelayEndpoint endpoint{"relay.example.net", 51820};
     ASSERT_TRUE(endpoint.ask(kStart));
