@@ -35,7 +35,12 @@ def run_kernel(report):
         report.skip("kernel", "there is no tests/rig/suite yet")
         return
     build.release()
-    done = run([f"{ROOT}/tests/rig/run"], 900, env={"ULAGATE_FILTER": report.name_filter})
+    forward(report, "kernel", [f"{ROOT}/tests/rig/run"], 900, {"ULAGATE_FILTER": report.name_filter})
+
+
+def forward(report, name, argv, seconds, env=None):
+    """A program that prints lines and a count like ours."""
+    done = run(argv, seconds, env=env)
     for line in done.output.splitlines():
         if line.startswith(("PASS", "FAIL", "SKIP", "      |")) or done.code:
             print(line)
@@ -44,7 +49,12 @@ def run_kernel(report):
         report.passed += int(counts[-1][0])
         report.failed += int(counts[-1][1])
     if not counts or (done.code and counts[-1][1] == "0"):
-        report.fail("kernel", done.seconds, done.output, done.ending)
+        report.fail(name, done.seconds, done.output, done.ending)
+
+
+def run_roots(report):
+    """The build on a machine where nothing was installed by hand; here the short form, the other Debian."""
+    forward(report, "roots", [f"{ROOT}/tests/roots/run", "debian13"], 1200)
 
 
 def run_fuzz(report):
@@ -82,7 +92,8 @@ PARTS = {
     "fuzz": (run_fuzz, True),
     "lab": (run_lab, True),
     "kernel": (run_kernel, True),
-    "bench": (run_bench, False),
+    "roots": (run_roots, True),
+    "bench": (run_bench, True),
 }
 
 
