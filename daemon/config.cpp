@@ -38,8 +38,8 @@ net::Ipv6Prefix read_overlay(TableReader& file, Facts& facts) {
 
 TunnelConfig read_tunnel(TableReader& file, std::optional<Role> role, Facts& facts) {
     const OneOf<wg::BackendChoice> backends{{"auto", wg::BackendChoice::automatic},
-                                        {"kernel", wg::BackendChoice::kernel},
-                                        {"userspace", wg::BackendChoice::userspace}};
+                                            {"kernel", wg::BackendChoice::kernel},
+                                            {"userspace", wg::BackendChoice::userspace}};
     TunnelConfig out;
     auto tunnel = file.table("tunnel");
     if (!tunnel) {

@@ -99,7 +99,8 @@ Result<void> LinuxKernel::create_tunnel(const std::string& interface) {
     // What a dead userspace process has left.
     if (auto removed = (*backend)->remove(interface); !removed) return removed;
     if (auto created = (*backend)->create(interface); !created) return created;
-    // A tun device would make itself a link-local address, and with one the kernel sends redirects into the tunnel.
+    // A tun device would make itself a link-local address, and with one the kernel sends redirects into the
+    // tunnel.
     return write_sysctl(fmt::format("net/ipv6/conf/{}/addr_gen_mode", interface), "1");
 }
 

@@ -14,7 +14,6 @@
 
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
-#include "wg/key_file.h"
 
 namespace ulagate {
 namespace {
@@ -24,7 +23,6 @@ using namespace std::chrono_literals;
 constexpr auto kMergeEvents = 20ms;
 constexpr auto kTick = 1s;
 constexpr auto kFullCheck = 60s;
-constexpr auto kKeyRetry = 5s;
 constexpr auto kWithdrawLimit = 10s;  // three advertisements, 3 s apart
 // A dump of 10,000 peers costs a relay tens of milliseconds; handshakes are seconds apart.
 constexpr std::size_t kManyPeers = 64;
@@ -32,10 +30,6 @@ constexpr auto kReadManyPeersEvery = 10s;
 constexpr std::size_t kLinesOfAKind = 8;
 
 Service::TimePoint now() { return std::chrono::steady_clock::now(); }
-
-// WireGuard gives up a session after 180 s (REJECT_AFTER_TIME); with a keepalive a living tunnel renews it
-// long before.
-constexpr auto kSessionLife = 180s;
 
 Result<UniqueFd> lock_directory(const std::string& directory) {
     if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) return fail_errno("create " + directory);
@@ -138,117 +132,6 @@ void Service::set_config(Config config) {
     choose_endpoints();
 }
 
-// --- facts ---
-
-void Service::load_key() {
-    auto key = wg::load_private_key(config_.tunnel.private_key_file);
-    if (key) {
-        if (!key_trouble_.empty()) log::info("tunnel", "the private key is usable now");
-        key_trouble_.clear();
-        facts_.private_key = std::move(*key);
-        return;
-    }
-    key_retry_at_ = now() + kKeyRetry;
-    if (key_trouble_ == key.error().text()) return;
-    key_trouble_ = key.error().text();
-    log::error("tunnel", "{}, retrying every {}", key_trouble_, human_duration(kKeyRetry));
-}
-
-void Service::ask_resolver() {
-    for (auto& [name, endpoint] : endpoints_) {
-        if (endpoint.ask(now())) resolver_->request(endpoint.host());
-    }
-}
-
-void Service::take_answers() {
-    for (const Resolver::Answer& answer : resolver_->take()) {
-        for (auto& [name, endpoint] : endpoints_) {
-            if (!endpoint.is_name() || endpoint.host() != answer.host) continue;
-            const std::string before = endpoint.trouble();
-            endpoint.on_answer(answer.addresses, now());
-            if (endpoint.trouble() != before && !endpoint.trouble().empty()) {
-                log::warning(name, "{}, retrying", endpoint.trouble());
-            }
-        }
-    }
-    reconcile();
-}
-
-// Of routers that are connected; those of a device that is gone stay remembered.
-void Service::remember_endpoints() {
-    const auto time = std::chrono::system_clock::now();
-    for (const auto& [interface, device] : reconciler_->have().tunnels) {
-        for (const auto& [key, peer] : device.peers) {
-            if (peer.endpoint && time - peer.last_handshake < kSessionLife)
-                facts_.last_endpoints[key] = *peer.endpoint;
-        }
-    }
-}
-
-const wg::Peer* Service::peer_of(const RelayConfig& relay) const {
-    const auto device = reconciler_->have().tunnels.find(tunnel_interface(relay));
-    if (device == reconciler_->have().tunnels.end()) return nullptr;
-    const auto peer = device->second.peers.find(relay.public_key);
-    return peer == device->second.peers.end() ? nullptr : &peer->second;
-}
-
-bool Service::is_alive(const RelayConfig& relay) const {
-    const wg::Peer* peer = peer_of(relay);
-    return peer != nullptr && std::chrono::system_clock::now() - peer->last_handshake < kSessionLife;
-}
-
-FirstHandshake& Service::first_handshake(const RelayConfig& relay) {
-    const wg::Peer* peer = peer_of(relay);
-    const bool seen = peer != nullptr && peer->last_handshake != std::chrono::system_clock::time_point{};
-    FirstHandshake& first = first_handshakes_[relay.name];
-    first.update(peer == nullptr ? std::nullopt : peer->endpoint, seen, now());
-    return first;
-}
-
-void Service::repeat_first_handshakes() {
-    Stale stale;
-    stale.tunnels = true;
-    reconciler_->mark(stale);
-    if (const auto read = reconciler_->refresh(); !read) return;  // the next tick reports it
-    for (const RelayConfig& relay : config_.relays) {
-        if (!first_handshake(relay).take_try(now())) continue;
-        wg::DeviceChange change;
-        change.peers.push_back({relay.public_key, true, false, {}, {}, {}, false, {}});
-        log::debug(relay.name, "no answer to the first handshake, trying again");
-        if (const auto removed = kernel_->apply(ConfigureTunnel{tunnel_interface(relay), change}); !removed) {
-            log::warning(relay.name, "{}, ignoring", removed.error().text());
-        }
-        reconciler_->own_hand();
-        reconciler_->mark(stale);
-    }
-    reconcile();
-}
-
-void Service::choose_endpoints() {
-    const auto has_way = [&](const net::IpAddress& address) {
-        return kernel_->rtnl().way_to(address).has_value();
-    };
-    for (const RelayConfig& relay : config_.relays) {
-        RelayEndpoint& endpoint = endpoints_.at(relay.name);
-        RelayFacts& facts = facts_.relays[relay.name];
-        facts.alive = is_alive(relay);
-        endpoint.choose(has_way, facts.alive, now());
-        facts.endpoint = endpoint.endpoint();
-        facts.way.reset();
-        if (!facts.endpoint) continue;
-        if (auto way = kernel_->rtnl().way_to(facts.endpoint->address)) facts.way = std::move(*way);
-    }
-    if (config_.role == Role::relay) facts_.uplink = way_to_internet();
-}
-
-// A route lookup, no packet: any address that only a default route leads to.
-std::optional<Way> Service::way_to_internet() {
-    for (const char* somewhere : {"2000::1", "1.0.0.1"}) {
-        if (auto way = kernel_->rtnl().way_to(*net::parse_ip(somewhere))) return std::move(*way);
-    }
-    return std::nullopt;
-}
-
 // --- reconciliation ---
 
 void Service::on_kernel_event() {
@@ -340,23 +223,6 @@ void Service::update_lans() {
     for (const auto& lan : lans_) {
         const auto link = have.links.find(lan->port().config().interface);
         lan->set_link(link == have.links.end() ? std::nullopt : std::optional{link->second}, have.addresses);
-    }
-}
-
-void Service::note_tunnel_changes() {
-    for (const RelayConfig& relay : config_.relays) {
-        const bool alive = is_alive(relay);
-        std::string state = alive ? "up" : "no handshake";
-        std::string& logged = tunnel_states_[relay.name];
-        if (state == logged) continue;
-        const auto& endpoint = facts_.relays[relay.name].endpoint;
-        if (alive) {
-            log::info(relay.name, "tunnel up, endpoint {}", endpoint ? net::to_string(*endpoint) : "unknown");
-        } else if (logged == "up") {
-            log::notice(relay.name, "tunnel down: {}",
-                        peer_of(relay) == nullptr ? "its peer is gone" : "no handshake in the last 180 s");
-        }
-        logged = std::move(state);
     }
 }
 

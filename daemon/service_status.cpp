@@ -14,8 +14,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr auto kSessionLife = std::chrono::seconds{180};  // WireGuard REJECT_AFTER_TIME
-
 Status::Age age_of(std::chrono::system_clock::time_point when) {
     if (when == std::chrono::system_clock::time_point{}) return std::nullopt;
     const auto age = std::chrono::system_clock::now() - when;
@@ -126,7 +124,7 @@ void Service::add_relay_status(Status& status) const {
         if (const auto link = have.links.find(relay.interface); link != have.links.end())
             relay.mtu = link->second.mtu;
         const std::string& trouble = endpoints_.at(config.name).trouble();
-        if (relay.last_handshake && *relay.last_handshake < kSessionLife) {
+        if (relay.last_handshake && *relay.last_handshake < wg::kSessionLife) {
             relay.state = "up";
         } else if (!trouble.empty()) {
             relay.state = "down: " + trouble;
@@ -154,7 +152,7 @@ void Service::add_router_status(Status& status) const {
             if (peer == nullptr) continue;
             if (peer->endpoint) router.endpoint = net::to_string(*peer->endpoint);
             router.last_handshake = age_of(peer->last_handshake);
-            router.up = router.last_handshake && *router.last_handshake < kSessionLife;
+            router.up = router.last_handshake && *router.last_handshake < wg::kSessionLife;
             router.rx_bytes = peer->rx_bytes;
             router.tx_bytes = peer->tx_bytes;
         }

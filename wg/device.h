@@ -14,6 +14,10 @@
 
 namespace ulagate::wg {
 
+// A session is dead this long after its handshake (REJECT_AFTER_TIME). With a keepalive, a tunnel that works
+// renews it before: at the latest 120 s after the handshake, but 120 to 180 s is no fault yet.
+inline constexpr std::chrono::seconds kSessionLife{180};
+
 // One peer as we want it.
 struct PeerConfig {
     std::optional<PresharedKey> preshared_key;
