@@ -40,7 +40,7 @@ Result<std::string> parse_request(const std::string& line) {
     if (error) return fail(fmt::format("not JSON: {}", quote(line)));
     const json::object* object = request.if_object();
     const json::value* command = object != nullptr ? object->if_contains("command") : nullptr;
-    if (command == nullptr || !command->is_string()) return fail("expected {\"command\": \"...\"}");
+    if (command == nullptr || !command->is_string()) return fail(R"(expected {"command": "..."})");
     return std::string{command->as_string()};
 }
 

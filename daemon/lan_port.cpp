@@ -54,9 +54,9 @@ std::optional<ra::Source> LanPort::find_source(const std::optional<Link>& link, 
 
 std::vector<ra::Send> LanPort::set_link(const std::optional<Link>& link, const Addresses& addresses,
                                         TimePoint now) {
-    auto source = find_source(link, addresses);
+    const auto source = find_source(link, addresses);
     if (source == source_) return {};
-    source_ = std::move(source);
+    source_ = source;
     return advertiser_.set_source(source_, now);
 }
 

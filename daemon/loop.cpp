@@ -52,7 +52,8 @@ void Alarm::set(std::optional<TimePoint> when) {
 
 Alarm::~Alarm() {
     state_->alive = false;
-    state_->timer.cancel();
+    boost::system::error_code ignored;
+    state_->timer.cancel(ignored);
 }
 
 }  // namespace ulagate

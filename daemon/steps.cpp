@@ -10,6 +10,8 @@ template <class... F>
 struct Overloaded : F... {
     using F::operator()...;
 };
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;  // clang 14 wants it said
 
 std::string name(const RouteKey& key) {
     return fmt::format("route {} metric {}", net::to_string(key.destination), key.metric);
