@@ -41,7 +41,9 @@ class Report:
     def fail(self, name, seconds, log="", extra=""):
         self.failed += 1
         self._line("FAIL", name, seconds, extra)
-        for line in log.splitlines()[-60:]:
+        lines = log.splitlines()
+        early = [line for line in lines[:-60] if line.startswith(("WRONG", "FAIL"))]
+        for line in [*early[:20], *lines[-60:]]:
             print(f"      | {line}", flush=True)
 
     def skip(self, name, reason):
