@@ -54,7 +54,7 @@ def forward(report, name, argv, seconds, env=None):
 
 def run_roots(report):
     """The build on a machine where nothing was installed by hand; here the short form, the other Debian."""
-    forward(report, "roots", [f"{ROOT}/tests/roots/run", "debian13"], 1200)
+    forward(report, "roots", [f"{ROOT}/tests/roots/run", "--compile", "debian13"], 1200)
 
 
 def run_fuzz(report):
