@@ -9,7 +9,7 @@ import tempfile
 from build import FUZZ
 from report import ROOT, run
 
-SECONDS = int(os.environ.get("ULAGATE_FUZZ_SECONDS", "20"))
+SECONDS = int(os.environ.get("ULAGATE_FUZZ_SECONDS", "10"))
 
 
 def run_all(report):
