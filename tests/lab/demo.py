@@ -114,7 +114,7 @@ def demo(given, binary):
         return 1
     print("all of it worked")
     if given.stay:
-        stay()
+        stay(binary)
     return 0
 
 
@@ -173,11 +173,11 @@ def write_capture(world, captures, file):
     print(f"wrote {file.name} ({dropped} packets could not be kept)" if dropped else f"wrote {file.name}")
 
 
-def stay():
+def stay(binary):
     print("\nIt stays until Ctrl-C. From another terminal, enter a machine with")
     for name, role in ROLES.items():
         print(f"    tests/demo --enter {name:8} # {role}")
-    print("Status of a router: tests/demo --enter edge-a ulagate status --runtime-dir /run/lab/edge-a/run", flush=True)
+    print(f"Status of a router: tests/demo --enter edge-a {binary} status --runtime-dir {lab.LAB_DIR}/edge-a/run", flush=True)
     try:
         while True:
             signal.pause()

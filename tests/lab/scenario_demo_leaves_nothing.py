@@ -17,6 +17,7 @@ def scenario():
     for word, when in POINTS.items():
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             end_demo(word, when, number)
+    demo_that_stays()
     before = traces()
     done = subprocess.run(demo(), stdout=subprocess.PIPE, text=True, check=False)
     print(done.stdout)
@@ -42,6 +43,25 @@ def end_demo(word, when, number):
     code = process.wait(timeout=20 * lab.slowness())
     lab.check_equal(code, -number if number == signal.SIGKILL else 130, f"{name}: exit code")
     nothing_left(before, name)
+
+
+def demo_that_stays():
+    before = traces()
+    process = subprocess.Popen([*demo(), "--stay", "--ipv4-only-uplink", "a", "--ipv6-only-uplink", "b"],
+                               stdout=subprocess.PIPE, text=True, start_new_session=True)
+    for line in process.stdout:
+        if "Status of a router:" in line:
+            break
+    else:
+        raise lab.Failed("the demo does not stay")
+    inside = subprocess.run([*demo(), "--enter", "host-a", "ping", "-n", "-c1", "-W5", "fd12:3456:789a:b::1"], check=False)
+    lab.check_equal(inside.returncode, 0, "one can enter a machine of a demo that stays, and reach the other site")
+    status = subprocess.run(["sh", "-c", f"{lab.ROOT}/{line.split(': ', 1)[1]}"], stdout=subprocess.PIPE, text=True, check=False)
+    lab.check("edge a1 of site a" in status.stdout, "the command that it prints for the status works")
+    os.kill(process.pid, signal.SIGINT)
+    lab.check("taken down" in process.stdout.read(), "Ctrl-C takes it down")
+    lab.check_equal(process.wait(), 0, "with exit code 0")
+    nothing_left(before, "the demo that stayed")
 
 
 def traces():
