@@ -94,7 +94,11 @@ void want_relays(Wanted& wanted, const Config& config, const Facts& facts, const
         const RelayFacts now = known == facts.relays.end() ? RelayFacts{} : known->second;
         const bool ipv6 = now.endpoint && std::holds_alternative<net::Ipv6Address>(now.endpoint->address);
         const std::string interface = tunnel_interface(relay);
-        want_tunnel(wanted, interface, tunnel_mtu(config.tunnel, now.way, ipv6), port);
+        const auto link = have.links.find(interface);
+        // While the relay's name is not resolved (again), what was measured before a restart stays.
+        const bool keep = !config.tunnel.mtu && !now.way && link != have.links.end();
+        want_tunnel(wanted, interface, keep ? link->second.mtu : tunnel_mtu(config.tunnel, now.way, ipv6),
+                    port);
         if (facts.private_key) {
             wg::DeviceConfig device{*facts.private_key, port, {}};
             // A peer without an endpoint would waste its first handshake, and WireGuard allows the next one

@@ -189,7 +189,12 @@ private:
                 "\"VRRP\"",
                 fmt::join(vrrp, ", "));
         }
-        out_.line("iifname @lans icmpv6 type nd-router-solicit ip6 hoplimit 255 counter accept");
+        // For each one the kernel makes a neighbour entry, and with its table full (1,024) our own
+        // advertisements do not leave any more.
+        out_.line(
+            "iifname @lans icmpv6 type nd-router-solicit ip6 hoplimit 255 limit rate 100/second burst 100 "
+            "packets counter accept");
+        out_.line("iifname @lans icmpv6 type nd-router-solicit counter drop comment \"bad, or a flood\"");
     }
 
     // The same in both modes: what comes from the overlay is judged, whoever else filters here.

@@ -43,6 +43,11 @@ bool nobody_listens(const Error& error) {
     return error.code == std::errc::connection_refused || error.code == std::errc::no_such_file_or_directory;
 }
 
+// The process ended between our connect and its answer.
+bool died_meanwhile(const Error& error) {
+    return error.code == std::errc::connection_reset || error.code == std::errc::broken_pipe;
+}
+
 bool is_gone(const std::string& interface) {
     const auto link = find_link(interface);
     return link && !*link;
@@ -149,7 +154,7 @@ Result<void> UserspaceBackend::require_device(const std::string& interface) cons
 Result<Device> UserspaceBackend::read(const std::string& interface) {
     if (auto there = require_device(interface); !there) return tl::unexpected(there.error());
     auto answer = uapi_exchange(socket_path(interface), kUapiGet, kPatience);
-    if (!answer && nobody_listens(answer.error())) {
+    if (!answer && (nobody_listens(answer.error()) || died_meanwhile(answer.error()))) {
         return fail_errno("no wireguard-go answers for interface " + interface, ENODEV);
     }
     if (!answer) return fail(answer.error(), "read " + interface);
@@ -166,7 +171,7 @@ Result<void> UserspaceBackend::apply(const std::string& interface, const DeviceC
     const auto patience = kPatience + kPatiencePerPeer * static_cast<milliseconds::rep>(change.peers.size());
     auto answer = uapi_exchange(socket_path(interface), request, patience);
     wipe(request);
-    if (!answer && nobody_listens(answer.error())) {
+    if (!answer && (nobody_listens(answer.error()) || died_meanwhile(answer.error()))) {
         return fail_errno("no wireguard-go answers for interface " + interface, ENODEV);
     }
     if (!answer) return fail(answer.error(), "configure " + interface);

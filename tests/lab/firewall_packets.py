@@ -253,7 +253,8 @@ def edge_input(net):
     report = lambda source: with_router_alert(icmp6(source, "ff02::16", 143, hops=1))
     net.heard("MLDv2 report with router alert", icmp, "lan0", report("fe80::10"), True, kind(143), **group)
     net.heard("MLDv2 report from ::", icmp, "lan0", report("::"), True, kind(143), **group)
-    net.heard("MLDv2 report from a global source", icmp, "lan0", report(SITE + "10"), False, kind(143), **group)
+    net.heard("MLDv2 report from a global source", icmp, "lan0", report(SITE + "10"), False,
+              lambda data: data[0] == 143 and len(data) == 8, **group)  # the kernel's own reports are longer
     query = with_router_alert(icmp6("fe80::10", "ff02::1", 130, body=b"\0" * 20, hops=1))
     net.heard("MLD query", icmp, "lan0", query, True, kind(130), **group)
 
