@@ -35,7 +35,7 @@ def run_kernel(report):
         report.skip("kernel", "there is no tests/rig/suite yet")
         return
     build.release()
-    forward(report, "kernel", [f"{ROOT}/tests/rig/run"], 1500, {"ULAGATE_FILTER": report.name_filter})
+    forward(report, "kernel", [f"{ROOT}/tests/rig/run"], 1800, {"ULAGATE_FILTER": report.name_filter})
 
 
 def forward(report, name, argv, seconds, env=None):
