@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "daemon/base/address.h"
+#include "vrrp/packet.h"
+#include "vrrp/time.h"
+
+namespace ulagate::vrrp {
+
+struct Config {
+    std::uint8_t vrid = 1;
+    std::uint8_t priority = 100;  // 1..254, or 255: the owner of the address
+    Centiseconds interval{100};   // 1..4095
+    bool preempt = true;          // take over from a lower priority
+    Duration preempt_delay{0};    // but only when we have been ready for so long
+    Duration start_delay{0};      // stay in Init for so long
+    net::Ipv6Address address;     // the virtual router's link-local
+    bool operator==(const Config&) const = default;
+};
+
+enum class State : std::uint8_t { init, backup, active };
+std::string_view to_string(State state);  // "init", "backup", "active"
+
+// Put one advertisement on the wire now: Machine::advertisement(priority).
+struct SendAdvertisement {
+    std::uint8_t priority = 0;
+    bool operator==(const SendAdvertisement&) const = default;
+};
+// The virtual address is ours from now on: hold it, and tell the neighbours (unsolicited advertisements).
+struct TakeAddress {
+    bool operator==(const TakeAddress&) const = default;
+};
+// It is not ours any more: remove it, and fall silent about it.
+struct ReleaseAddress {
+    bool operator==(const ReleaseAddress&) const = default;
+};
+// Tell the neighbours again that the address is ours: another router had claimed it at the same time and
+// has stopped now, and some of them may have believed it.
+struct Announce {
+    bool operator==(const Announce&) const = default;
+};
+// The state changed. The reason is in words: "no advertisement for 361 ms", "fe80::2 has priority 200".
+struct Changed {
+    State from = State::init;
+    State to = State::init;
+    std::string reason;
+    bool operator==(const Changed&) const = default;
+};
+
+// What another router of the virtual router is configured to and we are not (RFC 9568 section 7.1, 8.3.2).
+enum class Difference : std::uint8_t { interval, addresses, owner };
+// For the log, which limits the rate: it comes with every advertisement that differs.
+struct Differs {
+    Difference what = Difference::interval;
+    std::string text;  // "fe80::2 advertises every 1 s, we every 100 ms"
+    bool operator==(const Differs&) const = default;
+};
+
+using Action = std::variant<SendAdvertisement, TakeAddress, ReleaseAddress, Announce, Changed, Differs>;
+using Actions = std::vector<Action>;  // to be done in this order
+
+// The router that was heard last.
+struct Peer {
+    net::Ipv6Address address;
+    std::uint8_t priority = 0;  // 0: it has stopped
+    Centiseconds interval{0};
+    TimePoint when;
+    bool operator==(const Peer&) const = default;
+};
+
+struct Transition {
+    State from = State::init;
+    State to = State::init;
+    TimePoint when;
+    std::string reason;
+    bool operator==(const Transition&) const = default;
+};
+
+// Active_Down_Interval and Skew_Time of RFC 9568 section 6.1, not rounded to centiseconds.
+Duration skew_time(std::uint8_t priority, Centiseconds active_interval);
+Duration down_interval(std::uint8_t priority, Centiseconds active_interval);
+
+// The VRRPv3 state machine of RFC 9568 section 6.4 and nothing else: no socket, clock or log. Values out of
+// range in a Config are brought into it, as are those of set_priority().
+class Machine {
+public:
+    explicit Machine(Config config);
+
+    // The interface is up and has the link-local address to advertise from; stop() when that ends.
+    Actions start(TimePoint now);
+    // Active: says so with one advertisement of priority 0. Others: nothing is sent.
+    Actions stop(TimePoint now);
+    // `from` is the packet's source, `self` the address that we advertise from.
+    Actions on_advertisement(const Advertisement& advertisement, const net::Ipv6Address& from,
+                             const net::Ipv6Address& self, TimePoint now);
+    // `now` may be late by any time: it acts once. Read what waits in the socket first, for an advertisement
+    // that lies there moves the deadline. Earlier than deadline() it does nothing.
+    Actions on_deadline(TimePoint now);
+    // Same vrid and address; for others make a new Machine. What set_priority() took off stays off.
+    Actions set_config(Config config, TimePoint now);
+    // The priority after deductions. An Active router tells the others at once.
+    Actions set_priority(std::uint8_t effective, TimePoint now);
+    // The address has left us while we were Active (its lease ran out): to Backup, and nothing is said, as
+    // another router may be Active by now.
+    Actions lease_lost(TimePoint now, std::string reason);
+
+    [[nodiscard]] State state() const { return state_; }
+    [[nodiscard]] TimePoint since() const { return since_; }
+    [[nodiscard]] std::uint8_t priority() const { return priority_; }
+    [[nodiscard]] const Config& config() const { return config_; }
+    [[nodiscard]] std::optional<TimePoint> deadline() const;
+    [[nodiscard]] const std::optional<Peer>& peer() const { return peer_; }
+    // How long silence must last until this router takes over.
+    [[nodiscard]] Duration down_interval() const;
+    // The last 16, oldest first.
+    [[nodiscard]] const std::deque<Transition>& transitions() const { return transitions_; }
+    [[nodiscard]] Advertisement advertisement(std::uint8_t priority) const;
+
+private:
+    Config config_;
+    std::uint8_t priority_ = 100;  // config_.priority less the deductions
+    State state_ = State::init;
+    TimePoint since_;
+    Centiseconds active_interval_{100};      // Active_Adver_Interval: learned while Backup
+    std::optional<TimePoint> timer_;         // start delay, Active_Down_Timer or Adver_Timer
+    std::optional<TimePoint> rival_silent_;  // when a second Active router counts as gone
+    std::optional<TimePoint> preempt_from_;  // from when on a lower priority is not obeyed
+    std::optional<Peer> peer_;
+    std::deque<Transition> transitions_;
+};
+
+}  // namespace ulagate::vrrp
