@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "daemon/base/address.h"
+#include "daemon/base/result.h"
+
+// The overlay control protocol between a router and a relay, as plain values. It runs over UDP inside the
+// tunnel: WireGuard has authenticated the sender and its tunnel address says who it is, so no message carries
+// a key or a name.
+//
+//  0                   1                   2                   3
+// |                  Magic: 'U' 'L' 'G' 'C'                       |
+// |    Version    |     Type      |    Length of the whole        |
+// |                           Sequence                            |
+// | TLV type      (2 bytes)       | Length of the value (2 bytes) |  value, no padding; more TLVs
+namespace ulagate::wg::control {
+
+using TimePoint = std::chrono::steady_clock::time_point;
+using Duration = std::chrono::steady_clock::duration;
+using UnixTime = std::chrono::sys_time<std::chrono::milliseconds>;
+
+// Both clocks of one moment: timers run on the one, messages carry the other.
+struct Now {
+    TimePoint steady;
+    UnixTime wall;
+};
+
+inline constexpr std::uint16_t kPort = 51819;
+inline constexpr std::uint8_t kVersion = 1;
+// Fits the smallest MTU (1280) with both headers and room to spare: these messages are never fragmented.
+inline constexpr std::size_t kMaxMessage = 1200;
+// In one message. The answer to a claim of so many fits kMaxMessage too; who has more prefixes sends more
+// messages.
+inline constexpr std::size_t kMaxPrefixes = 24;
+
+// What the sender of a hello or its answer says about itself.
+struct About {
+    std::uint8_t version = kVersion;  // the newest that it speaks
+    std::uint32_t capabilities = 0;   // bits; none is defined yet
+    UnixTime clock;
+    bool operator==(const About&) const = default;
+};
+
+// Who carries a prefix, in the eyes of the relay.
+struct Owner {
+    net::Ipv6Prefix prefix;
+    std::optional<net::Ipv6Address> router;  // its tunnel address; nothing: not a prefix of your site
+    std::uint64_t epoch = 0;  // of the claim by which it came to own it; 0: nobody ever claimed
+    std::uint8_t priority = 0;
+    bool operator==(const Owner&) const = default;
+};
+
+struct Hello {
+    About about;
+    bool operator==(const Hello&) const = default;
+};
+
+struct HelloAck {
+    About about;
+    std::vector<Owner> owners;  // of the prefixes of the asking router's site
+    bool operator==(const HelloAck&) const = default;
+};
+
+// "I carry these now." One epoch for each time a router becomes Active; the higher one wins.
+struct Claim {
+    std::vector<net::Ipv6Prefix> prefixes;  // networks, at least one
+    std::uint64_t epoch = 0;
+    std::uint8_t priority = 0;
+    bool operator==(const Claim&) const = default;
+};
+
+struct ClaimAck {
+    std::optional<std::uint32_t> answers;  // the sequence of the claim or release; nothing: sent unasked
+    std::vector<Owner> owners;             // at least one
+    bool operator==(const ClaimAck&) const = default;
+};
+
+// "I cannot carry these": the LAN is dead while the tunnel lives. Repeated as long as that is so.
+struct Release {
+    std::vector<net::Ipv6Prefix> prefixes;  // networks, at least one
+    std::uint64_t epoch = 0;                // of the claim that it ends
+    bool operator==(const Release&) const = default;
+};
+
+struct Probe {
+    std::uint64_t id = 0;
+    bool operator==(const Probe&) const = default;
+};
+
+struct ProbeAck {
+    std::uint64_t id = 0;
+    bool operator==(const ProbeAck&) const = default;
+};
+
+struct Goodbye {
+    bool operator==(const Goodbye&) const = default;
+};
+
+using Message = std::variant<Hello, HelloAck, Claim, ClaimAck, Release, Probe, ProbeAck, Goodbye>;
+
+// A message with its number: each sender counts what it sends to each receiver, from a random start.
+struct Packet {
+    std::uint32_t sequence = 0;
+    Message message;
+    bool operator==(const Packet&) const = default;
+};
+
+// Errors: std::errc::protocol_not_supported = a newer version or a type that we do not know, to be counted
+// and not answered; std::errc::bad_message = everything else. Unknown TLVs are passed over.
+Result<Packet> parse(std::span<const std::byte> datagram);
+
+// At most kMaxMessage bytes: prefixes or owners beyond kMaxPrefixes are the caller's mistake and are left
+// out.
+std::vector<std::byte> build(const Packet& packet);
+
+// "claim", "hello-ack": for logs and status.
+std::string_view type_name(const Message& message);
+
+// Did `got` leave its sender before `last`, or is it that very one? A tunnel reorders by a few messages only,
+// so a number that is further behind is a new start of the sender.
+bool is_stale(std::uint32_t last, std::uint32_t got);
+
+}  // namespace ulagate::wg::control

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "daemon/base/address.h"
+#include "daemon/base/fd.h"
+#include "daemon/base/result.h"
+#include "wg/control_message.h"
+
+namespace ulagate::wg::control {
+
+struct Received {
+    net::Ipv6Address from;
+    Packet packet;
+};
+
+struct Outgoing {
+    net::Ipv6Address to;
+    Packet packet;
+};
+
+// The UDP socket of the overlay control protocol on this machine's tunnel address: hop limit 255 both ways,
+// and only what came in by an interface of ours ("ulg-…", a tunnel) is let through. Non-blocking; the loop
+// waits on native_handle(). Decides nothing.
+class ControlSocket {
+public:
+    // The address need not exist yet. It sits on lo, so the kernel takes packets for it from every
+    // interface.
+    static Result<ControlSocket> open(const net::Ipv6Address& address, std::uint16_t port = kPort);
+
+    // What has come, up to a limit that always leads back to the loop; empty: nothing now. What does not
+    // parse, or came another way than through a tunnel, is passed over and counted. An Error is the socket's.
+    Result<std::vector<Received>> receive();
+    // Never blocks. What cannot be sent (no route yet, buffer full) is dropped and counted: the protocol
+    // repeats everything that matters.
+    void send(std::span<const Outgoing> packets);
+
+    struct Counters {
+        std::uint64_t received = 0;
+        std::uint64_t sent = 0;
+        std::uint64_t not_sent = 0;   // no route, buffer full
+        std::uint64_t elsewhere = 0;  // another interface or hop limit
+        std::uint64_t malformed = 0;
+        std::uint64_t unsupported = 0;  // a newer version or an unknown type
+    };
+    [[nodiscard]] const Counters& counters() const { return counters_; }
+    [[nodiscard]] int native_handle() const { return fd_.get(); }
+
+private:
+    explicit ControlSocket(UniqueFd fd) : fd_(std::move(fd)) {}
+    UniqueFd fd_;
+    Counters counters_;
+};
+
+}  // namespace ulagate::wg::control

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "daemon/base/address.h"
+#include "wg/control_message.h"
+#include "wg/key.h"
+
+namespace ulagate::wg::control {
+
+// A claim holds this long, and a router counts as live this long after its last hello, claim or release.
+inline constexpr std::chrono::seconds kLease{3};
+
+struct RouterRow {
+    net::Ipv6Address address;  // in the tunnel
+    PublicKey key;
+    std::uint8_t priority = 100;
+    bool operator==(const RouterRow&) const = default;
+};
+
+// One site as the relay's configuration has it. No two rows share a prefix or an address.
+struct SiteRow {
+    std::string name;
+    std::vector<net::Ipv6Prefix> prefixes;
+    std::vector<RouterRow> routers;  // the index is the slot
+    bool operator==(const SiteRow&) const = default;
+};
+
+// Why a prefix has another owner than before.
+enum class Reason { claimed, lease_ended, released, goodbye, configuration };
+
+struct OwnerChanged {
+    std::string site;
+    net::Ipv6Prefix prefix;
+    std::size_t from = 0;  // slots
+    std::size_t to = 0;
+    Reason reason = Reason::claimed;
+    bool operator==(const OwnerChanged&) const = default;
+};
+
+// Two routers go on claiming one prefix: each believes it is Active. Once until only one does.
+struct ConflictSettled {
+    std::string site;
+    net::Ipv6Prefix prefix;
+    std::size_t winner = 0;  // slots
+    std::size_t loser = 0;
+    bool operator==(const ConflictSettled&) const = default;
+};
+
+// A claim or release for a prefix that is not of the sender's site; at most once a minute for each router.
+struct ClaimRefused {
+    std::string site;  // the sender's
+    std::size_t slot = 0;
+    net::Ipv6Prefix prefix;
+    bool operator==(const ClaimRefused&) const = default;
+};
+
+// Somebody who is no router of any site; at most once a minute in all.
+struct StrangerRefused {
+    net::Ipv6Address address;
+    bool operator==(const StrangerRefused&) const = default;
+};
+
+using OwnershipEvent = std::variant<OwnerChanged, ConflictSettled, ClaimRefused, StrangerRefused>;
+
+// One sentence without the place: "fd12:3456:789a:a::/64 moves from slot 1 to slot 2: claimed".
+std::string to_string(const OwnershipEvent& event);
+
+struct SendTo {
+    net::Ipv6Address to;
+    Packet packet;
+    bool operator==(const SendTo&) const = default;
+};
+
+struct Outcome {
+    std::vector<SendTo> send;
+    std::vector<OwnershipEvent> events;  // an OwnerChanged for each prefix whose route has to move
+};
+
+// Who carries each prefix of each site: the relay's side of claims, leases and fall-backs, and nothing else.
+// All of it is soft state: a relay that starts anew hears every claim again within a second.
+//
+// A live claim beats none; of several the higher (epoch, priority) wins, then the lower key. Without a live
+// claim a prefix stays with its owner as long as that is heard and has not released it, then goes to another
+// live router of the site, the best priority first; if none is live it stays. What nobody has ever claimed
+// belongs to the highest configured priority. Slots count from 0.
+//
+// A stranger makes it allocate nothing. A message costs O(log n) for each prefix of the sender's site.
+class Ownership {
+public:
+    // `first_sequence` is random: routers tell a new start of the relay by it.
+    explicit Ownership(std::uint32_t first_sequence) : first_sequence_(first_sequence) {}
+
+    // What is still right is kept: a router that has its address, key and site keeps its claims.
+    Outcome set_config(std::vector<SiteRow> rows, Now now);
+    Outcome on_packet(const net::Ipv6Address& from, const Packet& packet, Now now);
+    // `now` may be late; earlier than deadline() it does nothing.
+    Outcome on_deadline(Now now);
+    // The relay ends: a goodbye to every live router.
+    Outcome stop(Now now);
+    [[nodiscard]] std::optional<TimePoint> deadline() const;
+
+    // Nothing: no prefix of any site, or of a site without routers.
+    [[nodiscard]] std::optional<std::size_t> owner_slot(const net::Ipv6Prefix& prefix) const;
+
+    // For status.
+    struct RouterStatus {
+        bool live = false;
+        std::optional<TimePoint> last_heard;
+        std::optional<About> about;  // of its last hello
+        bool operator==(const RouterStatus&) const = default;
+    };
+    [[nodiscard]] std::optional<RouterStatus> router(const net::Ipv6Address& address, TimePoint now) const;
+
+    struct PrefixStatus {
+        std::size_t slot = 0;
+        TimePoint since;
+        std::optional<Reason> reason;  // nothing: never moved
+        bool claimed = false;          // by a live claim of the owner
+        std::uint64_t epoch = 0;
+        bool conflict = false;
+        bool operator==(const PrefixStatus&) const = default;
+    };
+    [[nodiscard]] std::optional<PrefixStatus> prefix(const net::Ipv6Prefix& prefix, TimePoint now) const;
+
+    struct Counters {
+        std::uint64_t packets = 0;
+        std::uint64_t stale = 0;       // reordered or doubled
+        std::uint64_t strangers = 0;   // senders that are no router of any site
+        std::uint64_t refused = 0;     // prefixes claimed or released by who does not own them
+        std::uint64_t unexpected = 0;  // answers, which only a relay sends
+        std::uint64_t conflicts = 0;
+        std::uint64_t settled = 0;  // times that the owner of one prefix was worked out
+    };
+    [[nodiscard]] const Counters& counters() const { return counters_; }
+
+private:
+    std::uint32_t first_sequence_;
+    Counters counters_;
+};
+
+}  // namespace ulagate::wg::control

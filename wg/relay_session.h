@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "daemon/base/address.h"
+#include "wg/control_message.h"
+
+namespace ulagate::wg::control {
+
+// What this router is to one of its prefixes.
+enum class Part {
+    standby,  // VRRP says Backup: silent, the Active router's claim wins
+    active,   // claimed
+    unfit     // the LAN side is dead while the tunnel may live: released
+};
+
+struct LanPart {
+    net::Ipv6Prefix prefix;
+    Part part = Part::standby;
+    std::uint8_t priority = 100;  // VRRP's, with its deductions
+    bool operator==(const LanPart&) const = default;
+};
+
+// The relay gives the prefix to another router although we are Active; once for each time we are.
+struct ConflictLost {
+    net::Ipv6Prefix prefix;
+    net::Ipv6Address owner;
+    std::uint64_t epoch = 0;  // the owner's
+    bool operator==(const ConflictLost&) const = default;
+};
+
+// The relay does not have the prefix in our site: the two configurations differ. Once for each time we are
+// Active.
+struct PrefixRefused {
+    net::Ipv6Prefix prefix;
+    bool operator==(const PrefixRefused&) const = default;
+};
+
+// The relay can or cannot be reached by round trip; silence and goodbye are the two reasons for "cannot".
+struct ReachChanged {
+    bool alive = false;
+    bool goodbye = false;
+    bool operator==(const ReachChanged&) const = default;
+};
+
+// Another router (or nobody) carries the prefix now, as the relay says.
+struct OwnerTold {
+    Owner owner;
+    bool operator==(const OwnerTold&) const = default;
+};
+
+using SessionEvent = std::variant<ConflictLost, PrefixRefused, ReachChanged, OwnerTold>;
+
+// One sentence without the place: "another router owns fd12:3456:789a:a::/64 with epoch 7: fd99::a2".
+std::string to_string(const SessionEvent& event);
+
+struct SessionOutcome {
+    std::vector<Packet> send;  // to the relay
+    std::vector<SessionEvent> events;
+};
+
+// A router's talk with one relay of kind ulagate: claims what its LANs are Active for, renews that as a
+// lease, and measures the round trip. Nothing else: no socket, clock or log, and no routes.
+//
+// hello and probe are two exchanges: a hello changes what the relay knows and comes once a second, a probe is
+// only sent back and may come more often.
+class RelaySession {
+public:
+    struct Setup {
+        net::Ipv6Address self;             // our tunnel address
+        std::uint64_t epoch = 0;           // the highest ever used or seen; the caller keeps it on disk
+        std::uint32_t first_sequence = 0;  // random: the relay tells a new start by it
+        std::uint64_t first_probe = 0;     // random: an answer to a former life is no answer
+    };
+    explicit RelaySession(const Setup& setup) : setup_(setup) {}
+
+    // The tunnel is there: the first hello and probe go out.
+    SessionOutcome start(Now now);
+    // All LANs of this router, each time one changes. What is missing is not claimed any more.
+    SessionOutcome set_lans(const std::vector<LanPart>& lans, Now now);
+    // Does overlay traffic flow through this relay? Then its death has to be seen sooner.
+    SessionOutcome set_traffic(bool flows, Now now);
+    // What the relay's address sent.
+    SessionOutcome on_packet(const Packet& packet, Now now);
+    // `now` may be late; earlier than deadline() it does nothing.
+    SessionOutcome on_deadline(Now now);
+    // Says goodbye and is silent from then on, until start().
+    SessionOutcome stop(Now now);
+    [[nodiscard]] std::optional<TimePoint> deadline() const;
+
+    // Round trips work. False for a relay that never answers (a stock one, an older version): has_answered()
+    // is then false too, and the age of the handshake is all there is to go by.
+    [[nodiscard]] bool alive() const;
+    [[nodiscard]] bool has_answered() const;
+    [[nodiscard]] std::optional<Duration> round_trip() const;  // the last one
+    struct Loss {
+        unsigned probes = 0;  // of the last 32, those old enough to judge
+        unsigned lost = 0;
+        bool operator==(const Loss&) const = default;
+    };
+    [[nodiscard]] Loss loss(TimePoint now) const;
+
+    // As last told by the relay; nothing: it has not said anything about the prefix.
+    [[nodiscard]] std::optional<Owner> owner(const net::Ipv6Prefix& prefix) const;
+    // The highest epoch used or seen, to be kept on disk.
+    [[nodiscard]] std::uint64_t epoch() const;
+    // What the relay said of itself last, and when: its clock is a floor for ours.
+    struct RelayAbout {
+        About about;
+        TimePoint heard;
+        bool operator==(const RelayAbout&) const = default;
+    };
+    [[nodiscard]] const std::optional<RelayAbout>& relay() const;
+
+private:
+    Setup setup_;
+};
+
+}  // namespace ulagate::wg::control
