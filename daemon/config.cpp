@@ -11,18 +11,19 @@
 #include "daemon/config_values.h"
 
 namespace ulagate {
+
+std::string_view name(Role role) { return role == Role::edge ? "edge" : "relay"; }
+
 namespace config_file {
 namespace {
 
 const OneOf<Role> kRoles{{"edge", Role::edge}, {"relay", Role::relay}};
 
-std::string_view name_of(Role role) { return role == Role::edge ? "edge" : "relay"; }
-
 // A table that only the other role has.
 void refuse_other_role(TableReader& file, std::string_view key, std::string_view as_written, Role owner,
                        Role ours) {
     file.refuse(key, fmt::format(R"({} belongs to role "{}"; this file says role = "{}")", as_written,
-                                 name_of(owner), name_of(ours)));
+                                 name(owner), name(ours)));
 }
 
 net::Ipv6Prefix read_overlay(TableReader& file, Facts& facts) {

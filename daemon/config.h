@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,6 +18,10 @@
 namespace ulagate {
 
 enum class Role { edge, relay };
+std::string_view name(Role role);  // "edge", "relay": as the file and the status say it
+
+// Longer than any overlay: what is larger is not a configuration file.
+inline constexpr std::size_t kMaxConfigBytes = 16U << 20U;
 
 // One [[lan]] of an edge router.
 struct LanConfig {

@@ -130,7 +130,10 @@ Result<std::unique_ptr<ControlServer>> ControlServer::listen(asio::io_context& i
 }
 
 ControlServer::ControlServer(asio::io_context& io, std::string path, Handler handler)
-    : acceptor_(io), path_(std::move(path)), handler_(std::make_shared<Handler>(std::move(handler))) {}
+    : acceptor_(io),
+      pause_(io),
+      path_(std::move(path)),
+      handler_(std::make_shared<Handler>(std::move(handler))) {}
 
 ControlServer::~ControlServer() { ::unlink(path_.c_str()); }
 
@@ -145,8 +148,17 @@ Result<void> ControlServer::set_group(const std::string& path, const std::string
 void ControlServer::accept() {
     acceptor_.async_accept([this](const boost::system::error_code& error, Protocol::socket socket) {
         if (error == asio::error::operation_aborted) return;
+        if (error) {
+            // Out of descriptors, say: the client is still waiting, so accepting at once would fail at once.
+            log::warning("control", "accept: {}, trying again in a second", error.message());
+            pause_.expires_after(std::chrono::seconds{1});
+            pause_.async_wait([this](const boost::system::error_code& stopped) {
+                if (!stopped) accept();
+            });
+            return;
+        }
         // Over the limit the new client is closed at once; it may try again.
-        if (!error && *clients_ < kMaxClients) {
+        if (*clients_ < kMaxClients) {
             std::make_shared<Session>(std::move(socket), handler_, clients_)->start();
         }
         accept();

@@ -3,6 +3,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/json/value.hpp>
 #include <functional>
 #include <memory>
@@ -39,6 +40,7 @@ private:
     void accept();
 
     boost::asio::local::stream_protocol::acceptor acceptor_;
+    boost::asio::steady_timer pause_;  // after a failed accept
     std::string path_;
     // Shared with sessions, which may outlive the server while their last operation completes.
     std::shared_ptr<Handler> handler_;

@@ -80,13 +80,6 @@ const RelayConfig* carrying_relay(const Config& config, const Facts& facts, cons
     return candidate;
 }
 
-const wg::Peer* find_peer(const Have& have, const std::string& interface, const wg::PublicKey& key) {
-    const auto device = have.tunnels.find(interface);
-    if (device == have.tunnels.end()) return nullptr;
-    const auto peer = device->second.peers.find(key);
-    return peer == device->second.peers.end() ? nullptr : &peer->second;
-}
-
 void want_relays(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {
     std::uint16_t port = config.tunnel.listen_port;
     for (const RelayConfig& relay : config.relays) {
@@ -104,7 +97,8 @@ void want_relays(Wanted& wanted, const Config& config, const Facts& facts, const
             // A peer without an endpoint would waste its first handshake, and WireGuard allows the next one
             // only 5 s later (REKEY_TIMEOUT). A peer that is there already, from before a restart, keeps the
             // endpoint it has.
-            if (now.endpoint || find_peer(have, interface, relay.public_key) != nullptr) {
+            const bool there = find_peer(have, interface, relay.public_key) != nullptr;
+            if ((now.endpoint || there) && !now.renew_peer) {
                 wg::PeerConfig& peer = device.peers[relay.public_key];
                 peer.endpoint = now.endpoint;
                 peer.keepalive_seconds = relay.keepalive_seconds;
@@ -155,8 +149,7 @@ void knock(wg::PeerConfig& wanted, const wg::PublicKey& key, const Facts& facts,
         if (last == facts.last_endpoints.end()) return;
         wanted.endpoint = last->second;
         wanted.keepalive_seconds = kKnockSeconds;
-    } else if (now->keepalive_seconds == kKnockSeconds &&
-               now->last_handshake == std::chrono::system_clock::time_point{}) {
+    } else if (now->keepalive_seconds == kKnockSeconds && !now->ever_connected()) {
         wanted.keepalive_seconds = kKnockSeconds;
     }
 }

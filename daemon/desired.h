@@ -15,6 +15,7 @@ struct RelayFacts {
     std::optional<net::Endpoint> endpoint;  // nothing: its name is not resolved yet
     std::optional<Way> way;                 // how packets to the endpoint leave; nothing: no route
     bool alive = false;                     // its tunnel works
+    bool renew_peer = false;                // its peer is to be taken away, so that it can be added anew
     bool operator==(const RelayFacts&) const = default;
 };
 

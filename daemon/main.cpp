@@ -31,7 +31,6 @@
 namespace ulagate {
 namespace {
 
-constexpr std::size_t kMaxConfigBytes = 16U << 20U;
 constexpr int kUsageError = 2;
 
 constexpr const char* kHelp = R"(ulagate: the edge router, and the relay, of an IPv6 overlay between sites.
@@ -141,9 +140,8 @@ std::optional<Config> load(const std::string& file) {
 int check(const std::string& file) {
     const auto config = load(file);
     if (!config) return EXIT_FAILURE;
-    print(fmt::format("{}: good ({} {}, {} LANs, {} relays, {} sites)\n", file,
-                      config->role == Role::edge ? "edge" : "relay", config->node, config->lans.size(),
-                      config->relays.size(), config->sites.size()));
+    print(fmt::format("{}: good ({} {}, {} LANs, {} relays, {} sites)\n", file, name(config->role),
+                      config->node, config->lans.size(), config->relays.size(), config->sites.size()));
     return EXIT_SUCCESS;
 }
 

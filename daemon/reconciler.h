@@ -68,8 +68,6 @@ public:
     Report run(const Want& want, TimePoint now, bool slow_too = true);
     // When the next failed step is due again.
     [[nodiscard]] std::optional<TimePoint> deadline() const;
-    // We changed something ourselves beside the plan: putting it back is not to be called a foreign hand.
-    void own_hand() { in_place_.reset(); }
     // Every failed step may be tried at once: something about its causes has changed.
     void retry_now();
 

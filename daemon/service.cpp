@@ -90,12 +90,12 @@ Result<void> Service::start() {
 }
 
 Result<void> Service::run() {
-    log::info("ulagate", "{} {} starting, overlay {}", config_.role == Role::edge ? "edge" : "relay",
-              config_.node, net::to_string(config_.overlay));
+    log::info("ulagate", "{} {} starting, overlay {}", name(config_.role), config_.node,
+              net::to_string(config_.overlay));
     // Hosts need the first advertisement now; making interfaces in userspace takes longer than all the rest.
     reconcile(false);
     reconcile();
-    supervisor_.ready(fmt::format("{} {}", config_.role == Role::edge ? "edge" : "relay", config_.node));
+    supervisor_.ready(fmt::format("{} {}", name(config_.role), config_.node));
     tick();
     io_.run();
     return {};

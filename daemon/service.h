@@ -109,7 +109,7 @@ private:
     Facts facts_;
     std::optional<Facts>
         reconciled_facts_;  // those of the last plan; nothing after a change of configuration
-    std::map<std::string, std::string> tunnel_states_;  // by relay, as last logged
+    std::map<std::string, bool> logged_up_;  // by relay: what the log said of its tunnel last
     std::string key_trouble_;
     std::string last_reload_;
     ControlServer::Reply withdrawing_;  // who asked for it; empty while nobody has

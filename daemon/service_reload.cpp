@@ -13,7 +13,6 @@
 namespace ulagate {
 namespace {
 
-constexpr std::size_t kMaxConfigBytes = 16U << 20U;
 constexpr int kErrorsInStatus = 5;  // the log has all
 
 std::string first_errors(const std::vector<Finding>& findings, const std::string& file) {

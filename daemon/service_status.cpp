@@ -25,13 +25,6 @@ Status::Age age_of(const std::optional<std::chrono::steady_clock::time_point>& w
     return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - *when);
 }
 
-const wg::Peer* find_peer(const Have& have, const std::string& interface, const wg::PublicKey& key) {
-    const auto device = have.tunnels.find(interface);
-    if (device == have.tunnels.end()) return nullptr;
-    const auto peer = device->second.peers.find(key);
-    return peer == device->second.peers.end() ? nullptr : &peer->second;
-}
-
 std::string firewall_state(const FirewallConfig& config, const Have& have) {
     if (config.mode == firewall::Mode::off) return "off, this machine's own rules decide";
     const char* mode = config.mode == firewall::Mode::appliance ? "appliance" : "shared";
@@ -61,7 +54,7 @@ void Service::on_command(const std::string& command, const ControlServer::Reply&
 Status Service::status() const {
     Status status;
     status.version = kVersion;
-    status.role = config_.role == Role::edge ? "edge" : "relay";
+    status.role = name(config_.role);
     status.node = config_.node;
     status.site = config_.site;
     status.overlay = net::to_string(config_.overlay);
@@ -124,7 +117,7 @@ void Service::add_relay_status(Status& status) const {
         if (const auto link = have.links.find(relay.interface); link != have.links.end())
             relay.mtu = link->second.mtu;
         const std::string& trouble = endpoints_.at(config.name).trouble();
-        if (relay.last_handshake && *relay.last_handshake < wg::kSessionLife) {
+        if (is_alive(config)) {
             relay.state = "up";
         } else if (!trouble.empty()) {
             relay.state = "down: " + trouble;
@@ -152,7 +145,7 @@ void Service::add_router_status(Status& status) const {
             if (peer == nullptr) continue;
             if (peer->endpoint) router.endpoint = net::to_string(*peer->endpoint);
             router.last_handshake = age_of(peer->last_handshake);
-            router.up = router.last_handshake && *router.last_handshake < wg::kSessionLife;
+            router.up = peer->connected(std::chrono::system_clock::now());
             router.rx_bytes = peer->rx_bytes;
             router.tx_bytes = peer->tx_bytes;
         }

@@ -58,29 +58,24 @@ void Service::remember_endpoints() {
     const auto time = std::chrono::system_clock::now();
     for (const auto& [interface, device] : reconciler_->have().tunnels) {
         for (const auto& [key, peer] : device.peers) {
-            if (peer.endpoint && time - peer.last_handshake < wg::kSessionLife)
-                facts_.last_endpoints[key] = *peer.endpoint;
+            if (peer.endpoint && peer.connected(time)) facts_.last_endpoints[key] = *peer.endpoint;
         }
     }
 }
 
 const wg::Peer* Service::peer_of(const RelayConfig& relay) const {
-    const auto device = reconciler_->have().tunnels.find(tunnel_interface(relay));
-    if (device == reconciler_->have().tunnels.end()) return nullptr;
-    const auto peer = device->second.peers.find(relay.public_key);
-    return peer == device->second.peers.end() ? nullptr : &peer->second;
+    return find_peer(reconciler_->have(), tunnel_interface(relay), relay.public_key);
 }
 
 bool Service::is_alive(const RelayConfig& relay) const {
     const wg::Peer* peer = peer_of(relay);
-    return peer != nullptr && std::chrono::system_clock::now() - peer->last_handshake < wg::kSessionLife;
+    return peer != nullptr && peer->connected(std::chrono::system_clock::now());
 }
 
 FirstHandshake& Service::first_handshake(const RelayConfig& relay) {
     const wg::Peer* peer = peer_of(relay);
-    const bool seen = peer != nullptr && peer->last_handshake != std::chrono::system_clock::time_point{};
     FirstHandshake& first = first_handshakes_[relay.name];
-    first.update(peer == nullptr ? std::nullopt : peer->endpoint, seen, now());
+    first.update(facts_.relays[relay.name].endpoint, peer != nullptr && peer->ever_connected(), now());
     return first;
 }
 
@@ -89,16 +84,16 @@ void Service::repeat_first_handshakes() {
     stale.tunnels = true;
     reconciler_->mark(stale);
     if (const auto read = reconciler_->refresh(); !read) return;  // the next tick reports it
+    bool again = false;
     for (const RelayConfig& relay : config_.relays) {
         if (!first_handshake(relay).take_try(now())) continue;
-        wg::DeviceChange change;
-        change.peers.push_back({relay.public_key, true, false, {}, {}, {}, false, {}});
         log::debug(relay.name, "no answer to the first handshake, trying again");
-        if (const auto removed = kernel_->apply(ConfigureTunnel{tunnel_interface(relay), change}); !removed) {
-            log::warning(relay.name, "{}, ignoring", removed.error().text());
-        }
-        reconciler_->own_hand();
-        reconciler_->mark(stale);
+        facts_.relays[relay.name].renew_peer = true;
+        again = true;
+    }
+    if (again) {
+        reconcile();
+        for (auto& [name, facts] : facts_.relays) facts.renew_peer = false;
     }
     reconcile();
 }
@@ -131,17 +126,16 @@ std::optional<Way> Service::way_to_internet() {
 void Service::note_tunnel_changes() {
     for (const RelayConfig& relay : config_.relays) {
         const bool alive = is_alive(relay);
-        std::string state = alive ? "up" : "no handshake";
-        std::string& logged = tunnel_states_[relay.name];
-        if (state == logged) continue;
+        bool& logged = logged_up_[relay.name];
+        if (alive == logged) continue;
+        logged = alive;
         const auto& endpoint = facts_.relays[relay.name].endpoint;
         if (alive) {
             log::info(relay.name, "tunnel up, endpoint {}", endpoint ? net::to_string(*endpoint) : "unknown");
-        } else if (logged == "up") {
+        } else {
             log::notice(relay.name, "tunnel down: {}",
                         peer_of(relay) == nullptr ? "its peer is gone" : "no handshake in the last 180 s");
         }
-        logged = std::move(state);
     }
 }
 

@@ -56,6 +56,13 @@ std::string describe_firewall(const ApplyFirewall& step) {
 
 }  // namespace
 
+const wg::Peer* find_peer(const Have& have, const std::string& interface, const wg::PublicKey& key) {
+    const auto device = have.tunnels.find(interface);
+    if (device == have.tunnels.end()) return nullptr;
+    const auto peer = device->second.peers.find(key);
+    return peer == device->second.peers.end() ? nullptr : &peer->second;
+}
+
 std::string subject(const Step& step) {
     return std::visit(
         Overloaded{

@@ -49,6 +49,9 @@ struct Have {
     std::map<std::string, wg::Device> tunnels;  // our interfaces that answer
 };
 
+// nullptr when there is no such interface or peer.
+const wg::Peer* find_peer(const Have& have, const std::string& interface, const wg::PublicKey& key);
+
 struct ApplyFirewall {
     std::optional<firewall::Model> from;  // what is there, when we know
     firewall::Model to;

@@ -47,6 +47,14 @@ struct Peer {
     std::uint64_t rx_bytes = 0;
     std::uint64_t tx_bytes = 0;
     bool operator==(const Peer&) const = default;
+
+    [[nodiscard]] bool ever_connected() const {
+        return last_handshake != std::chrono::system_clock::time_point{};
+    }
+    // Its session can still carry packets.
+    [[nodiscard]] bool connected(std::chrono::system_clock::time_point now) const {
+        return now - last_handshake < kSessionLife;
+    }
 };
 
 // One WireGuard device as it is. Holds the public key only: the private key that the kernel also reports is

@@ -108,14 +108,15 @@ TEST_F(ReconcilerStory, ATunnelThatAForeignHandRemovesIsRestored) {
     expect_same(kernel_.have, before);
 }
 
-TEST_F(ReconcilerStory, WhatWeTookAwayOurselvesIsNotCalledRestored) {
+TEST_F(ReconcilerStory, APeerThatIsMadeAnewIsNoForeignHand) {
     settle();
-    kernel_.have.tunnels["ulg-r1"].peers.clear();
-    reconciler_.own_hand();
-    mark_all();
+    facts_.relays.at("r1").renew_peer = true;
+    EXPECT_THAT(done(run()), ElementsAre(StartsWith("configure interface ulg-r1: ")));
+    EXPECT_THAT(kernel_.have.tunnels["ulg-r1"].peers, IsEmpty());
+    facts_.relays.at("r1").renew_peer = false;
     EXPECT_THAT(done(run()), ElementsAre(AllOf(StartsWith("configure interface ulg-r1: peer"),
                                                Not(EndsWith(", restored")))));
-    EXPECT_FALSE(kernel_.have.tunnels["ulg-r1"].peers.empty());
+    EXPECT_THAT(kernel_.have.tunnels["ulg-r1"].peers, SizeIs(1));
     kernel_.have.tunnels["ulg-r1"].peers.clear();
     mark_all();
     EXPECT_THAT(done(run()), ElementsAre(EndsWith(", restored")));  // the next time it was not us
