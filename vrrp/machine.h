@@ -98,7 +98,7 @@ public:
     // The interface is up and has the link-local address to advertise from; stop() when that ends.
     Actions start(TimePoint now);
     // Active: says so with one advertisement of priority 0. Others: nothing is sent.
-    Actions stop(TimePoint now);
+    Actions stop(TimePoint now, std::string reason = "stopped");
     // `from` is the packet's source, `self` the address that we advertise from.
     Actions on_advertisement(const Advertisement& advertisement, const net::Ipv6Address& from,
                              const net::Ipv6Address& self, TimePoint now);
@@ -126,6 +126,19 @@ public:
     [[nodiscard]] Advertisement advertisement(std::uint8_t priority) const;
 
 private:
+    void begin(TimePoint now, std::string reason, Actions& actions);
+    void become_active(TimePoint now, std::string reason, Actions& actions);
+    void change(State to, TimePoint now, std::string reason, Actions& actions);
+    void send(TimePoint now, Actions& actions);
+    void learn(const Advertisement& advertisement);
+    void hear_as_backup(const Advertisement& advertisement, const net::Ipv6Address& from, TimePoint now);
+    void hear_as_active(const Advertisement& advertisement, const net::Ipv6Address& from, bool larger_address,
+                        TimePoint now, Actions& actions);
+    bool obeys(const Advertisement& advertisement, const net::Ipv6Address& from, TimePoint now);
+    Actions assume_priority(int priority, bool announce, TimePoint now);
+    [[nodiscard]] std::string why_active(TimePoint now) const;
+    [[nodiscard]] Actions differences(const Advertisement& advertisement, const net::Ipv6Address& from) const;
+
     Config config_;
     std::uint8_t priority_ = 100;  // config_.priority less the deductions
     State state_ = State::init;
