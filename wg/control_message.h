@@ -114,6 +114,13 @@ struct Packet {
     bool operator==(const Packet&) const = default;
 };
 
+// A packet and where it goes (for a router always the relay).
+struct Outgoing {
+    net::Ipv6Address to;
+    Packet packet;
+    bool operator==(const Outgoing&) const = default;
+};
+
 // Errors: std::errc::protocol_not_supported = a newer version or a type that we do not know, to be counted
 // and not answered; std::errc::bad_message = everything else. Unknown TLVs are passed over.
 Result<Packet> parse(std::span<const std::byte> datagram);

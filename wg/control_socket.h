@@ -19,11 +19,6 @@ struct Received {
     Packet packet;
 };
 
-struct Outgoing {
-    net::Ipv6Address to;
-    Packet packet;
-};
-
 // The UDP socket of the overlay control protocol on this machine's tunnel address: hop limit 255 both ways,
 // and only what came in by an interface of ours ("ulg-…", a tunnel) is let through. Non-blocking; the loop
 // waits on native_handle(). Decides nothing.

@@ -77,14 +77,8 @@ using OwnershipEvent = std::variant<OwnerChanged, ConflictSettled, ClaimRefused,
 // One sentence without the place: "fd12:3456:789a:a::/64 moves from slot 1 to slot 2: claimed".
 std::string to_string(const OwnershipEvent& event);
 
-struct SendTo {
-    net::Ipv6Address to;
-    Packet packet;
-    bool operator==(const SendTo&) const = default;
-};
-
 struct Outcome {
-    std::vector<SendTo> send;
+    std::vector<Outgoing> send;
     std::vector<OwnershipEvent> events;  // an OwnerChanged for each prefix whose route has to move
 };
 

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+#include "wg/control_message.h"
+
+// What the tests of the overlay control protocol share.
+namespace ulagate::wg::control::test {
+
+inline net::Ipv6Address address(std::string_view text) { return net::parse_ipv6(text).value(); }
+inline net::Ipv6Prefix prefix(std::string_view text) { return net::parse_ipv6_prefix(text).value(); }
+
+// "55 4c | 47 43": hexadecimal digits; everything else only helps the eye.
+inline std::vector<std::byte> hex(std::string_view text) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    std::vector<std::byte> bytes;
+    unsigned value = 0;
+    bool half = false;
+    for (const char c : text) {
+        const auto digit = kDigits.find(c);
+        if (digit == std::string_view::npos) continue;
+        value = value << 4U | static_cast<unsigned>(digit);
+        if (half) bytes.push_back(static_cast<std::byte>(value & 0xffU));
+        half = !half;
+    }
+    EXPECT_FALSE(half) << "odd number of digits";
+    return bytes;
+}
+
+}  // namespace ulagate::wg::control::test
