@@ -34,8 +34,9 @@ Sysctls wanted_sysctls(const Config& config, const Have& have) {
     wanted["net/ipv6/conf/all/forwarding"] = "1";
     // Forwarding from one router to another on the same interface, the kernel counts a redirect for each
     // packet, on the budget of ICMPv6 errors to that host (one a second): none would be left for "there is no
-    // such site".
-    if (config.role == Role::relay) wanted[kIcmpRateLimit] = "10";
+    // such site". The kernel counts in ticks and reads back what it rounded to; 20 ms are whole ticks at each
+    // of its rates (100, 250, 300 and 1000 a second).
+    if (config.role == Role::relay) wanted[kIcmpRateLimit] = "20";
     for (const LanConfig& lan : config.lans) {
         if (have.links.contains(lan.interface)) {
             wanted[fmt::format("net/ipv6/conf/{}/forwarding", lan.interface)] = "1";

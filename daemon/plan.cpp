@@ -2,6 +2,10 @@
 #include "daemon/plan.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "daemon/base/merge.h"
 
 namespace ulagate {
 namespace {
@@ -59,11 +63,25 @@ void plan_tunnels(std::vector<Step>& steps, const Wanted& want, const Have& have
     }
 }
 
-bool same(const RouteTarget* now, const RouteTarget& target) { return now != nullptr && *now == target; }
+struct RouteSteps {
+    std::vector<Step> puts;
+    std::vector<Step> removals;
+};
 
-const RouteTarget* find(const Routes& routes, const RouteKey& key) {
-    const auto found = routes.find(key);
-    return found == routes.end() ? nullptr : &found->second;
+RouteSteps plan_routes(const Routes& want, const Routes& have) {
+    RouteSteps steps;
+    merge(want, have, [&](const Routes::value_type* wanted, const Routes::value_type* now) {
+        if (wanted == nullptr) {
+            steps.removals.emplace_back(DeleteRoute{now->first, now->second});
+        } else if (now == nullptr || wanted->second != now->second) {
+            steps.puts.emplace_back(PutRoute{wanted->first, wanted->second});
+        }
+    });
+    return steps;
+}
+
+void append(std::vector<Step>& steps, std::vector<Step>&& more) {
+    std::move(more.begin(), more.end(), std::back_inserter(steps));
 }
 
 }  // namespace
@@ -76,17 +94,19 @@ std::vector<Step> plan(const Wanted& want, const Have& have) {
         if (!have.addresses.contains(address)) steps.emplace_back(PutAddress{address, check_duplicate});
     }
     plan_tunnels(steps, want, have);
-    for (const auto& [key, target] : want.routes) {
-        if (!same(find(have.routes, key), target)) steps.emplace_back(PutRoute{key, target});
-    }
+    RouteSteps routes = plan_routes(want.routes, have.routes);
+    append(steps, std::move(routes.puts));
     // Until each new interface is there and has its routes, the old ones carry.
     const bool more_to_come = std::any_of(steps.begin(), steps.end(), [](const Step& step) {
         return std::holds_alternative<CreateTunnel>(step);
     });
-    for (const auto& [key, target] : have.routes) {
-        if (more_to_come && target.link && target.link->starts_with(kLinkPrefix)) continue;
-        if (!want.routes.contains(key)) steps.emplace_back(DeleteRoute{key, target});
+    if (more_to_come) {
+        std::erase_if(routes.removals, [](const Step& step) {
+            const auto& link = std::get<DeleteRoute>(step).target.link;
+            return link && link->starts_with(kLinkPrefix);
+        });
     }
+    append(steps, std::move(routes.removals));
     for (const auto& [address, state] : have.addresses) {
         if (state.ours && !want.addresses.contains(address)) steps.emplace_back(DeleteAddress{address});
     }

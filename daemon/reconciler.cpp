@@ -16,6 +16,7 @@ using std::chrono::milliseconds;
 // Each round may make new steps possible (interface, then its routes); a plan that never gets empty is a bug
 // of ours or a fight with somebody, and both must not spin.
 constexpr int kMaxRounds = 5;
+constexpr int kMaxTries = 2;  // of the same step in one run: more would be such a bug or fight
 constexpr const char* kReading = "kernel state";  // the subject of a read that fails; no step has it
 constexpr milliseconds kFirstRetry{500};
 constexpr milliseconds kLongestRetry{30'000};
@@ -133,24 +134,30 @@ Result<bool> Reconciler::refresh() {
 Reconciler::Report Reconciler::run(const Want& want, TimePoint now, bool slow_too) {
     Report report;
     settled_ = false;
+    std::map<std::string, int> tries;
     for (int round = 0; round < kMaxRounds; ++round) {
         if (auto read = refresh(); !read) {
             // We cannot know what is there, so nothing is done on a guess; the caller's timer brings us back.
             note_failure(kReading, "read the kernel's state", read.error(), now, report);
             return report;
         }
-        const Wanted wanted = want(have_);
+        Wanted wanted = want(have_);
         const std::vector<Step> steps = plan(wanted, have_);
         forget_solved_troubles(steps);
         bool acted = false;
         for (const Step& step : steps) {
             if (waiting(step, now) || (!slow_too && std::holds_alternative<CreateTunnel>(step))) continue;
+            if (++tries[describe(step)] > kMaxTries) {
+                const Error ineffective{{}, "the kernel took it, but shows something else"};
+                note_failure(subject(step), describe(step), ineffective, now, report);
+                continue;
+            }
             acted = true;
             apply(step, wanted, now, report);
         }
         if (!acted) {
             settled_ = steps.empty();
-            if (settled_) in_place_ = wanted;
+            if (settled_) in_place_ = std::move(wanted);
             break;
         }
     }

@@ -47,7 +47,6 @@ Result<Config> Service::read_new_config() {
 }
 
 Result<void> Service::switch_to(Config config) {
-    const Config before = config_;
     const auto key_before = facts_.private_key;
     auto key = wg::load_private_key(config.tunnel.private_key_file);
     // With a key that works now, one that does not is an error; without, things cannot get worse.
@@ -56,6 +55,7 @@ Result<void> Service::switch_to(Config config) {
     if (key) facts_.private_key = std::move(*key);
     const auto troubles_before = reconciler_->troubles();
 
+    Config before = std::exchange(config_, {});  // a copy of 10,000 sites would cost as much as planning them
     set_config(std::move(config));
     reconciler_->retry_now();
     const auto result = reconciler_->run([this](const Have& have) { return desired(config_, facts_, have); },
@@ -68,9 +68,9 @@ Result<void> Service::switch_to(Config config) {
                         [&](const auto& trouble) { return trouble.second.what == failed.what; });
         if (known) continue;
         facts_.private_key = key_before;
-        set_config(before);
+        set_config(std::move(before));
         // It was there before; if it has gone meanwhile, the socket stays with the group it has.
-        if (auto set = ControlServer::set_group(paths_.control_socket(), before.control_group); !set) {
+        if (auto set = ControlServer::set_group(paths_.control_socket(), config_.control_group); !set) {
             log::warning("control", "{}, ignoring", set.error().text());
         }
         reconcile();

@@ -5,6 +5,8 @@
 #include <iterator>
 #include <utility>
 
+#include "daemon/base/merge.h"
+
 namespace ulagate::wg {
 namespace {
 
@@ -117,24 +119,25 @@ DeviceChange diff(const DeviceConfig& want, const Device& have) {
 
     std::vector<Pair> pairs;
     pairs.reserve(want.peers.size());
-    for (const auto& [key, peer] : want.peers) {
+    std::vector<PeerChange> removals;
+    merge(want.peers, have.peers, [&](const auto* wanted, const auto* now) {
+        if (wanted == nullptr) {
+            PeerChange removal;
+            removal.key = now->first;
+            removal.remove = true;
+            removals.push_back(std::move(removal));
+            return;
+        }
         // A device never takes itself as a peer; it ignores that silently, and we would ask for ever.
-        if (want_key && key == self) continue;
-        Pair pair{&key, &peer, nullptr, {}, {}};
-        if (const auto found = have.peers.find(key); found != have.peers.end()) pair.have = &found->second;
+        if (want_key && wanted->first == self) return;
+        Pair pair{&wanted->first, &wanted->second, now != nullptr ? &now->second : nullptr, {}, {}};
         const Prefixes& had = pair.have != nullptr ? pair.have->allowed_ips : kNewPeer.allowed_ips;
-        pair.missing = minus(peer.allowed_ips, had);
-        pair.gone = minus(had, peer.allowed_ips);
+        pair.missing = minus(wanted->second.allowed_ips, had);
+        pair.gone = minus(had, wanted->second.allowed_ips);
         pairs.push_back(std::move(pair));
-    }
+    });
     change.peers = peer_changes(pairs);
-    for (const auto& [key, peer] : have.peers) {
-        if (want.peers.contains(key)) continue;
-        PeerChange removal;
-        removal.key = key;
-        removal.remove = true;
-        change.peers.push_back(std::move(removal));
-    }
+    std::move(removals.begin(), removals.end(), std::back_inserter(change.peers));
     return change;
 }
 

@@ -8,6 +8,7 @@ already is reading the file and reading the device back once; both are measured 
 
 import base64
 import random
+import statistics
 import subprocess
 import sys
 import time
@@ -56,9 +57,11 @@ def ulagate_runs(node, count):
         daemon.reload()
         reloads.append(time.monotonic() - since)
         lab.check_equal(peers_and_routes(node)[0], count + more, f"{more} more")
+    dumps = [seconds(node, "wg", "show", "ulg-s1", "dump") + seconds(node, "ip", "-6", "route", "show", "proto", "117")
+             for _ in range(REPEATS)]
     memory = lab.pss_kib(daemon.pid) / 1024
     daemon.stop()
-    return start, reloads, memory
+    return start, reloads, dumps, memory
 
 
 def seconds(node, *argv, stdin=None):
@@ -105,16 +108,21 @@ def classic_runs(node, count):
 
 def scenario():
     table = Table("ulagate", "wg + ip + nft files")
+    rest = {}
     for count in (FEW, MANY):
         node = lab.Node(f"relay{count}")
-        start, reloads, memory = ulagate_runs(node, count)
+        start, reloads, dumps, memory = ulagate_runs(node, count)
         read_file = [seconds(node, lab.binary(), "check", f"{node.dir}/ulagate.toml") for _ in range(REPEATS)]
         their_start, their_reloads = classic_runs(node, count)
         table.row(f"{count} sites: start to all in place", "ms", [1000 * start], [1000 * their_start])
         table.row(f"{count} sites: one more by reload", "ms", [1000 * s for s in reloads],
                   [1000 * s for s in their_reloads])
-        table.row(f"{count} sites: of that, reading the file", "ms", [1000 * s for s in read_file])
+        table.row(f"{count} sites: reading the file, alone", "ms", [1000 * s for s in read_file])
+        table.row(f"{count} sites: peers and routes dumped once, alone", "ms", [1000 * s for s in dumps])
+        rest[count] = [1000 * (reload - statistics.median(read_file) - statistics.median(dumps)) for reload in reloads]
         table.row(f"{count} sites: memory (PSS)", "MiB", [memory])
+    growth = [many - statistics.median(rest[FEW]) for many in rest[MANY]]
+    table.row(f"{MANY} sites: growth beyond file and dump", "ms", growth)
     table.show()
 
 

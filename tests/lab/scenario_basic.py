@@ -22,6 +22,9 @@ def scenario():
     check_status(overlay)
     lab.step(f"TCP across: {lab.throughput(host_a, host_b, address_b, 1):.0f} Mbit/s")
     for daemon in overlay.all():
+        settings = [line.split(": ", 1)[1] for line in daemon.lines("set sysctl")]
+        lab.check_equal(len(settings), len(set(settings)), f"{daemon.node.name} sets each kernel setting once")
+    for daemon in overlay.all():
         lab.check_equal(daemon.problems(), [], f"{daemon.node.name} reports no problem")
 
 

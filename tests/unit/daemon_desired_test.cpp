@@ -320,7 +320,7 @@ TEST(DesiredRelay, KnocksAtTheLastEndpointOfARouterUntilItAnswers) {
 }
 
 TEST(DesiredRelay, ErrorsToHostsAreNotStarvedByRedirects) {
-    EXPECT_EQ(desired(relay(), facts(relay()), machine()).sysctls.at(kIcmpRateLimit), "10");
+    EXPECT_EQ(desired(relay(), facts(relay()), machine()).sysctls.at(kIcmpRateLimit), "20");
     EXPECT_FALSE(desired(edge(), facts(edge()), machine()).sysctls.contains(kIcmpRateLimit));
 }
 
