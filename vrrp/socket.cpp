@@ -139,8 +139,16 @@ Result<Receiver> Receiver::open(const std::string& interface, unsigned interface
     if (!set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1)) return fail_errno("ask for hop limits");
     // A raw socket gets the reassembled packet, and can tell it just by this control message.
     if (!set(fd, IPPROTO_IPV6, IPV6_RECVFRAGSIZE, 1)) return fail_errno("ask for fragment sizes");
-    // By default a socket gets what any other program on this machine has joined.
+    // Only both together keep away what comes to addresses of this machine and to groups that others joined:
+    // the kernel looks at the groups of a raw socket only if it is bound.
     if (!set(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0)) return fail_errno("leave the groups of others");
+    sockaddr_in6 at{};
+    at.sin6_family = AF_INET6;
+    at.sin6_addr = to_kernel(kAllVrrpRouters);
+    at.sin6_scope_id = interface_index;
+    if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&at), sizeof(at)) != 0) {
+        return fail_errno("bind to ff02::12 on " + interface);
+    }
 
     ipv6_mreq group{};
     group.ipv6mr_multiaddr = to_kernel(kAllVrrpRouters);

@@ -14,7 +14,9 @@
 #include "vrrp/packet.h"
 
 // Raw IPv6 sockets on one link, all of them non-blocking. With a virtual MAC the senders are on the macvlan
-// and the receiver is on the link below it.
+// and the receiver is on the link below it. That macvlan must be of mode "bridge": one of mode "private"
+// swallows every multicast frame that another router sends from the same virtual MAC, and two Active routers
+// would never hear each other.
 namespace ulagate::vrrp {
 
 // Hears the advertisements of one link: protocol 112, joined to ff02::12. The loop waits on native_handle().
