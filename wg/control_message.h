@@ -87,7 +87,7 @@ struct ClaimAck {
 // "I cannot carry these": the LAN is dead while the tunnel lives. Repeated as long as that is so.
 struct Release {
     std::vector<net::Ipv6Prefix> prefixes;  // networks, at least one
-    std::uint64_t epoch = 0;                // of the claim that it ends
+    std::uint64_t epoch = 0;                // not below that of the claim that it ends
     bool operator==(const Release&) const = default;
 };
 

@@ -7,8 +7,8 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -43,7 +43,7 @@ enum class Reason { claimed, lease_ended, released, goodbye, configuration };
 struct OwnerChanged {
     std::string site;
     net::Ipv6Prefix prefix;
-    std::size_t from = 0;  // slots
+    std::optional<std::size_t> from;  // slots; nothing: the configuration no longer has that router
     std::size_t to = 0;
     Reason reason = Reason::claimed;
     bool operator==(const OwnerChanged&) const = default;
@@ -97,7 +97,7 @@ public:
     explicit Ownership(std::uint32_t first_sequence) : first_sequence_(first_sequence) {}
 
     // What is still right is kept: a router that has its address, key and site keeps its claims.
-    Outcome set_config(std::vector<SiteRow> rows, Now now);
+    Outcome set_config(const std::vector<SiteRow>& rows, Now now);
     Outcome on_packet(const net::Ipv6Address& from, const Packet& packet, Now now);
     // `now` may be late; earlier than deadline() it does nothing.
     Outcome on_deadline(Now now);
@@ -140,7 +140,90 @@ public:
     [[nodiscard]] const Counters& counters() const { return counters_; }
 
 private:
+    // What one router says about one prefix.
+    struct Standing {
+        std::uint64_t epoch = 0;
+        std::uint8_t priority = 0;
+        TimePoint claimed_until = TimePoint::min();
+        TimePoint released_until = TimePoint::min();
+        std::optional<TimePoint> losing_since;  // its claim is renewed though another's won
+    };
+    struct Router {
+        RouterRow row;
+        std::optional<TimePoint> last_heard;
+        std::optional<std::uint32_t> last_sequence;  // received
+        std::uint32_t next_sequence = 0;             // to be sent
+        std::optional<About> about;
+        std::optional<TimePoint> refusal_told;
+    };
+    struct Prefix {
+        net::Ipv6Prefix prefix;
+        std::size_t owner = 0;
+        TimePoint since;
+        std::optional<Reason> reason;
+        bool claimed = false;  // the owner's hold is a claim (which may just have ended)
+        bool ever_claimed = false;
+        std::uint64_t epoch = 0;  // of the last claim that owned it
+        bool conflict = false;
+        std::vector<Standing> standings;  // by slot
+        std::optional<TimePoint> hold_ends;
+    };
+    struct Site {
+        std::string name;
+        std::vector<Router> routers;
+        std::vector<Prefix> prefixes;
+    };
+    struct Place {
+        std::size_t site = 0;
+        std::size_t index = 0;  // of the router (its slot) or of the prefix
+        auto operator<=>(const Place&) const = default;
+    };
+    // Owners that changed in the course of one event, for the routers of their sites.
+    using Changes = std::map<std::size_t, std::vector<Owner>>;
+
+    static bool live(const Router& router, TimePoint now);
+    static Owner told(const Site& site, const Prefix& prefix);
+    static std::size_t highest_priority(const Site& site);
+    static std::optional<std::size_t> best_claim(const Site& site, const Prefix& prefix, TimePoint now);
+    static std::optional<std::size_t> best_live(const Site& site, const Prefix& prefix,
+                                                std::optional<std::size_t> except, TimePoint now);
+
+    void on_hello(const Hello& hello, Place from, Now now, Outcome& out, Changes& changes);
+    void on_claim(const Claim& claim, Place from, std::uint32_t sequence, TimePoint now, Outcome& out,
+                  Changes& changes);
+    void on_release(const Release& release, Place from, std::uint32_t sequence, TimePoint now, Outcome& out,
+                    Changes& changes);
+    void on_goodbye(Place from, TimePoint now, Outcome& out, Changes& changes);
+    std::vector<Prefix*> own_prefixes(const std::vector<net::Ipv6Prefix>& named, Place from, TimePoint now,
+                                      Outcome& out);
+    void judge_conflict(const Site& site, Prefix& prefix, std::size_t slot, TimePoint now, Outcome& out);
+
+    void settle_site(std::size_t site, Reason why, TimePoint now, Outcome& out, Changes& changes);
+    void settle(Place place, Reason why, TimePoint now, Outcome& out, Changes& changes);
+    void move(Place place, std::optional<std::size_t> from, std::size_t to, Reason why, TimePoint now,
+              Outcome& out, Changes& changes);
+    void watch_hold(Place place, TimePoint now);
+
+    void answer(const std::vector<net::Ipv6Prefix>& named, Place to, std::uint32_t sequence, Outcome& out);
+    void announce(const Changes& changes, TimePoint now, Outcome& out);
+    static void send_owners(Router& to, std::span<const Owner> owners, std::optional<std::uint32_t> answers,
+                            Outcome& out);
+    static void send(Router& to, Message message, Outcome& out);
+
+    Router carried_over(const RouterRow& row) const;
+    Prefix carried_over(const net::Ipv6Prefix& name, const std::vector<RouterRow>& routers,
+                        std::optional<std::size_t>& owner) const;
+    void adopt(Place place, bool known, std::optional<std::size_t> owner, TimePoint now, Outcome& out,
+               Changes& changes);
+    std::optional<Place> place_of_router(const net::Ipv6Address& address) const;
+    std::optional<Place> place_of_prefix(const net::Ipv6Prefix& prefix) const;
+
     std::uint32_t first_sequence_;
+    std::vector<Site> sites_;
+    std::map<net::Ipv6Address, Place> routers_;
+    std::map<net::Ipv6Prefix, Place> prefixes_;
+    std::set<std::pair<TimePoint, Place>> holds_;  // when the hold of an owner ends unless it is heard again
+    std::optional<TimePoint> stranger_told_;
     Counters counters_;
 };
 

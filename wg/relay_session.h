@@ -81,7 +81,7 @@ public:
         std::uint32_t first_sequence = 0;  // random: the relay tells a new start by it
         std::uint64_t first_probe = 0;     // random: an answer to a former life is no answer
     };
-    explicit RelaySession(const Setup& setup) : setup_(setup) {}
+    explicit RelaySession(const Setup& setup);
 
     // The tunnel is there: the first hello and probe go out.
     SessionOutcome start(Now now);
@@ -99,9 +99,9 @@ public:
 
     // Round trips work. False for a relay that never answers (a stock one, an older version): has_answered()
     // is then false too, and the age of the handshake is all there is to go by.
-    [[nodiscard]] bool alive() const;
-    [[nodiscard]] bool has_answered() const;
-    [[nodiscard]] std::optional<Duration> round_trip() const;  // the last one
+    [[nodiscard]] bool alive() const { return alive_; }
+    [[nodiscard]] bool has_answered() const { return has_answered_; }
+    [[nodiscard]] std::optional<Duration> round_trip() const { return round_trip_; }  // the last one
     struct Loss {
         unsigned probes = 0;  // of the last 32, those old enough to judge
         unsigned lost = 0;
@@ -112,17 +112,76 @@ public:
     // As last told by the relay; nothing: it has not said anything about the prefix.
     [[nodiscard]] std::optional<Owner> owner(const net::Ipv6Prefix& prefix) const;
     // The highest epoch used or seen, to be kept on disk.
-    [[nodiscard]] std::uint64_t epoch() const;
+    [[nodiscard]] std::uint64_t epoch() const { return epoch_; }
     // What the relay said of itself last, and when: its clock is a floor for ours.
     struct RelayAbout {
         About about;
         TimePoint heard;
         bool operator==(const RelayAbout&) const = default;
     };
-    [[nodiscard]] const std::optional<RelayAbout>& relay() const;
+    [[nodiscard]] const std::optional<RelayAbout>& relay() const { return relay_; }
+
+    struct Counters {
+        std::uint64_t packets = 0;
+        std::uint64_t stale = 0;       // reordered or doubled
+        std::uint64_t unexpected = 0;  // what only routers send
+    };
+    [[nodiscard]] const Counters& counters() const { return counters_; }
 
 private:
-    Setup setup_;
+    // A LAN and where we are in saying what we are to it.
+    struct Share {
+        LanPart lan;
+        std::optional<Owner> told;
+        std::uint64_t epoch = 0;
+        unsigned quick_left = 0;
+        bool acknowledged = false;
+        bool raised = false;                          // went above a higher epoch once
+        std::optional<std::uint32_t> first_sequence;  // of the messages that an answer may be to
+        std::optional<TimePoint> lost_since;
+        bool conflict_told = false;
+        bool refusal_told = false;
+    };
+    struct Sample {
+        std::uint64_t id = 0;
+        TimePoint sent;
+        bool answered = false;
+    };
+
+    std::uint64_t next_epoch();
+    static void begin(Share& share);
+    [[nodiscard]] static bool wants_quick(const Share& share);
+    void send(Message message, SessionOutcome& out);
+    void state(const std::vector<Share*>& shares, SessionOutcome& out);
+    void send_round(Now now, SessionOutcome& out);
+    void send_quick(TimePoint now, SessionOutcome& out);
+    void plan_quick(TimePoint now);
+    void send_probe(TimePoint now, SessionOutcome& out);
+    void on_owners(const std::vector<Owner>& owners, SessionOutcome& out);
+    void on_answer(const ClaimAck& ack, TimePoint now, SessionOutcome& out);
+    void on_lost(Share& share, const Owner& owner, TimePoint now, SessionOutcome& out) const;
+    void on_probe_ack(const ProbeAck& ack, TimePoint now, SessionOutcome& out);
+
+    net::Ipv6Address self_;
+    std::uint64_t epoch_ = 0;
+    std::uint32_t sequence_ = 0;
+    std::uint64_t probe_id_ = 0;
+    bool running_ = false;
+    std::map<net::Ipv6Prefix, Share> shares_;
+    std::optional<std::uint32_t> last_sequence_;  // received
+    std::optional<RelayAbout> relay_;
+    std::optional<TimePoint> last_hello_;
+    std::optional<TimePoint> renew_at_;
+    std::optional<TimePoint> quick_at_;
+    std::optional<TimePoint> probe_at_;
+    bool traffic_ = false;
+    bool alive_ = false;
+    bool has_answered_ = false;
+    bool heard_since_probe_ = true;  // before the first one nothing is missed
+    unsigned misses_ = 0;
+    std::optional<Duration> round_trip_;
+    std::deque<Sample> samples_;
+    Counters counters_;
 };
 
 }  // namespace ulagate::wg::control

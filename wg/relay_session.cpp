@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "wg/relay_session.h"
+
+#include <algorithm>
+#include <limits>
+#include <span>
+#include <utility>
+
+namespace ulagate::wg::control {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// A claim is renewed three times in its lease.
+constexpr Duration kRenewal = seconds{1};
+constexpr Duration kQuickSpacing = milliseconds{50};
+constexpr unsigned kQuick = 3;
+// A relay that started anew learns our clock and version again, also while we only send claims.
+constexpr Duration kHelloBesideClaims = seconds{10};
+// In a hand-over the new owner may reach the relay before VRRP reaches us; what lasts is a conflict.
+constexpr Duration kConflictPatience = seconds{1};
+
+constexpr Duration kProbeIdle = seconds{1};
+constexpr Duration kProbeTraffic = milliseconds{300};
+constexpr unsigned kMissesUntilDown = 3;
+constexpr std::size_t kSamples = 32;
+// A probe without an answer for so long counts as lost.
+constexpr Duration kLostAfter = seconds{1};
+
+}  // namespace
+
+RelaySession::RelaySession(const Setup& setup)
+    : self_(setup.self), epoch_(setup.epoch), sequence_(setup.first_sequence), probe_id_(setup.first_probe) {}
+
+// A counter at its end stays there: equal epochs are settled by priority and key.
+std::uint64_t RelaySession::next_epoch() {
+    if (epoch_ != std::numeric_limits<std::uint64_t>::max()) ++epoch_;
+    return epoch_;
+}
+
+// Its next message is the first of a new matter.
+void RelaySession::begin(Share& share) {
+    share.quick_left = share.lan.part == Part::standby ? 0 : kQuick;
+    share.acknowledged = false;
+    share.first_sequence.reset();
+    share.lost_since.reset();
+}
+
+bool RelaySession::wants_quick(const Share& share) { return share.quick_left > 0 && !share.acknowledged; }
+
+void RelaySession::send(Message message, SessionOutcome& out) {
+    out.send.push_back({sequence_++, std::move(message)});
+}
+
+SessionOutcome RelaySession::start(Now now) {
+    SessionOutcome out;
+    running_ = true;
+    for (auto& [prefix, share] : shares_) begin(share);
+    last_hello_.reset();
+    send_round(now, out);
+    send_probe(now.steady, out);
+    return out;
+}
+
+SessionOutcome RelaySession::stop(Now /*now*/) {
+    SessionOutcome out;
+    if (running_) send(Goodbye{}, out);
+    running_ = false;
+    alive_ = false;
+    misses_ = 0;
+    heard_since_probe_ = true;
+    samples_.clear();
+    renew_at_.reset();
+    quick_at_.reset();
+    probe_at_.reset();
+    return out;
+}
+
+SessionOutcome RelaySession::set_lans(const std::vector<LanPart>& lans, Now now) {
+    SessionOutcome out;
+    std::map<net::Ipv6Prefix, Share> shares;
+    std::optional<std::uint64_t> epoch;  // one for all that become Active together
+    bool speak = false;
+    for (const LanPart& lan : lans) {
+        const auto before = shares_.find(lan.prefix);
+        Share share = before == shares_.end() ? Share{} : before->second;
+        const Part was = share.lan.part;
+        share.lan = lan;
+        if (lan.part != was) {
+            if (lan.part == Part::active) {
+                if (!epoch) epoch = next_epoch();
+                share.epoch = *epoch;
+                share.raised = share.conflict_told = share.refusal_told = false;
+            }
+            begin(share);
+            speak |= lan.part != Part::standby;
+        }
+        shares.emplace(lan.prefix, std::move(share));
+    }
+    shares_ = std::move(shares);
+    if (running_ && speak) send_round(now, out);
+    if (running_) plan_quick(now.steady);
+    return out;
+}
+
+SessionOutcome RelaySession::set_traffic(bool flows, Now now) {
+    traffic_ = flows;
+    if (running_ && flows && probe_at_) probe_at_ = std::min(*probe_at_, now.steady + kProbeTraffic);
+    return {};
+}
+
+// Claims or releases the given LANs, in as few messages as their epochs and priorities allow.
+void RelaySession::state(const std::vector<Share*>& shares, SessionOutcome& out) {
+    std::map<std::pair<std::uint64_t, std::uint8_t>, std::vector<net::Ipv6Prefix>> claims;
+    std::vector<net::Ipv6Prefix> releases;
+    for (Share* share : shares) {
+        if (!share->first_sequence) share->first_sequence = sequence_;
+        if (share->quick_left > 0) --share->quick_left;
+        if (share->lan.part == Part::active) {
+            claims[{share->epoch, share->lan.priority}].push_back(share->lan.prefix);
+        } else {
+            releases.push_back(share->lan.prefix);
+        }
+    }
+    const auto in_parts = [&](std::span<const net::Ipv6Prefix> all, const auto& message_of) {
+        while (!all.empty()) {
+            const auto part = all.first(std::min(all.size(), kMaxPrefixes));
+            all = all.subspan(part.size());
+            send(message_of({part.begin(), part.end()}), out);
+        }
+    };
+    for (const auto& [terms, prefixes] : claims) {
+        in_parts(prefixes, [&terms = terms](std::vector<net::Ipv6Prefix> part) {
+            return Claim{std::move(part), terms.first, terms.second};
+        });
+    }
+    in_parts(releases, [this](std::vector<net::Ipv6Prefix> part) {
+        return Release{std::move(part), epoch_};
+    });
+}
+
+void RelaySession::send_round(Now now, SessionOutcome& out) {
+    std::vector<Share*> spoken;
+    for (auto& [prefix, share] : shares_) {
+        if (share.lan.part != Part::standby) spoken.push_back(&share);
+    }
+    if (spoken.empty() || !last_hello_ || now.steady >= *last_hello_ + kHelloBesideClaims) {
+        last_hello_ = now.steady;
+        send(Hello{About{kVersion, 0, now.wall}}, out);
+    }
+    state(spoken, out);
+    renew_at_ = now.steady + kRenewal;
+    quick_at_.reset();
+    plan_quick(now.steady);
+}
+
+void RelaySession::send_quick(TimePoint now, SessionOutcome& out) {
+    std::vector<Share*> unanswered;
+    for (auto& [prefix, share] : shares_) {
+        if (wants_quick(share)) unanswered.push_back(&share);
+    }
+    state(unanswered, out);
+    quick_at_.reset();
+    plan_quick(now);
+}
+
+void RelaySession::plan_quick(TimePoint now) {
+    const bool wanted = std::any_of(shares_.begin(), shares_.end(),
+                                    [](const auto& entry) { return wants_quick(entry.second); });
+    if (!wanted) {
+        quick_at_.reset();
+    } else if (!quick_at_) {
+        quick_at_ = now + kQuickSpacing;
+    }
+}
+
+void RelaySession::send_probe(TimePoint now, SessionOutcome& out) {
+    // Any answer since the last probe will do, also one to an older probe: the way may be slower than the
+    // interval.
+    misses_ = heard_since_probe_ ? 0 : misses_ + 1;
+    if (alive_ && misses_ >= kMissesUntilDown) {
+        alive_ = false;
+        out.events.emplace_back(ReachChanged{false, false});
+    }
+    heard_since_probe_ = false;
+    samples_.push_back({probe_id_, now, false});
+    if (samples_.size() > kSamples) samples_.pop_front();
+    send(Probe{probe_id_++}, out);
+    probe_at_ = now + (traffic_ ? kProbeTraffic : kProbeIdle);
+}
+
+SessionOutcome RelaySession::on_deadline(Now now) {
+    SessionOutcome out;
+    if (!running_) return out;
+    if (renew_at_ && now.steady >= *renew_at_) send_round(now, out);
+    if (quick_at_ && now.steady >= *quick_at_) send_quick(now.steady, out);
+    if (probe_at_ && now.steady >= *probe_at_) send_probe(now.steady, out);
+    return out;
+}
+
+std::optional<TimePoint> RelaySession::deadline() const {
+    std::optional<TimePoint> first;
+    for (const auto& timer : {renew_at_, quick_at_, probe_at_}) {
+        if (timer && (!first || *timer < *first)) first = timer;
+    }
+    return first;
+}
+
+SessionOutcome RelaySession::on_packet(const Packet& packet, Now now) {
+    SessionOutcome out;
+    if (!running_) return out;
+    ++counters_.packets;
+    if (last_sequence_ && is_stale(*last_sequence_, packet.sequence)) {
+        ++counters_.stale;
+        return out;
+    }
+    last_sequence_ = packet.sequence;
+    if (const auto* hello = std::get_if<HelloAck>(&packet.message)) {
+        relay_ = RelayAbout{hello->about, now.steady};
+        on_owners(hello->owners, out);
+    } else if (const auto* ack = std::get_if<ClaimAck>(&packet.message)) {
+        on_owners(ack->owners, out);
+        if (ack->answers) on_answer(*ack, now.steady, out);
+    } else if (const auto* probe = std::get_if<ProbeAck>(&packet.message)) {
+        on_probe_ack(*probe, now.steady, out);
+    } else if (std::holds_alternative<Goodbye>(packet.message)) {
+        if (std::exchange(alive_, false)) out.events.emplace_back(ReachChanged{false, true});
+    } else {
+        ++counters_.unexpected;
+    }
+    return out;
+}
+
+void RelaySession::on_owners(const std::vector<Owner>& owners, SessionOutcome& out) {
+    for (const Owner& owner : owners) {
+        epoch_ = std::max(epoch_, owner.epoch);
+        const auto found = shares_.find(owner.prefix);
+        if (found == shares_.end()) continue;
+        auto& told = found->second.told;
+        if (!told || told->router != owner.router) out.events.emplace_back(OwnerTold{owner});
+        told = owner;
+    }
+}
+
+void RelaySession::on_answer(const ClaimAck& ack, TimePoint now, SessionOutcome& out) {
+    std::vector<Share*> raised;
+    std::optional<std::uint64_t> epoch;
+    for (const Owner& owner : ack.owners) {
+        const auto found = shares_.find(owner.prefix);
+        if (found == shares_.end()) continue;
+        Share& share = found->second;
+        // An answer to what we said before the present matter says nothing about it.
+        constexpr std::uint32_t kHalf = 0x80000000;
+        if (!share.first_sequence || *ack.answers - *share.first_sequence >= kHalf) continue;
+        const bool first = !std::exchange(share.acknowledged, true);
+        if (share.lan.part != Part::active) continue;
+        if (owner.router == self_) {
+            share.lost_since.reset();
+            share.conflict_told = false;
+        } else if (owner.router && first && !share.raised && owner.epoch > share.epoch) {
+            if (!epoch) epoch = next_epoch();
+            share.epoch = *epoch;
+            share.raised = true;
+            begin(share);
+            raised.push_back(&share);
+        } else {
+            on_lost(share, owner, now, out);
+        }
+    }
+    if (!raised.empty()) {
+        state(raised, out);
+        quick_at_.reset();
+    }
+    plan_quick(now);
+}
+
+void RelaySession::on_lost(Share& share, const Owner& owner, TimePoint now, SessionOutcome& out) const {
+    if (!owner.router) {
+        if (!std::exchange(share.refusal_told, true)) {
+            out.events.emplace_back(PrefixRefused{owner.prefix});
+        }
+        return;
+    }
+    if (!share.lost_since) share.lost_since = now;
+    if (now < *share.lost_since + kConflictPatience || std::exchange(share.conflict_told, true)) return;
+    out.events.emplace_back(ConflictLost{owner.prefix, *owner.router, owner.epoch});
+}
+
+void RelaySession::on_probe_ack(const ProbeAck& ack, TimePoint now, SessionOutcome& out) {
+    const auto sample = std::find_if(samples_.begin(), samples_.end(),
+                                     [&](const Sample& s) { return s.id == ack.id && !s.answered; });
+    if (sample == samples_.end()) return;
+    sample->answered = true;
+    round_trip_ = now - sample->sent;
+    misses_ = 0;
+    heard_since_probe_ = true;
+    has_answered_ = true;
+    if (!std::exchange(alive_, true)) out.events.emplace_back(ReachChanged{true, false});
+}
+
+RelaySession::Loss RelaySession::loss(TimePoint now) const {
+    Loss loss;
+    for (const Sample& sample : samples_) {
+        if (!sample.answered && now < sample.sent + kLostAfter) continue;
+        ++loss.probes;
+        if (!sample.answered) ++loss.lost;
+    }
+    return loss;
+}
+
+std::optional<Owner> RelaySession::owner(const net::Ipv6Prefix& prefix) const {
+    const auto found = shares_.find(prefix);
+    if (found == shares_.end()) return std::nullopt;
+    return found->second.told;
+}
+
+std::string to_string(const SessionEvent& event) {
+    struct Sentence {
+        std::string operator()(const ConflictLost& e) const {
+            return "another router owns " + net::to_string(e.prefix) + " with epoch " +
+                   std::to_string(e.epoch) + ": " + net::to_string(e.owner);
+        }
+        std::string operator()(const PrefixRefused& e) const {
+            return net::to_string(e.prefix) + " is not a prefix of this site in the relay's configuration";
+        }
+        std::string operator()(const ReachChanged& e) const {
+            if (e.alive) return "answers";
+            return e.goodbye ? "said goodbye" : "does not answer any more";
+        }
+        std::string operator()(const OwnerTold& e) const {
+            const std::string who = e.owner.router ? net::to_string(*e.owner.router) : "nobody";
+            return net::to_string(e.owner.prefix) + " is carried by " + who;
+        }
+    };
+    return std::visit(Sentence{}, event);
+}
+
+}  // namespace ulagate::wg::control
