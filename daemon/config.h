@@ -11,6 +11,7 @@
 #include "daemon/base/address.h"
 #include "firewall/model.h"
 #include "ra/advertiser.h"
+#include "vrrp/machine.h"
 #include "wg/backend.h"
 #include "wg/key.h"
 
@@ -23,12 +24,32 @@ std::string_view name(Role role);  // "edge", "relay": as the file and the statu
 // Longer than any overlay: what is larger is not a configuration file.
 inline constexpr std::size_t kMaxConfigBytes = 16U << 20U;
 
+// Another interface whose carrier matters for who should be Active.
+struct TrackedInterface {
+    std::string name;
+    std::uint8_t deduction = 0;  // from the priority, while the interface has no carrier
+    bool operator==(const TrackedInterface&) const = default;
+};
+
+// [lan.vrrp]: the routers of a LAN share one virtual router.
+struct VrrpConfig {
+    vrrp::Config machine;
+    bool accept = false;       // packets to the virtual address, beside Neighbor Discovery (Accept_Mode)
+    bool virtual_mac = false;  // 00-00-5E-00-02-{id} on a macvlan, as RFC 9568 section 7.3 has it
+    // What is taken off the priority (never below 1; an owner's 255 stays) while ...
+    std::uint8_t no_tunnel = 150;  // ... no relay can be reached
+    std::uint8_t no_uplink = 150;  // ... there is no default route
+    std::vector<TrackedInterface> tracked;
+    bool operator==(const VrrpConfig&) const = default;
+};
+
 // One [[lan]] of an edge router.
 struct LanConfig {
     std::string interface;
-    net::Ipv6Prefix prefix;  // a /64 inside the overlay
-    bool advertise = true;   // [lan.ra] advertise
-    ra::Config ra;           // complete: the LAN's prefix and the route to the overlay are in it
+    net::Ipv6Prefix prefix;          // a /64 inside the overlay
+    bool advertise = true;           // [lan.ra] advertise
+    ra::Config ra;                   // complete: the LAN's prefix and the route to the overlay are in it
+    std::optional<VrrpConfig> vrrp;  // nothing: a site with one router
     bool operator==(const LanConfig&) const = default;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -24,6 +25,8 @@ struct Lan {
     std::string interface;
     net::Ipv6Prefix prefix;  // the site's /64 here: the only source allowed from this LAN into the tunnel
     bool vrrp = false;       // accept protocol 112 from the LAN
+    // A virtual address that accepts nothing but Neighbor Discovery (RFC 9568 section 6.1, Accept_Mode off).
+    std::optional<net::Ipv6Address> closed;
     auto operator<=>(const Lan&) const = default;
 };
 
