@@ -26,7 +26,7 @@ Config conforming(Config config) {
 
 std::string list_in_words(const std::vector<net::Ipv6Address>& addresses) {
     if (addresses.empty()) return "no address";
-    const std::string first = net::to_string(addresses.front());
+    std::string first = net::to_string(addresses.front());
     if (addresses.size() == 1) return first;
     return first + " and " + std::to_string(addresses.size() - 1) + " more";
 }

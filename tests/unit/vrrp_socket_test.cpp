@@ -80,7 +80,7 @@ public:
             const ssize_t size = ::recv(fd_.get(), bytes.data(), bytes.size(), 0);
             if (size < 54) continue;
             Frame frame;
-            std::copy_n(&bytes[0], 6, frame.to.bytes.begin());
+            std::copy_n(bytes.data(), 6, frame.to.bytes.begin());
             std::copy_n(&bytes[6], 6, frame.from.bytes.begin());
             frame.traffic_class = (bytes[14] & 15U) << 4U | bytes[15] >> 4U;
             frame.next_header = bytes[20];
