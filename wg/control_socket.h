@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/base/address.h"
@@ -47,8 +47,10 @@ public:
     [[nodiscard]] int native_handle() const { return fd_.get(); }
 
 private:
-    explicit ControlSocket(UniqueFd fd) : fd_(std::move(fd)) {}
+    ControlSocket(UniqueFd fd, std::uint16_t port) : fd_(std::move(fd)), port_(port) {}
+    void send_batch(std::span<const Outgoing> packets);
     UniqueFd fd_;
+    std::uint16_t port_ = kPort;  // ours and theirs
     Counters counters_;
 };
 
