@@ -8,6 +8,7 @@ import sys
 import time
 
 import build
+import conformance
 import fuzz
 import lint
 import unit
@@ -84,6 +85,13 @@ def run_bench(report):
             report.fail(name, done.seconds, done.output, done.ending)
 
 
+def run_conformance(report):
+    """After all others: it shows what became of their tests. Alone it shows which tests there are."""
+    ran = {name.partition("/")[0] for name in report.results}
+    ran -= {part for part in ran if f"{part}/build" in report.results}
+    conformance.run_all(report, ran)
+
+
 # name: (what runs it, whether CI and `tests/run` alone run it)
 PARTS = {
     "layers": (lint.run_layers, True),
@@ -94,6 +102,7 @@ PARTS = {
     "kernel": (run_kernel, True),
     "roots": (run_roots, True),
     "bench": (run_bench, True),
+    "conformance": (run_conformance, True),
 }
 
 

@@ -27,6 +27,7 @@ class Report:
     def __init__(self, name_filter=""):
         self.passed = self.failed = self.skipped = 0
         self.name_filter = name_filter
+        self.results = {}  # name of a test -> passed | failed | skipped
 
     def wants(self, name):
         return self.name_filter in name
@@ -36,10 +37,12 @@ class Report:
 
     def ok(self, name, seconds, count=1, extra=""):
         self.passed += count
+        self.results[name] = "passed"
         self._line("PASS", name, seconds, extra)
 
     def fail(self, name, seconds, log="", extra=""):
         self.failed += 1
+        self.results[name] = "failed"
         self._line("FAIL", name, seconds, extra)
         lines = log.splitlines()
         early = [line for line in lines[:-60] if line.startswith(("WRONG", "FAIL"))]
@@ -51,6 +54,7 @@ class Report:
             self.fail(name, 0.0, extra=f"skipped, which CI does not accept: {reason}")
             return
         self.skipped += 1
+        self.results[name] = "skipped"
         print(f"SKIP  {name:44}           {reason}", flush=True)
 
     def command(self, name, argv, timeout, **options):

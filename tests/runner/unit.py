@@ -38,6 +38,7 @@ def _run_one(report, program):
             report.skip(f"{name} {case_name}", " ".join(text.splitlines()[1:]))  # the first line says where
         else:
             passed += 1
+            report.results[f"{name} {case_name}"] = "passed"
     if done.code != 0 and not failures:
         report.fail(name, done.seconds, done.output, f"{done.ending}, {len(cases)} cases reported")
     elif passed:
