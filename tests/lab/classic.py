@@ -2,13 +2,16 @@
 """A site and a relay set up by hand, as the source design says: radvd, a wg-quick-style script and an nft file.
 
 With the mistakes repaired that keep the design from working at all: the router has an address in the /64 (else
-there is no way back), its input chain accepts Router Solicitations, and the relay's nft file loads. It shows that
-the lab's world is right, and it is what ulagate is measured against.
+there is no way back), its input chain accepts Router Solicitations and VRRP, and the relay's nft file loads. It shows
+that the lab's world is right, and it is what ulagate is measured against.
 """
+
+import os
 
 from topology import OVERLAY, RELAY_NAME
 
 PORT = 51820
+TUNNEL = "wgvpnr01"
 
 
 def keys(node):
@@ -23,16 +26,33 @@ def kernel_has_wireguard(node):
     return True
 
 
-def _wireguard_up(node, name, config, address, mtu, routes):
-    if not node.ok("ip", "link", "add", name, "type", "wireguard"):
-        node.run("wireguard-go", name)
-    node.run("wg", "setconf", name, "/dev/stdin", stdin=config)
-    node.ip(f"address add {address}/128 dev {name} nodad", f"link set {name} mtu {mtu} up",
-            *[f"route add {route} dev {name}" for route in routes])
+def _tunnel_script(node, name, config, address, mtu, routes):
+    """Writes what wg-quick would do to a file, which takes `up` or `down`."""
+    with open(f"{node.dir}/{name}.conf", "w", encoding="ascii") as file:
+        file.write(config)
+    path = f"{node.dir}/{name}"
+    add_routes = "".join(f"    ip route add {route} dev {name}\n" for route in routes)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o755), "w", encoding="ascii") as file:
+        file.write(f"""#!/bin/sh
+case $1 in
+up)
+    set -e
+    ip link add {name} type wireguard 2>/dev/null || wireguard-go {name} 2>/dev/null
+    wg setconf {name} {node.dir}/{name}.conf
+    ip address add {address}/128 dev {name} nodad
+    ip link set {name} mtu {mtu} up
+{add_routes}    ;;
+down)
+    rm -f /run/wireguard/{name}.sock # ends wireguard-go
+    ip link del {name} 2>/dev/null || true
+    ;;
+esac
+""")
+    return path
 
 
 class Classic:
-    """setup() does all of it; the two start_… methods can be timed."""
+    """setup() does all of it; the start_… methods can be timed."""
 
     def __init__(self, world):
         self.world = world
@@ -49,33 +69,40 @@ class Classic:
         peers = "".join(f"[Peer]\nPublicKey = {self.site_keys[name][1]}\n"
                         f"AllowedIPs = fd99::{name}1/128, {site.prefix}\n" for name, site in self.world.sites.items())
         node.sysctl(net__ipv6__conf__all__forwarding=1)
-        _wireguard_up(node, "wgvpnr01", f"[Interface]\nListenPort = {PORT}\nPrivateKey = {self.relay_keys[0]}\n{peers}",
-                      "fd99::1", 1420, [f"fd99::{name}1/128" for name in self.world.sites] +
-                      [site.prefix for site in self.world.sites.values()])
+        config = f"[Interface]\nListenPort = {PORT}\nPrivateKey = {self.relay_keys[0]}\n{peers}"
+        routes = [route for name, site in self.world.sites.items() for route in (f"fd99::{name}1/128", site.prefix)]
+        node.run(_tunnel_script(node, TUNNEL, config, "fd99::1", 1420, routes), "up")
         node.nft(_relay_firewall())
 
     def start_edge(self, site):
-        self.start_tunnel(site)
-        site.edge.nft(_edge_firewall(site))
-        self.start_radvd(site)
+        self.prepare_router(site, site.edge)
+        site.edge.run(self.tunnel(site, site.edge), "up")
+        self.start_radvd(site, site.edge)
 
-    def start_tunnel(self, site):
-        edge = site.edge
+    def prepare_router(self, site, edge):
         edge.sysctl(net__ipv6__conf__eth0__accept_ra=2, net__ipv6__conf__all__forwarding=1)
-        edge.ip(f"address add {site.address_with_identifier(':1')}/64 dev eth0 nodad")
+        own = site.address_with_identifier(f":{site.edges.index(edge) + 1}")
+        edge.ip(f"address add {own}/64 dev eth0 nodad")
+        edge.nft(_edge_firewall(site))
+
+    def tunnel(self, site, edge):
+        """A command that takes `up` or `down`. All routers of a site have the same key and tunnel address, because the
+        relay knows one peer a site."""
         config = (f"[Interface]\nListenPort = {PORT}\nPrivateKey = {self.site_keys[site.name][0]}\n"
                   f"[Peer]\nPublicKey = {self.relay_keys[1]}\nAllowedIPs = fd99::1/128, {OVERLAY}\n"
                   f"Endpoint = {RELAY_NAME}:{PORT}\nPersistentKeepalive = 25\n")
-        _wireguard_up(edge, "wgvpnr01", config, f"fd99::{site.name}1", site.mtu - 80, ["fd99::1/128", OVERLAY])
+        return _tunnel_script(edge, TUNNEL, config, f"fd99::{site.name}1", site.mtu - 80, ["fd99::1/128", OVERLAY])
 
-    def start_radvd(self, site):
-        path = f"{site.edge.dir}/radvd.conf"
+    def start_radvd(self, site, edge, advertised=None):
+        """`advertised`: the virtual router's address, which radvd sends from while this machine has it."""
+        path = f"{edge.dir}/radvd.conf"
         with open(path, "w", encoding="ascii") as file:
-            file.write(radvd_config(site))
-        return site.edge.start("radvd", "-n", "-m", "stderr", "-C", path, "-p", f"{site.edge.dir}/radvd.pid")
+            file.write(radvd_config(site, advertised))
+        return edge.start("radvd", "-n", "-m", "stderr", "-C", path, "-p", f"{edge.dir}/radvd.pid")
 
 
-def radvd_config(site):
+def radvd_config(site, advertised=None):
+    source = f"AdvRASrcAddress {{ {advertised}; }};" if advertised else ""
     return f"""
 interface eth0 {{
     AdvSendAdvert on;
@@ -83,6 +110,7 @@ interface eth0 {{
     MaxRtrAdvInterval 30;
     AdvDefaultLifetime 0;
     AdvReachableTime 600000;
+    {source}
     prefix {site.prefix} {{
         AdvOnLink on;
         AdvAutonomous on;
@@ -103,6 +131,7 @@ table ip6 filter {{
         ct state established,related accept
         iif lo accept
         udp dport {PORT} accept
+        meta l4proto vrrp accept
         icmpv6 type {{ echo-request, echo-reply, destination-unreachable, packet-too-big, time-exceeded,
                        parameter-problem, nd-router-advert, nd-router-solicit, nd-neighbor-solicit,
                        nd-neighbor-advert }} accept

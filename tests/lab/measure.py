@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Looking at what happens: waiting, pings with gaps, throughput, captures, Router Advertisements, memory."""
 
+import itertools
 import json
 import re
 import signal
@@ -58,6 +59,7 @@ class PingResult:
     replies: dict = field(default_factory=dict)  # sequence number -> time of the first answer
     duplicates: int = 0
     errors: list = field(default_factory=list)
+    sent_at: dict = field(default_factory=dict)  # sequence number -> time; only of pings.SteadyPings
 
     @property
     def lost(self):
@@ -69,6 +71,15 @@ class PingResult:
     def longest_gap(self):
         times = sorted(self.replies.values())
         return max((b - a for a, b in zip(times, times[1:])), default=0.0)
+
+    @property
+    def outages(self):
+        """Every run of lost pings: (time of the last answer before it, seconds to the first one after it)."""
+        found = []
+        for before, after in itertools.pairwise(sorted(self.replies)):
+            if after > before + 1:
+                found.append((self.replies[before], self.replies[after] - self.replies[before]))
+        return found
 
     def __str__(self):
         return (f"{len(self.replies)} answers of {self.sent}, {len(self.lost)} lost, {self.duplicates} duplicates, "

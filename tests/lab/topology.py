@@ -92,14 +92,15 @@ class World:
             node.close()
 
 
-def build(sites=("a", "b"), uplinks=None, relays=1, mtu=1500, routers=1, offloads=False):
-    """Makes the world and waits until all uplinks work. `uplinks`: {"b": "ipv6"} and the like."""
-    uplinks = uplinks or {}
+def build(sites=("a", "b"), uplinks=None, relays=1, mtu=1500, routers=None, offloads=False):
+    """Makes the world and waits until all uplinks work. `uplinks`: {"b": "ipv6"} and the like; `routers`: {"a": 2}
+    gives site a a second one, edge-a2."""
+    uplinks, routers = uplinks or {}, routers or {}
     world = World(_internet(), {}, [])
     for number in range(1, relays + 1):
         world.relays.append(_relay(world.inet, Relay(f"r{number}", number)))
     for name in sites:
-        site = Site(name, uplinks.get(name, "dual"), mtu, routers)
+        site = Site(name, uplinks.get(name, "dual"), mtu, routers.get(name, 1))
         world.sites[name] = _site(world.inet, site)
     if not offloads:
         _switch_off_offloads(world)

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The LAN of a site with several routers: pulled cables, and who answers for an address on the wire."""
+
+import ipaddress
+import socket
+import time
+from dataclasses import dataclass
+
+import packets
+
+SOLICITATION, ADVERTISEMENT = 135, 136  # ICMPv6 types
+ETH_P_IPV6 = 0x86DD
+PROBE = "fe80::9:9"  # no machine of the lab has this address
+
+
+def pull(site, edge):
+    """The cable of a router, at the switch: both ends lose the carrier, and nothing passes any more."""
+    site.switch.ip(f"link set {edge.name} down")
+
+
+def plug(site, edge):
+    site.switch.ip(f"link set {edge.name} up")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A Neighbor Advertisement for the address that was asked for."""
+    when: float  # CLOCK_MONOTONIC
+    ethernet_source: str
+    source: str
+    target_mac: str  # from the option; empty without one
+    flags: int  # R, S, O from the top
+    hop_limit: int
+
+
+def neighbor_answers(site, address, seconds=1.0):
+    """All answers within `seconds` to one Neighbor Solicitation for an address on a site's LAN.
+
+    It is sent from the switch with an address that nobody has, so no host's neighbour cache learns from it."""
+    with site.switch.network():
+        wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_IPV6))
+        wire.bind(("lan", ETH_P_IPV6))
+    with wire:
+        mac = wire.getsockname()[4]
+        wire.send(_solicitation(ipaddress.IPv6Address(address).packed, mac))
+        return list(_collect(wire, address, time.monotonic() + seconds))
+
+
+def answering_macs(site, address, seconds=1.0):
+    """Who says that the address is its own: link-layer addresses, as hosts would learn them."""
+    return {answer.target_mac or answer.ethernet_source for answer in neighbor_answers(site, address, seconds)}
+
+
+def _solicitation(target, mac):
+    group = ipaddress.IPv6Address("ff02::1:ff00:0").packed[:13] + target[-3:]
+    return packets.icmpv6(SOLICITATION, bytes(4) + target + b"\x01\x01" + mac, PROBE, str(ipaddress.IPv6Address(group)),
+                          mac.hex(":"), (b"\x33\x33" + group[-4:]).hex(":"))
+
+
+def _collect(wire, address, end):
+    target = ipaddress.IPv6Address(address).packed
+    while (left := end - time.monotonic()) > 0:
+        wire.settimeout(left)
+        try:
+            frame = wire.recv(2048)
+        except TimeoutError:
+            return
+        header, message = frame[14:54], frame[54:]
+        if header[6] != socket.IPPROTO_ICMPV6 or len(message) < 24:
+            continue
+        if message[0] != ADVERTISEMENT or message[8:24] != target:
+            continue
+        yield Answer(time.monotonic(), frame[6:12].hex(":"), str(ipaddress.IPv6Address(header[8:24])),
+                     _link_layer_address(message[24:]), message[4] >> 5, header[7])
+
+
+def _link_layer_address(options):
+    while len(options) >= 8 and options[1] > 0:
+        kind, length = options[0], 8 * options[1]
+        if kind == 2:
+            return options[2:8].hex(":")
+        options = options[length:]
+    return ""
