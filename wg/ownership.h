@@ -96,7 +96,8 @@ public:
     // `first_sequence` is random: routers tell a new start of the relay by it.
     explicit Ownership(std::uint32_t first_sequence) : first_sequence_(first_sequence) {}
 
-    // What is still right is kept: a router that has its address, key and site keeps its claims.
+    // What is still right is kept: a router that has its address, key and site keeps its claims. Slots may
+    // have other numbers then: ask for every owner_slot() again.
     Outcome set_config(const std::vector<SiteRow>& rows, Now now);
     Outcome on_packet(const net::Ipv6Address& from, const Packet& packet, Now now);
     // `now` may be late; earlier than deadline() it does nothing.
