@@ -6,6 +6,7 @@
 """
 
 import os
+import random
 import sys
 import time
 
@@ -18,6 +19,7 @@ from pings import SteadyPings
 
 REPEATS = int(os.environ.get("ULAGATE_REPEATS", "10"))
 REPEATS_AS_WRITTEN = 2  # each takes most of a minute
+PHASE = random.Random(1)  # pulls must not be in step with the adverts
 PATIENCE = 60  # seconds without any answer after which a stack counts as broken
 
 
@@ -69,6 +71,7 @@ def pull_active(world, stack, destination):
     pings = SteadyPings(far, destination)
     lab.wait_for(lambda: len(pings.result().replies) > 100, 60, "the far host gets answers")
     edge = lab.wait_for(stack.active, 10, "one router is Active")
+    time.sleep(PHASE.uniform(0, 1))
     pulled = time.time()
     lan.pull(site, edge)
     lab.wait_for(lambda: max(pings.result().replies.values()) > pulled + 1, PATIENCE, "answers again")
