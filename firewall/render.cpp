@@ -2,7 +2,6 @@
 #include "firewall/render.h"
 
 #include <algorithm>
-#include <iterator>
 #include <set>
 #include <stdexcept>
 #include <vector>
@@ -49,7 +48,8 @@ public:
         out_.line("comment \"made by ulagate, which undoes changes by others\"");
         sets();
         prerouting();
-        if (appliance_) output();
+        output();
+        closed_address();
         clamp_mss();
         input();
         input_tunnel();
@@ -85,6 +85,9 @@ private:
         } else {
             out_.set("sites", "ipv6_addr", true, prefix_elements(model_.sites, false));
         }
+        if (const auto closed = closed_addresses(); !closed.empty()) {
+            out_.set("closed", "ifname . ipv6_addr", false, {closed.begin(), closed.end()});
+        }
         for (const Tunnel& tunnel : model_.tunnels) tunnels.insert(quoted(tunnel.interface));
         out_.set("tunnels", "ifname", false, {tunnels.begin(), tunnels.end()});
         for (const Tunnel& tunnel : model_.tunnels) {
@@ -101,6 +104,8 @@ private:
     void prerouting() {
         out_.open("chain prerouting");
         out_.line("type filter hook prerouting priority raw; policy accept;");
+        // Before connection tracking, which would let in what belongs to a connection from before.
+        if (!closed_addresses().empty()) out_.line("iifname . ip6 daddr @closed jump closed_address");
         const char* passing = "fib daddr type != { local, anycast } notrack";
         out_.rule("iifname @tunnels {}", passing);
         if (edge_) out_.rule("iifname @lans ip6 daddr {} {}", overlay(), passing);
@@ -111,9 +116,25 @@ private:
     }
 
     void output() {
+        const auto vrrp = vrrp_interfaces();
+        if (!appliance_ && vrrp.empty()) return;
         out_.open("chain output");
         out_.line("type filter hook output priority raw; policy accept;");
-        out_.line("udp sport @wireguard notrack");
+        // RFC 9568 section 8.2.1: a host believes a redirect from the address it uses as its router only, and
+        // the kernel sends it from our own.
+        if (!vrrp.empty()) {
+            out_.rule("oifname {{ {} }} icmpv6 type nd-redirect counter drop", fmt::join(vrrp, ", "));
+        }
+        if (appliance_) out_.line("udp sport @wireguard notrack");
+        out_.close();
+    }
+
+    // RFC 9568 section 6.1: also with Accept_Mode off, Neighbor Discovery has to work.
+    void closed_address() {
+        if (closed_addresses().empty()) return;
+        out_.open("chain closed_address");
+        out_.line("icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 counter accept");
+        out_.line("counter drop comment \"the virtual router's address: accept = false\"");
         out_.close();
     }
 
@@ -178,11 +199,7 @@ private:
     }
 
     void input_lan_protocols() {
-        std::set<std::string> vrrp;
-        for (const Lan& lan : model_.lans) {
-            if (lan.vrrp) vrrp.insert(quoted(lan.interface));
-        }
-        if (!vrrp.empty()) {
+        if (const auto vrrp = vrrp_interfaces(); !vrrp.empty()) {
             out_.rule(
                 "iifname {{ {} }} meta l4proto 112 ip6 daddr ff02::12 ip6 hoplimit 255 counter accept "
                 "comment "
@@ -348,6 +365,21 @@ private:
         out_.line("udp dport 33434-33474 counter reject comment \"traceroute sees us\"");
     }
 
+    [[nodiscard]] std::set<std::string> vrrp_interfaces() const {
+        std::set<std::string> names;
+        for (const Lan& lan : model_.lans) {
+            if (lan.vrrp) names.insert(quoted(lan.interface));
+        }
+        return names;
+    }
+    [[nodiscard]] std::set<std::string> closed_addresses() const {
+        std::set<std::string> elements;
+        for (const Lan& lan : model_.lans) {
+            if (!lan.closed) continue;
+            elements.insert(fmt::format("{} . {}", quoted(lan.interface), to_string(*lan.closed)));
+        }
+        return elements;
+    }
     [[nodiscard]] std::string overlay() const { return to_string(model_.overlay.network()); }
 
     static constexpr std::pair<Protocol, const char*> kWithPorts[] = {{Protocol::tcp, "tcp"},
@@ -359,35 +391,8 @@ private:
     Writer out_;
 };
 
-std::vector<net::Ipv6Prefix> missing_in(const std::vector<net::Ipv6Prefix>& here,
-                                        const std::vector<net::Ipv6Prefix>& there) {
-    std::vector<net::Ipv6Prefix> missing;
-    std::set_difference(there.begin(), there.end(), here.begin(), here.end(), std::back_inserter(missing));
-    return missing;
-}
-
-std::string element_command(const char* verb, const std::vector<net::Ipv6Prefix>& prefixes, bool masked) {
-    if (prefixes.empty()) return {};
-    const auto elements = prefix_elements({prefixes.begin(), prefixes.end()}, masked);
-    return fmt::format("{} element inet {} sites {{ {} }}\n", verb, kTable, fmt::join(elements, ", "));
-}
-
 }  // namespace
 
 std::string render(const Model& model) { return Ruleset(model).text(); }
-
-std::optional<std::string> render_update(const Model& from, const Model& to) {
-    const bool masked = all_64(to.sites);
-    if (to.mode == Mode::off || masked != all_64(from.sites)) return std::nullopt;
-    Model same = from;
-    same.sites = to.sites;
-    if (same != to) return std::nullopt;
-    if (to.role == Role::edge) return std::string{};
-    const std::vector<net::Ipv6Prefix> before = without_overlaps(from.sites);
-    const std::vector<net::Ipv6Prefix> after = without_overlaps(to.sites);
-    // Deletions first: a prefix may make room for parts of itself.
-    return element_command("delete", missing_in(after, before), masked) +
-           element_command("add", missing_in(before, after), masked);
-}
 
 }  // namespace ulagate::firewall

@@ -3,266 +3,142 @@
 """Sends packets through the golden rulesets of tests/unit/golden in network namespaces.
 
   host "lan" --lan0--+        +--ulg-r1, ulg-s1-- "far" (the tunnel; a veth here, the rules match by name)
-  host "lan2"-lan1---+ router +--ulg-s2---------- "far2"
+  host "lan2"-lan1---+ router +--ulg-s2---------- "far2"      lan0 and lan1 have virtual routers
                               +--up0------------- "net" (the internet side)
 
 Every check sends one packet and looks for what must come of it: the packet at the other side, an ICMPv6 error at
 the sender, or a datagram in a socket of the router. Needs root; exit 77 where that cannot work.
 """
-import contextlib, ctypes, errno, os, pathlib, select, socket, struct, subprocess, sys, time
+import contextlib, errno, os, select, socket, struct, sys
 
-GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "unit" / "golden"
-LIBC = ctypes.CDLL(None, use_errno=True)
-SITE, SITE2, FAR, FAR2 = (f"fd12:3456:789a:{x}::" for x in "abcd")
-MAC = {"lan0": 0x10, "lan1": 0x11, "up0": 0x12, "ulg-r1": 0x13, "ulg-s1": 0x14, "ulg-s2": 0x15}
-ICMP_ERROR, NO_ROUTE_FORBIDDEN, ADDRESS, PORT = 1, 1, 3, 4  # type 1 and its codes, RFC 4443
-PATIENCE, SILENCE = 2.0, 0.25  # how long we wait for what must come, and for what must not
-failures = 0
-
-
-def sh(command):
-    subprocess.run(command, shell=True, check=True)
-
-
-def check(what, good):
-    global failures
-    failures += not good
-    print(("ok    " if good else "WRONG ") + what, flush=True)
-
-
-@contextlib.contextmanager
-def inside(namespace):
-    """Sockets opened in this block belong to the namespace for good."""
-    with open("/proc/self/ns/net") as back, open(f"/run/netns/{namespace}") as there:
-        if LIBC.setns(there.fileno(), 0x40000000) != 0:
-            raise OSError(ctypes.get_errno(), "setns")
-        try:
-            yield
-        finally:
-            LIBC.setns(back.fileno(), 0x40000000)
-
-
-# --- packets -----------------------------------------------------------------------------------------------------
-
-def pack(address):
-    return socket.inet_pton(socket.AF_INET6, address)
-
-
-def checksum(data):
-    data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
-
-
-def ip6(source, destination, protocol, payload, hops=64, checksum_at=None):
-    if checksum_at is not None:
-        pseudo = pack(source) + pack(destination) + struct.pack("!II", len(payload), protocol)
-        payload = payload[:checksum_at] + struct.pack("!H", checksum(pseudo + payload)) + payload[checksum_at + 2:]
-    return struct.pack("!IHBB", 6 << 28, len(payload), protocol, hops) + pack(source) + pack(destination) + payload
-
-
-def udp(source, destination, sport, dport, hops=64, data=b"hello"):
-    return ip6(source, destination, 17, struct.pack("!HHHH", sport, dport, 8 + len(data), 0) + data, hops, 6)
-
-
-def tcp(source, destination, sport, dport, flags, mss=None):
-    options = b"" if mss is None else struct.pack("!BBH", 2, 4, mss)
-    head = struct.pack("!HHIIBBHHH", sport, dport, 1, 1, (20 + len(options)) << 2, flags, 1000, 0, 0)
-    return ip6(source, destination, 6, head + options, 64, 16)
-
-
-def icmp6(source, destination, kind, code=0, body=b"\0\0\0\0", hops=64):
-    return ip6(source, destination, 58, struct.pack("!BBH", kind, code, 0) + body, hops, 2)
-
-
-def icmp6_error(source, destination, kind):
-    inner = udp(destination, FAR + "1", 40000, 58000)
-    return icmp6(source, destination, kind, 0, b"\0\0\x05\x00" + inner)
-
-
-def with_router_alert(packet):
-    """The same packet with the hop-by-hop option that MLD carries."""
-    option = bytes([packet[6], 0, 5, 2, 0, 0, 1, 0])
-    length = struct.unpack("!H", packet[4:6])[0] + 8
-    return packet[:4] + struct.pack("!HB", length, 0) + packet[7:40] + option + packet[40:]
-
-
-def udp4(source, destination, sport, dport):
-    data = struct.pack("!HHHH", sport, dport, 8, 0)
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 28, 1, 0, 64, 17, 0, socket.inet_aton(source),
-                       socket.inet_aton(destination))
-    return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + data
-
-
-# --- the small network -------------------------------------------------------------------------------------------
-
-class Net:
-    def __init__(self):
-        self.names = {n: f"ulgfw{os.getpid()}-{n}" for n in ("router", "lan", "lan2", "far", "far2", "net")}
-        self.wires, self.router_mac = {}, {}
-
-    def build(self):
-        for name in self.names.values():
-            sh(f"ip netns add {name}")
-            for key in ("all", "default"):
-                sh(f"ip netns exec {name} sysctl -qw net.ipv6.conf.{key}.accept_dad=0 "
-                   f"net.ipv6.conf.{key}.router_solicitations=0 net.ipv6.conf.{key}.accept_ra=0")
-            sh(f"ip netns exec {name} sysctl -qw net.ipv6.icmp.ratelimit=0")
-            sh(f"ip -n {name} link set lo up")
-        sh(f"ip netns exec {self.names['router']} sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv4.ip_forward=1")
-        self.wire("lan0", "lan", [SITE + "1/64", "fe80::1/64", "2001:db8:1::1/64", "192.168.7.1/24"],
-                  [SITE + "10/64", "fe80::10/64", "2001:db8:1::10/64", "192.168.7.10/24"])
-        self.wire("lan1", "lan2", [SITE2 + "1/64", "fe80::1/64"], [SITE2 + "10/64", "fe80::10/64"])
-        self.wire("up0", "net", ["2001:db8::1/64", "fe80::1/64", "198.51.100.1/24"],
-                  ["2001:db8::10/64", "fe80::10/64", "198.51.100.10/24"])
-
-    def wire(self, port, other, ours, theirs, tunnel=False):
-        router, host, mac = self.names["router"], self.names[other], MAC[port]
-        # A tunnel has no neighbour discovery: the same MAC on both ends and no ARP.
-        macs = (f"02:00:00:00:00:{mac:02x}", f"02:00:00:00:{0 if tunnel else 1:02x}:{mac:02x}")
-        sh(f"ip link add {port} netns {router} address {macs[0]} type veth peer name {port} netns {host} "
-           f"address {macs[1]}")
-        for namespace, addresses in ((router, ours), (host, theirs)):
-            sh(f"ip -n {namespace} link set {port} addrgenmode none {'arp off' if tunnel else ''} up")
-            for address in addresses:
-                sh(f"ip -n {namespace} addr add {address} dev {port} {'nodad' if ':' in address else ''}")
-        if theirs and not tunnel:
-            sh(f"ip -n {host} -6 route add default via fe80::1 dev {port}")
-        with inside(host):
-            self.wires[port] = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-            self.wires[port].bind((port, 0))
-        self.router_mac[port] = bytes.fromhex(macs[0].replace(":", ""))
-
-    def unwire(self, *ports):
-        for port in ports:
-            sh(f"ip -n {self.names['router']} link del {port}")
-            self.wires.pop(port).close()
-
-    def router(self, command):
-        sh(f"ip netns exec {self.names['router']} {command}")
-
-    def load(self, golden):
-        self.router(f"nft -f {GOLDEN}/firewall_{golden}.nft")
-        print(f"--- {golden}")
-
-    def tracked(self):
-        path = "/proc/sys/net/netfilter/nf_conntrack_count"
-        out = subprocess.run(["ip", "netns", "exec", self.names["router"], "cat", path], capture_output=True, text=True)
-        return int(out.stdout)
-
-    def listen(self, kind, protocol, port=None, groups=(), family=socket.AF_INET6):
-        with inside(self.names["router"]):
-            sock = socket.socket(family, kind, protocol)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if port is not None:
-                sock.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", port))
-            for group, name in groups:
-                index = socket.if_nametoindex(name)
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, pack(group) + struct.pack("=I", index))
-        return sock
-
-    def send(self, port, packet, dest=None):
-        dest = self.router_mac[port] if dest is None else dest
-        kind = b"\x86\xdd" if packet[0] >> 4 == 6 else b"\x08\x00"
-        for sock in self.wires.values():
-            drained(sock)
-        self.wires[port].send(dest + b"\x02\0\0\0\x01" + bytes([MAC[port]]) + kind + packet)
-
-    def arrives(self, port, match, wait=PATIENCE):
-        """The first packet that comes from the router at this wire's far end and matches, or None."""
-        sock, end = self.wires[port], time.monotonic() + wait
-        while (left := end - time.monotonic()) > 0:
-            if not select.select([sock], [], [], left)[0]:
-                break
-            frame, where = sock.recvfrom(65536)
-            if where[2] != socket.PACKET_OUTGOING and frame[12:14] == b"\x86\xdd" and match(frame[14:]):
-                return frame[14:]
-        return None
-
-    # One packet in at `port`, and what becomes of it.
-    def passes(self, what, port, packet, out):
-        self.send(port, packet)
-        same = lambda p: p[8:40] == packet[8:40] and p[6] == packet[6] and p[40:44] == packet[40:44]
-        check(f"passes: {what}", self.arrives(out, same) is not None)
-
-    def refused(self, what, port, packet, code, out=None):
-        self.send(port, packet)
-        error = lambda p: p[6] == 58 and p[40] == ICMP_ERROR and p[48 + 8:48 + 40] == packet[8:40]
-        got = self.arrives(port, error)
-        check(f"error code {code}: {what}", got is not None and got[41] == code)
-
-    def dropped(self, what, port, packet, out):
-        self.send(port, packet)
-        echo = lambda p: packet[8:40] in p and p[40] != 135
-        check(f"dropped: {what}", self.arrives(out, echo, SILENCE) is None and self.arrives(port, echo, 0.01) is None)
-
-    def heard(self, what, sock, port, packet, expected=True, match=lambda data: True, dest=None):
-        drained(sock)
-        self.send(port, packet, dest)
-        end, got = time.monotonic() + (PATIENCE if expected else SILENCE), False
-        while not got and select.select([sock], [], [], max(0, end - time.monotonic()))[0]:
-            got = match(sock.recv(4096))
-        check(f"{'heard' if expected else 'not heard'}: {what}", got == expected)
-
-    def connects(self, what, where, address, port, expected=None):
-        """expected: None = connects, else the error number."""
-        with inside(self.names[where]):
-            sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
-        # Over veths the error of the first SYN can come back while connect() still holds the socket, and then only
-        # that of the second SYN, a second later, counts.
-        sock.settimeout(1.0 if expected == errno.EAGAIN else 5.0)
-        try:
-            with inside(self.names[where]):
-                info = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0][4]
-            got = sock.connect_ex(info)
-        except TimeoutError:
-            got = errno.EAGAIN
-        sock.close()
-        text = "connects" if expected is None else errno.errorcode[expected]
-        if got != (expected or 0):
-            what += f" (got {errno.errorcode.get(got, got)})"
-        check(f"{text}: {what}", got == (expected or 0))
-
-    def remove(self):
-        for name in self.names.values():
-            subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL)
-
-
-def drained(sock):
-    while select.select([sock], [], [], 0)[0]:
-        sock.recv(65536)
-
-
-ANY_GROUP = bytes.fromhex("333300000001")
+import firewall_wire
+from firewall_wire import (ADDRESS, ANY_GROUP, FAR, FAR2, NO_ROUTE_FORBIDDEN, PORT, SILENCE, SITE, SITE2, VIRTUAL,
+                           VIRTUAL2, VIRTUAL_MAC, Net, check, icmp6, icmp6_error, inside, ip6, neighbor, pack, sh, tcp,
+                           udp, udp4, with_router_alert)
 
 
 # --- what the rulesets promise -----------------------------------------------------------------------------------
 
+def kind(number):
+    return lambda data: data[0] == number
+
+
+def router_solicitation(hops=255):
+    return icmp6("fe80::10", "ff02::2", 133, hops=hops)
+
+
+def mld_report(source):
+    return with_router_alert(icmp6(source, "ff02::16", 143, hops=1))
+
+
+def vrrp_hello(hops=255, to="ff02::12"):
+    return ip6("fe80::10", to, 112, b"\x31\x33\x64\x01\0\x64\0\0" + pack(VIRTUAL), hops)
+
+
+def link_protocols(net):
+    """What the routers and hosts of a LAN need of each other passes in every mode: R-45."""
+    group = {"dest": ANY_GROUP}
+    with contextlib.ExitStack() as sockets:
+        icmp = sockets.enter_context(net.listen(socket.SOCK_RAW, 58, groups=[("ff02::16", "lan0")]))
+        groups = [("ff02::12", "lan0"), ("ff02::12", "lan1")]
+        vrrp = sockets.enter_context(net.listen(socket.SOCK_RAW, 112, groups=groups))
+        for port in ("lan0", "lan1"):
+            net.heard(f"VRRP at {port}", vrrp, port, vrrp_hello(), **group)
+        net.heard("router solicitation from the LAN", icmp, "lan0", router_solicitation(), True, kind(133), **group)
+        advert = icmp6("fe80::10", "ff02::1", 134, body=b"\x40\0\0\0" + b"\0" * 8, hops=255)
+        net.heard("router advertisement from the LAN", icmp, "lan0", advert, True, kind(134), **group)
+        for source in ("fe80::10", "::"):
+            net.heard(f"MLDv2 report from {source}", icmp, "lan0", mld_report(source), True, kind(143), **group)
+        query = with_router_alert(icmp6("fe80::10", "ff02::1", 130, body=b"\0" * 20, hops=1))
+        net.heard("MLD query", icmp, "lan0", query, True, kind(130), **group)
+        solicitation = neighbor(135, "fe80::10", "ff02::1:ff00:5eed", VIRTUAL)
+        net.answers("neighbor solicitation for the virtual address", "lan0", solicitation, 136,
+                    dest=bytes.fromhex("3333ff005eed"))
+        unsolicited = neighbor(136, "fe80::10", "ff02::1", "fe80::10")
+        net.heard("neighbor advertisement to all", icmp, "lan0", unsolicited, True, kind(136), **group)
+
+
+def closed_address(net, mac=None):
+    """V-37, V-46: the virtual address with Accept_Mode off, on the LAN's interface or behind the virtual MAC."""
+    to = {"dest": mac}
+    with net.listen(socket.SOCK_RAW, 58) as icmp, net.listen(socket.SOCK_DGRAM, 17, 546) as dhcp6:
+        with net.listen(socket.SOCK_RAW, 112) as vrrp:
+            net.heard("VRRP to the closed address", vrrp, "lan0", vrrp_hello(to=VIRTUAL), False, **to)
+        for source in ("fe80::10", SITE + "10"):
+            ping = icmp6(source, VIRTUAL, 128)
+            net.answers(f"ping of the closed address from {source}", "lan0", ping, 129, False, **to)
+        net.heard("echo request to the closed address", icmp, "lan0", icmp6("fe80::10", VIRTUAL, 128), False, kind(128),
+                  **to)
+        net.heard("router solicitation to the closed address", icmp, "lan0", icmp6("fe80::10", VIRTUAL, 133, hops=255),
+                  False, kind(133), **to)
+        net.heard("DHCPv6 to the closed address", dhcp6, "lan0", udp("fe80::10", VIRTUAL, 547, 546), False, **to)
+        net.answers("traceroute to the closed address", "lan0", udp("fe80::10", VIRTUAL, 4000, 33440), 1, False, **to)
+        solicitation = lambda hops: neighbor(135, "fe80::10", VIRTUAL, VIRTUAL, hops)
+        net.answers("neighbor solicitation to the closed address", "lan0", solicitation(255), 136, **to)
+        net.heard("the same with hop limit 254", icmp, "lan0", solicitation(254), False, kind(135), **to)
+        advertisement = neighbor(136, "fe80::10", VIRTUAL, "fe80::10")
+        net.heard("neighbor advertisement to the closed address", icmp, "lan0", advertisement, True, kind(136), **to)
+
+
+def virtual_router(net):
+    closed_address(net)
+    net.answers("ping of the virtual address with Accept_Mode on", "lan1", icmp6("fe80::10", VIRTUAL2, 128), 129)
+    net.answers("ping of the router's own address beside it", "lan0", icmp6("fe80::10", "fe80::1", 128), 129)
+    # V-45. The kernel sends a redirect before the firewall judges what is forwarded.
+    for port, source, target, expected in (("lan0", SITE + "10", SITE + "77", False),
+                                           ("lan1", SITE2 + "10", SITE2 + "77", False),
+                                           ("up0", "2001:db8::10", "2001:db8::77", True)):
+        net.answers(f"redirect at {port}", port, udp(source, target, 1, 2), 137, expected)
+
+
+def virtual_mac(net):
+    """The macvlan has a name like a tunnel's and is a LAN."""
+    net.router(f"ip addr del {VIRTUAL}/128 dev lan0")
+    net.router(f"ip link add ulg-v51 link lan0 address {VIRTUAL_MAC.hex(':')} type macvlan mode private")
+    net.router("ip link set ulg-v51 addrgenmode none up")
+    net.router(f"ip addr add {VIRTUAL}/128 dev ulg-v51 nodad")
+    closed_address(net, VIRTUAL_MAC)
+    net.answers("ping of the closed address at the other MAC", "lan0", icmp6(SITE + "10", VIRTUAL, 128), 129, False)
+    net.passes("LAN to another site by the virtual MAC", "lan0", udp(SITE + "10", FAR + "9", 1, 2), "ulg-r1",
+               dest=VIRTUAL_MAC)
+    net.passes("the answer", "ulg-r1", udp(FAR + "9", SITE + "10", 2, 1), "lan0")
+    with net.listen(socket.SOCK_RAW, 112, groups=[("ff02::12", "ulg-v51")]) as vrrp:
+        net.heard("VRRP on the macvlan", vrrp, "lan0", vrrp_hello(), dest=ANY_GROUP)
+    net.router("ip link del ulg-v51")
+    net.router(f"ip addr add {VIRTUAL}/128 dev lan0 nodad")
+
+
+def accept_mode_changes(net, server):
+    """V-37: a connection from before ends when the address closes."""
+    net.load("edge_lone")
+    net.answers("ping of the virtual address while it is open", "lan0", icmp6("fe80::10", VIRTUAL, 128), 129)
+    net.answers("redirect on a LAN with one router", "lan0", udp(SITE + "10", SITE + "78", 1, 2), 137)
+    with contextlib.ExitStack() as sockets:
+        with inside(net.names["lan"]):
+            client = sockets.enter_context(socket.create_connection((VIRTUAL + "%lan0", 22), 5.0))
+        served = sockets.enter_context(server.accept()[0])
+        served.settimeout(5.0)
+        client.send(b"a")
+        check("a connection to the virtual address while it is open", served.recv(1) == b"a")
+        net.load("edge_appliance")
+        client.send(b"b")
+        check("nothing comes by it any more", not select.select([served], [], [], SILENCE)[0])
+
+
 def edge_input(net):
     icmp = net.listen(socket.SOCK_RAW, 58, groups=[("ff02::16", "lan0")])
-    kind = lambda number: lambda data: data[0] == number
     group = {"dest": ANY_GROUP}
-    solicit = lambda hops: icmp6("fe80::10", "ff02::2", 133, hops=hops)
-    net.heard("router solicitation from the LAN", icmp, "lan0", solicit(255), True, kind(133), **group)
-    net.heard("router solicitation with hop limit 254", icmp, "lan0", solicit(254), False, kind(133), **group)
-    net.heard("router solicitation from the uplink", icmp, "up0", solicit(255), False, kind(133), **group)
+    net.heard("router solicitation with hop limit 254", icmp, "lan0", router_solicitation(254), False, kind(133),
+              **group)
+    net.heard("router solicitation from the uplink", icmp, "up0", router_solicitation(), False, kind(133), **group)
     advert = icmp6("fe80::10", "ff02::1", 134, body=b"\x40\0\0\0" + b"\0" * 8, hops=255)
-    net.heard("router advertisement", icmp, "up0", advert, True, kind(134), **group)
-    report = lambda source: with_router_alert(icmp6(source, "ff02::16", 143, hops=1))
-    net.heard("MLDv2 report with router alert", icmp, "lan0", report("fe80::10"), True, kind(143), **group)
-    net.heard("MLDv2 report from ::", icmp, "lan0", report("::"), True, kind(143), **group)
-    net.heard("MLDv2 report from a global source", icmp, "lan0", report(SITE + "10"), False,
+    net.heard("router advertisement from the uplink", icmp, "up0", advert, True, kind(134), **group)
+    net.heard("MLDv2 report from a global source", icmp, "lan0", mld_report(SITE + "10"), False,
               lambda data: data[0] == 143 and len(data) == 8, **group)  # the kernel's own reports are longer
-    query = with_router_alert(icmp6("fe80::10", "ff02::1", 130, body=b"\0" * 20, hops=1))
-    net.heard("MLD query", icmp, "lan0", query, True, kind(130), **group)
 
-    vrrp = net.listen(socket.SOCK_RAW, 112, groups=[("ff02::12", "lan0"), ("ff02::12", "lan1")])
-    hello = lambda hops: ip6("fe80::10", "ff02::12", 112, b"\x31\x33\x64\x01\0\x64\0\0" + pack("fe80::5eed"), hops)
-    net.heard("VRRP", vrrp, "lan0", hello(255), **group)
-    net.heard("VRRP with hop limit 254", vrrp, "lan0", hello(254), False, **group)
-    net.heard("VRRP where no virtual router is", vrrp, "lan1", hello(255), False, **group)
+    vrrp = net.listen(socket.SOCK_RAW, 112, groups=[("ff02::12", "lan0"), ("ff02::12", "up0")])
+    net.heard("VRRP with hop limit 254", vrrp, "lan0", vrrp_hello(254), False, **group)
+    net.heard("VRRP from the uplink", vrrp, "up0", vrrp_hello(), False, **group)
 
     dhcp6 = net.listen(socket.SOCK_DGRAM, 17, 546)
     net.heard("DHCPv6 answer", dhcp6, "up0", udp("fe80::10", "fe80::1", 547, 546))
@@ -288,10 +164,8 @@ def edge_input(net):
     net.connects("another port from the LAN", "lan", SITE + "1", 23, errno.EAGAIN)
     net.connects("another port from another site", "far", SITE + "1", 23, errno.EACCES)
     echo = lambda source, to: icmp6(source, to, 128)
-    answer = lambda p: p[6] == 58 and p[40] == 129
     for port, source, to in (("up0", "2001:db8::10", "2001:db8::1"), ("ulg-r1", "fd99::1", "fd99::a1")):
-        net.send(port, echo(source, to))
-        check(f"answers pings at {port}", net.arrives(port, answer) is not None)
+        net.answers(f"pings at {port}", port, echo(source, to), 129)
     net.refused("traceroute to the router", "up0", udp("2001:db8::10", "2001:db8::1", 4000, 33440), PORT)
     net.dropped("some datagram to the router", "up0", udp("2001:db8::10", "2001:db8::1", 4000, 5353), "up0")
     net.heard("ping with a source of our site out of the tunnel", icmp, "ulg-r1", echo(SITE + "77", "fd99::a1"), False,
@@ -351,11 +225,17 @@ def edge(net):
     servers = [net.listen(socket.SOCK_STREAM, 6, port) for port in (22, 23)]
     for server in servers:
         server.listen()
-    net.load("edge_appliance")
+    accept_mode_changes(net, servers[0])  # leaves edge_appliance
     edge_input(net)
     edge_forward(net)
     uplink_forward(net, False)
+    link_protocols(net)
+    virtual_router(net)
+    virtual_mac(net)
     net.load("edge_shared")
+    link_protocols(net)
+    virtual_router(net)
+    virtual_mac(net)
     edge_forward(net)
     uplink_forward(net, True)
     net.connects("another port from another site", "far", SITE + "1", 23, errno.EACCES)
@@ -434,8 +314,8 @@ def main():
         relay(net)
     finally:
         net.remove()
-    print(f"{failures} wrong" if failures else "all right")
-    return 1 if failures else 0
+    print(f"{firewall_wire.failures} wrong" if firewall_wire.failures else "all right")
+    return 1 if firewall_wire.failures else 0
 
 
 sys.exit(main())

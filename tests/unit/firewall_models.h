@@ -19,10 +19,22 @@ inline Model edge_model(Mode mode = Mode::appliance) {
     model.mode = mode;
     model.role = Role::edge;
     model.overlay = prefix("fd12:3456:789a::/48");
-    model.lans = {{"lan0", prefix("fd12:3456:789a:a::/64"), true},
-                  {"lan1", prefix("fd12:3456:789a:b::/64"), false}};
+    // The first LAN has a virtual router with a MAC of its own and Accept_Mode off, the second one without
+    // and with Accept_Mode on.
+    const net::Ipv6Address closed = net::parse_ipv6("fe80::5eed").value();
+    model.lans = {{"lan0", prefix("fd12:3456:789a:a::/64"), true, closed},
+                  {"ulg-v51", prefix("fd12:3456:789a:a::/64"), true, closed},
+                  {"lan1", prefix("fd12:3456:789a:b::/64"), true, {}}};
     model.tunnels = {{"ulg-r1", 51820, 1420}, {"ulg-r2", 51821, 1280}};
     model.input = {{Service::Protocol::tcp, 22, 22}};
+    return model;
+}
+
+// The same site with one router.
+inline Model lone_edge_model(Mode mode = Mode::appliance) {
+    Model model = edge_model(mode);
+    model.lans = {{"lan0", prefix("fd12:3456:789a:a::/64"), false, {}},
+                  {"lan1", prefix("fd12:3456:789a:b::/64"), false, {}}};
     return model;
 }
 

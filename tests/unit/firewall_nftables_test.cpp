@@ -98,8 +98,9 @@ TEST(Nftables, AppliesEveryRulesetTwice) {
         bare_edge.overlay = prefix("fd12:3456:789a::/48");
         Model bare_relay = bare_edge;
         bare_relay.role = Role::relay;
-        for (const Model& model : {edge_model(), edge_model(Mode::shared), relay_model(),
-                                   relay_model(Mode::shared), relay_any, all_ports, bare_edge, bare_relay}) {
+        for (const Model& model :
+             {edge_model(), edge_model(Mode::shared), lone_edge_model(), lone_edge_model(Mode::shared),
+              relay_model(), relay_model(Mode::shared), relay_any, all_ports, bare_edge, bare_relay}) {
             for (int i = 0; i < 2; ++i) {
                 install(*nftables, render(model));
                 EXPECT_TRUE(nftables->table_exists().value());
@@ -116,8 +117,8 @@ TEST(Nftables, AppliesEveryRulesetTwice) {
 
 TEST(Nftables, GoldenFilesLoadWithTheNftCommand) {
     in_namespace([] {
-        for (const char* name :
-             {"edge_appliance", "edge_shared", "relay", "relay_shared", "relay_any", "relay_tcp", "off"}) {
+        for (const char* name : {"edge_appliance", "edge_shared", "edge_lone", "relay", "relay_shared",
+                                 "relay_any", "relay_tcp", "off"}) {
             shell(std::string("nft -c -f " ULAGATE_SOURCE_DIR "/tests/unit/golden/firewall_") + name +
                   ".nft");
         }

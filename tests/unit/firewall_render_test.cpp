@@ -2,11 +2,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "firewall/elements.h"
 #include "firewall/render.h"
@@ -18,6 +22,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 using Protocol = Service::Protocol;
 
 // ULAGATE_UPDATE_GOLDEN=1 writes the files anew; read the diff before you commit it.
@@ -33,6 +38,7 @@ void expect_golden(const std::string& name, const std::string& text) {
 TEST(FirewallRender, Golden) {
     expect_golden("edge_appliance", render(edge_model()));
     expect_golden("edge_shared", render(edge_model(Mode::shared)));
+    expect_golden("edge_lone", render(lone_edge_model()));
     expect_golden("relay", render(relay_model()));
     expect_golden("relay_shared", render(relay_model(Mode::shared)));
     Model any = relay_model();
@@ -47,7 +53,7 @@ TEST(FirewallRender, Golden) {
 
 TEST(FirewallRender, TouchesNoTableButOurs) {
     for (const Mode mode : {Mode::appliance, Mode::shared, Mode::off}) {
-        for (const Model& model : {edge_model(mode), relay_model(mode)}) {
+        for (const Model& model : {edge_model(mode), lone_edge_model(mode), relay_model(mode)}) {
             const std::string text = render(model);
             EXPECT_THAT(text, Not(HasSubstr("flush")));
             EXPECT_THAT(text, HasSubstr("table inet ulagate { }\ndelete table inet ulagate\n"));
@@ -58,6 +64,90 @@ TEST(FirewallRender, TouchesNoTableButOurs) {
 TEST(FirewallRender, SharedModeHasNoDropPolicy) {
     EXPECT_THAT(render(edge_model(Mode::shared)), Not(HasSubstr("policy drop")));
     EXPECT_THAT(render(relay_model(Mode::shared)), Not(HasSubstr("policy drop")));
+}
+
+// The lines of a chain, without indentation.
+std::vector<std::string> chain(const std::string& ruleset, const std::string& name) {
+    std::vector<std::string> lines;
+    std::istringstream in{ruleset};
+    bool inside = false;
+    for (std::string line; std::getline(in, line);) {
+        line.erase(0, line.find_first_not_of('\t'));
+        if (inside && line == "}") break;
+        if (inside) lines.push_back(line);
+        inside = inside || line == "chain " + name + " {";
+    }
+    return lines;
+}
+
+// The position of the first line that holds `text`; the number of lines when there is none.
+std::size_t place(const std::vector<std::string>& lines, const std::string& text) {
+    const auto found = std::find_if(lines.begin(), lines.end(), [&](const std::string& line) {
+        return line.find(text) != std::string::npos;
+    });
+    return static_cast<std::size_t>(found - lines.begin());
+}
+
+TEST(FirewallRender, V37_V46_AClosedAddressIsDecidedBeforeConnectionsFromBefore) {
+    for (const Mode mode : {Mode::appliance, Mode::shared}) {
+        const std::string text = render(edge_model(mode));
+        EXPECT_THAT(text,
+                    HasSubstr("\t\t\t\"lan0\" . fe80::5eed,\n\t\t\t\"ulg-v51\" . fe80::5eed,\n\t\t}\n"));
+        const auto prerouting = chain(text, "prerouting");
+        EXPECT_THAT(prerouting.at(0), HasSubstr("priority raw"));
+        EXPECT_EQ(prerouting.at(1), "iifname . ip6 daddr @closed jump closed_address");
+        EXPECT_THAT(chain(text, "closed_address"),
+                    ElementsAre("icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 "
+                                "counter accept",
+                                StartsWith("counter drop")));
+    }
+}
+
+TEST(FirewallRender, V37_AcceptModeOnClosesNothing) {
+    for (const Mode mode : {Mode::appliance, Mode::shared}) {
+        Model model = edge_model(mode);
+        for (Lan& lan : model.lans) lan.closed.reset();
+        EXPECT_THAT(render(model), Not(HasSubstr("closed")));
+    }
+}
+
+TEST(FirewallRender, V45_NoRedirectsWhereThereIsAVirtualRouter) {
+    const std::string rule = R"(oifname { "lan0", "lan1", "ulg-v51" } icmpv6 type nd-redirect counter drop)";
+    for (const Mode mode : {Mode::appliance, Mode::shared}) {
+        EXPECT_EQ(place(chain(render(edge_model(mode)), "output"), rule), 1U);
+        EXPECT_THAT(render(lone_edge_model(mode)), Not(HasSubstr("nd-redirect")));
+        EXPECT_THAT(render(relay_model(mode)), Not(HasSubstr("nd-redirect")));
+    }
+}
+
+TEST(FirewallRender, R45_LinkProtocolsAreAcceptedBeforeConnectionTrackingJudges) {
+    const auto input = chain(render(edge_model()), "input");
+    const std::size_t invalid = place(input, "ct state invalid");
+    EXPECT_LT(invalid, input.size());
+    for (const char* accepted : {R"(iifname { "lan0", "lan1", "ulg-v51" } meta l4proto 112)",
+                                 "type nd-router-solicit ip6 hoplimit 255", "nd-neighbor-solicit",
+                                 "nd-router-advert", "mld2-listener-report"}) {
+        EXPECT_LT(place(input, accepted), invalid) << accepted;
+    }
+    EXPECT_THAT(render(lone_edge_model()), Not(HasSubstr("l4proto 112")));
+}
+
+// Shared mode judges what comes out of a tunnel, and packets to a closed address; nothing else.
+TEST(FirewallRender, R45_SharedModeLeavesLinkProtocolsAlone) {
+    EXPECT_THAT(chain(render(edge_model(Mode::shared)), "input"),
+                ElementsAre(HasSubstr("policy accept"), "iifname @tunnels goto input_tunnel"));
+}
+
+TEST(FirewallRender, TheMacvlanOfAVirtualMacIsALanAndNoTunnel) {
+    for (const Mode mode : {Mode::appliance, Mode::shared}) {
+        const std::string text = render(edge_model(mode));
+        EXPECT_THAT(text, HasSubstr("\t\t\t\"lan0\",\n\t\t\t\"lan1\",\n\t\t\t\"ulg-v51\",\n"));
+        EXPECT_THAT(text, HasSubstr("elements = {\n\t\t\t\"ulg-r1\",\n\t\t\t\"ulg-r2\",\n\t\t}\n"));
+        EXPECT_THAT(text,
+                    HasSubstr("iifname \"ulg-v51\" ip6 saddr fd12:3456:789a:a::/64 goto forward_lan\n"));
+        EXPECT_THAT(text, HasSubstr("oifname \"ulg-v51\" ip6 daddr fd12:3456:789a:a::/64 ip6 saddr "
+                                    "fd12:3456:789a::/48 counter accept"));
+    }
 }
 
 TEST(FirewallRender, PrefixesOfASiteMayLieInsideEachOther) {
