@@ -144,11 +144,10 @@ Outcome Ownership::on_packet(const net::Ipv6Address& from, const Packet& packet,
         return out;
     }
     Router& router = sites_.at(place->site).routers.at(place->index);
-    if (router.last_sequence && is_stale(*router.last_sequence, packet.sequence)) {
+    if (router.goodbye && is_stale(*router.goodbye, packet.sequence)) {
         ++counters_.stale;
         return out;
     }
-    router.last_sequence = packet.sequence;
 
     Changes changes;
     if (const auto* hello = std::get_if<Hello>(&packet.message)) {
@@ -160,7 +159,7 @@ Outcome Ownership::on_packet(const net::Ipv6Address& from, const Packet& packet,
     } else if (const auto* probe = std::get_if<Probe>(&packet.message)) {
         send(router, ProbeAck{probe->id}, out);
     } else if (std::holds_alternative<Goodbye>(packet.message)) {
-        on_goodbye(*place, now.steady, out, changes);
+        on_goodbye(*place, packet.sequence, now.steady, out, changes);
     } else {
         ++counters_.unexpected;
     }
@@ -187,7 +186,7 @@ void Ownership::on_claim(const Claim& claim, Place from, std::uint32_t sequence,
                          Changes& changes) {
     Site& site = sites_.at(from.site);
     site.routers.at(from.index).last_heard = now;
-    const auto claimed = own_prefixes(claim.prefixes, from, now, out);
+    const auto claimed = news_of(claim.prefixes, from, sequence, now, out);
     for (Prefix* prefix : claimed) {
         Standing& standing = prefix->standings.at(from.index);
         if (standing.claimed_until <= now) standing.losing_since.reset();
@@ -204,7 +203,7 @@ void Ownership::on_claim(const Claim& claim, Place from, std::uint32_t sequence,
 void Ownership::on_release(const Release& release, Place from, std::uint32_t sequence, TimePoint now,
                            Outcome& out, Changes& changes) {
     sites_.at(from.site).routers.at(from.index).last_heard = now;
-    for (Prefix* prefix : own_prefixes(release.prefixes, from, now, out)) {
+    for (Prefix* prefix : news_of(release.prefixes, from, sequence, now, out)) {
         Standing& standing = prefix->standings.at(from.index);
         if (release.epoch < standing.epoch) continue;  // of an earlier life than the claim
         standing.claimed_until = TimePoint::min();
@@ -214,22 +213,33 @@ void Ownership::on_release(const Release& release, Place from, std::uint32_t seq
     answer(release.prefixes, from, sequence, out);
 }
 
-void Ownership::on_goodbye(Place from, TimePoint now, Outcome& out, Changes& changes) {
+void Ownership::on_goodbye(Place from, std::uint32_t sequence, TimePoint now, Outcome& out,
+                           Changes& changes) {
     Site& site = sites_.at(from.site);
     site.routers.at(from.index).last_heard.reset();
+    site.routers.at(from.index).goodbye = sequence;
     for (Prefix& prefix : site.prefixes) prefix.standings.at(from.index) = {};
     settle_site(from.site, Reason::goodbye, now, out, changes);
 }
 
-// Those of `named` that the sender's site has; the others are refused.
-std::vector<Ownership::Prefix*> Ownership::own_prefixes(const std::vector<net::Ipv6Prefix>& named, Place from,
-                                                        TimePoint now, Outcome& out) {
+// Those of `named` about which the message is the newest of its sender, and which its site has; the others
+// are refused. Order matters for each prefix by itself only: a probe that overtakes a claim does no harm.
+std::vector<Ownership::Prefix*> Ownership::news_of(const std::vector<net::Ipv6Prefix>& named, Place from,
+                                                   std::uint32_t sequence, TimePoint now, Outcome& out) {
     Site& site = sites_.at(from.site);
-    std::vector<Prefix*> own;
+    std::vector<Prefix*> news;
+    bool stale = false;
     for (const net::Ipv6Prefix& name : named) {
         const auto place = place_of_prefix(name);
         if (place && place->site == from.site) {
-            own.push_back(&site.prefixes.at(place->index));
+            Prefix& prefix = site.prefixes.at(place->index);
+            auto& last = prefix.standings.at(from.index).sequence;
+            if (last && is_stale(*last, sequence)) {
+                stale = true;
+                continue;
+            }
+            last = sequence;
+            news.push_back(&prefix);
             continue;
         }
         ++counters_.refused;
@@ -237,7 +247,8 @@ std::vector<Ownership::Prefix*> Ownership::own_prefixes(const std::vector<net::I
             out.events.emplace_back(ClaimRefused{site.name, from.index, name});
         }
     }
-    return own;
+    if (stale) ++counters_.stale;
+    return news;
 }
 
 void Ownership::judge_conflict(const Site& site, Prefix& prefix, std::size_t slot, TimePoint now,

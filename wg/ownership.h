@@ -131,7 +131,7 @@ public:
 
     struct Counters {
         std::uint64_t packets = 0;
-        std::uint64_t stale = 0;       // reordered or doubled
+        std::uint64_t stale = 0;       // overtaken by what says otherwise, or doubled
         std::uint64_t strangers = 0;   // senders that are no router of any site
         std::uint64_t refused = 0;     // prefixes claimed or released by who does not own them
         std::uint64_t unexpected = 0;  // answers, which only a relay sends
@@ -147,13 +147,14 @@ private:
         std::uint8_t priority = 0;
         TimePoint claimed_until = TimePoint::min();
         TimePoint released_until = TimePoint::min();
+        std::optional<std::uint32_t> sequence;  // of the message that said so
         std::optional<TimePoint> losing_since;  // its claim is renewed though another's won
     };
     struct Router {
         RouterRow row;
         std::optional<TimePoint> last_heard;
-        std::optional<std::uint32_t> last_sequence;  // received
-        std::uint32_t next_sequence = 0;             // to be sent
+        std::optional<std::uint32_t> goodbye;  // its sequence: what was sent before it counts no more
+        std::uint32_t next_sequence = 0;       // to be sent
         std::optional<About> about;
         std::optional<TimePoint> refusal_told;
     };
@@ -194,9 +195,9 @@ private:
                   Changes& changes);
     void on_release(const Release& release, Place from, std::uint32_t sequence, TimePoint now, Outcome& out,
                     Changes& changes);
-    void on_goodbye(Place from, TimePoint now, Outcome& out, Changes& changes);
-    std::vector<Prefix*> own_prefixes(const std::vector<net::Ipv6Prefix>& named, Place from, TimePoint now,
-                                      Outcome& out);
+    void on_goodbye(Place from, std::uint32_t sequence, TimePoint now, Outcome& out, Changes& changes);
+    std::vector<Prefix*> news_of(const std::vector<net::Ipv6Prefix>& named, Place from,
+                                 std::uint32_t sequence, TimePoint now, Outcome& out);
     void judge_conflict(const Site& site, Prefix& prefix, std::size_t slot, TimePoint now, Outcome& out);
 
     void settle_site(std::size_t site, Reason why, TimePoint now, Outcome& out, Changes& changes);

@@ -211,20 +211,20 @@ SessionOutcome RelaySession::on_packet(const Packet& packet, Now now) {
     SessionOutcome out;
     if (!running_) return out;
     ++counters_.packets;
-    if (last_sequence_ && is_stale(*last_sequence_, packet.sequence)) {
+    if (goodbye_ && is_stale(*goodbye_, packet.sequence)) {
         ++counters_.stale;
         return out;
     }
-    last_sequence_ = packet.sequence;
     if (const auto* hello = std::get_if<HelloAck>(&packet.message)) {
         relay_ = RelayAbout{hello->about, now.steady};
-        on_owners(hello->owners, out);
+        news_of(hello->owners, packet.sequence, out);
     } else if (const auto* ack = std::get_if<ClaimAck>(&packet.message)) {
-        on_owners(ack->owners, out);
-        if (ack->answers) on_answer(*ack, now.steady, out);
+        const auto owners = news_of(ack->owners, packet.sequence, out);
+        if (ack->answers) on_answer(*ack->answers, owners, now.steady, out);
     } else if (const auto* probe = std::get_if<ProbeAck>(&packet.message)) {
         on_probe_ack(*probe, now.steady, out);
     } else if (std::holds_alternative<Goodbye>(packet.message)) {
+        goodbye_ = packet.sequence;
         if (std::exchange(alive_, false)) out.events.emplace_back(ReachChanged{false, true});
     } else {
         ++counters_.unexpected;
@@ -232,27 +232,41 @@ SessionOutcome RelaySession::on_packet(const Packet& packet, Now now) {
     return out;
 }
 
-void RelaySession::on_owners(const std::vector<Owner>& owners, SessionOutcome& out) {
+// Remembers who owns what, and gives those about whom the message is the newest of the relay. Order matters
+// for each prefix by itself only: an echo that overtakes an answer does no harm.
+std::vector<Owner> RelaySession::news_of(const std::vector<Owner>& owners, std::uint32_t sequence,
+                                         SessionOutcome& out) {
+    std::vector<Owner> news;
+    bool stale = false;
     for (const Owner& owner : owners) {
         epoch_ = std::max(epoch_, owner.epoch);
         const auto found = shares_.find(owner.prefix);
         if (found == shares_.end()) continue;
-        auto& told = found->second.told;
-        if (!told || told->router != owner.router) out.events.emplace_back(OwnerTold{owner});
-        told = owner;
+        Share& share = found->second;
+        if (share.told_by && is_stale(*share.told_by, sequence)) {
+            stale = true;
+            continue;
+        }
+        share.told_by = sequence;
+        if (!share.told || share.told->router != owner.router) out.events.emplace_back(OwnerTold{owner});
+        share.told = owner;
+        news.push_back(owner);
     }
+    if (stale) ++counters_.stale;
+    return news;
 }
 
-void RelaySession::on_answer(const ClaimAck& ack, TimePoint now, SessionOutcome& out) {
+void RelaySession::on_answer(std::uint32_t answers, const std::vector<Owner>& owners, TimePoint now,
+                             SessionOutcome& out) {
     std::vector<Share*> raised;
     std::optional<std::uint64_t> epoch;
-    for (const Owner& owner : ack.owners) {
+    for (const Owner& owner : owners) {
         const auto found = shares_.find(owner.prefix);
         if (found == shares_.end()) continue;
         Share& share = found->second;
         // An answer to what we said before the present matter says nothing about it.
         constexpr std::uint32_t kHalf = 0x80000000;
-        if (!share.first_sequence || *ack.answers - *share.first_sequence >= kHalf) continue;
+        if (!share.first_sequence || answers - *share.first_sequence >= kHalf) continue;
         const bool first = !std::exchange(share.acknowledged, true);
         if (share.lan.part != Part::active) continue;
         if (owner.router == self_) {

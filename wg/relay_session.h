@@ -123,7 +123,7 @@ public:
 
     struct Counters {
         std::uint64_t packets = 0;
-        std::uint64_t stale = 0;       // reordered or doubled
+        std::uint64_t stale = 0;       // overtaken by what says otherwise, or doubled
         std::uint64_t unexpected = 0;  // what only routers send
     };
     [[nodiscard]] const Counters& counters() const { return counters_; }
@@ -133,6 +133,7 @@ private:
     struct Share {
         LanPart lan;
         std::optional<Owner> told;
+        std::optional<std::uint32_t> told_by;  // the sequence of that message
         std::uint64_t epoch = 0;
         unsigned quick_left = 0;
         bool acknowledged = false;
@@ -157,8 +158,9 @@ private:
     void send_quick(TimePoint now, SessionOutcome& out);
     void plan_quick(TimePoint now);
     void send_probe(TimePoint now, SessionOutcome& out);
-    void on_owners(const std::vector<Owner>& owners, SessionOutcome& out);
-    void on_answer(const ClaimAck& ack, TimePoint now, SessionOutcome& out);
+    std::vector<Owner> news_of(const std::vector<Owner>& owners, std::uint32_t sequence, SessionOutcome& out);
+    void on_answer(std::uint32_t answers, const std::vector<Owner>& owners, TimePoint now,
+                   SessionOutcome& out);
     void on_lost(Share& share, const Owner& owner, TimePoint now, SessionOutcome& out) const;
     void on_probe_ack(const ProbeAck& ack, TimePoint now, SessionOutcome& out);
 
@@ -168,7 +170,7 @@ private:
     std::uint64_t probe_id_ = 0;
     bool running_ = false;
     std::map<net::Ipv6Prefix, Share> shares_;
-    std::optional<std::uint32_t> last_sequence_;  // received
+    std::optional<std::uint32_t> goodbye_;  // its sequence: what was sent before it counts no more
     std::optional<RelayAbout> relay_;
     std::optional<TimePoint> last_hello_;
     std::optional<TimePoint> renew_at_;
