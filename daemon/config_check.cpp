@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <string>
 #include <string_view>
 
 namespace ulagate::config_file {
@@ -12,6 +14,7 @@ namespace {
 std::string show(const std::string& text) { return '"' + text + '"'; }
 std::string show(const net::Ipv6Prefix& prefix) { return to_string(prefix); }
 std::string show(const net::Ipv6Address& address) { return to_string(address); }
+std::string show(std::uint8_t number) { return std::to_string(number); }
 // Not printed: who confused the two kinds of keys has a private one here.
 std::string show(const wg::PublicKey&) { return "this key"; }
 
@@ -98,6 +101,21 @@ void check_endpoints(const Facts& facts, Findings& findings) {
     }
 }
 
+// The macvlan of virtual router 51 is "ulg-v51", and the tunnel to relay "r1" is "ulg-r1".
+void check_own_interfaces(const Facts& facts, Findings& findings) {
+    std::map<std::string, const Located<std::uint8_t>*> taken;
+    for (const auto& id : facts.virtual_macs) taken.emplace(fmt::format("v{}", id.value), &id);
+    for (const auto& name : facts.names) {
+        const auto found = taken.find(name.value);
+        if (found == taken.end()) continue;
+        complain(
+            findings, name,
+            fmt::format("{} makes the interface \"ulg-{}\", which is the virtual MAC's of {} in line {}; "
+                        "choose another name",
+                        show(name.value), name.value, found->second->key, found->second->line));
+    }
+}
+
 }  // namespace
 
 void check(const Facts& facts, Findings& findings) {
@@ -108,6 +126,9 @@ void check(const Facts& facts, Findings& findings) {
     check_unique(facts.nodes, "every machine has a name of its own", findings);
     check_unique(facts.names, "choose another name", findings);
     check_unique(facts.interfaces, "an interface is one LAN; for a second one make it a VLAN", findings);
+    check_unique(facts.virtual_macs,
+                 "with virtual_mac each is an interface named after it; choose another id", findings);
+    check_own_interfaces(facts, findings);
     check_endpoints(facts, findings);
 }
 

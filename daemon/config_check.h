@@ -21,8 +21,9 @@ struct Facts {
     std::vector<Located<net::Ipv6Address>> endpoints;  // of relays, where they are IPv6 addresses
     std::vector<Located<wg::PublicKey>> public_keys;
     std::vector<Located<std::string>> nodes;
-    std::vector<Located<std::string>> names;       // of relays or sites
-    std::vector<Located<std::string>> interfaces;  // of LANs
+    std::vector<Located<std::string>> names;          // of relays or sites
+    std::vector<Located<std::string>> interfaces;     // of LANs
+    std::vector<Located<std::uint8_t>> virtual_macs;  // lan.vrrp.id where virtual_mac is on
 };
 
 void check(const Facts& facts, Findings& findings);

@@ -138,7 +138,8 @@ void check_ra(const RaSettings& ra, Findings& findings) {
     }
 }
 
-ra::Config to_config(const RaSettings& ra, const net::Ipv6Prefix& prefix, const Surroundings& around) {
+ra::Config to_config(const RaSettings& ra, const net::Ipv6Prefix& prefix, const net::Ipv6Prefix& overlay,
+                     std::uint64_t router_identifier) {
     ra::Config out;
     out.min_interval = ra.min_interval.value;
     out.max_interval = ra.max_interval.value;
@@ -160,13 +161,13 @@ ra::Config to_config(const RaSettings& ra, const net::Ipv6Prefix& prefix, const 
     pio.autonomous = ra.autonomous.value;
     pio.router_address = ra.router_address.value;
     if (pio.router_address) {  // RFC 6275 section 7.2: the whole address, not the prefix
-        pio.prefix.address = with_interface_identifier(prefix, interface_identifier(around.node));
+        pio.prefix.address = with_interface_identifier(prefix, router_identifier);
     }
     pio.valid_lifetime = ra.prefix_valid_lifetime.value;
     pio.preferred_lifetime = ra.prefix_preferred_lifetime.value;
     message.options.emplace_back(pio);
     message.options.emplace_back(
-        ra::RouteInformation{around.overlay, ra.route_preference.value, ra.route_lifetime.value});
+        ra::RouteInformation{overlay, ra.route_preference.value, ra.route_lifetime.value});
     if (ra.mtu.given()) message.options.emplace_back(ra::Mtu{ra.mtu.value});
     return out;
 }
@@ -181,15 +182,23 @@ LanConfig read_lan(TableReader& lan, const Surroundings& around, Facts& facts) {
         out.prefix = prefix->value;
         facts.prefixes.push_back(*prefix);
     }
-    lan.refuse("vrrp", "lan.vrrp: this version runs a site with one router only; remove the table");
+    out.vrrp = read_vrrp(lan, facts);
+
+    // The Active router of several also holds <prefix>::1, and what is advertised is the same on all of them.
+    const std::uint64_t router_identifier = out.vrrp ? 1 : interface_identifier(around.node);
 
     static const toml::table kNothing;
     auto ra = lan.table("ra");
     if (!ra) ra.emplace(kNothing, lan.path_of("ra"), lan.line(), lan.findings());
     const RaSettings settings = read_ra_settings(*ra);
     check_ra(settings, lan.findings());
+    if (out.vrrp && !settings.advertise.value) {
+        warn(lan.findings(), settings.advertise,
+             "with false hosts are not told of the virtual router of [lan.vrrp]; remove it, or give them the "
+             "route by other means");
+    }
     out.advertise = settings.advertise.value;
-    out.ra = to_config(settings, out.prefix, around);
+    out.ra = to_config(settings, out.prefix, around.overlay, router_identifier);
     lan.finish();
     return out;
 }

@@ -108,6 +108,12 @@ Located<bool> TableReader::flag(std::string_view key, bool fallback) {
     return out;
 }
 
+std::vector<std::string_view> TableReader::keys() const {
+    std::vector<std::string_view> out;
+    for (auto&& [key, node] : *table_) out.push_back(key.str());
+    return out;
+}
+
 std::optional<TableReader> TableReader::table(std::string_view key) {
     know(key);
     const toml::node* node = table_->get(key);

@@ -23,7 +23,7 @@ using ParsedBy = typename std::invoke_result_t<const Parse&, std::string_view>::
 
 // One table of a TOML file, and which of its keys have been asked for. It reports what is missing, of another
 // type, out of range or unknown, and always goes on with a value, so that one pass finds everything. Knows
-// nothing of what the keys mean. Keys are literals: it keeps views of them.
+// nothing of what the keys mean. Keys are literals or from keys(): it keeps views of them.
 class TableReader {
 public:
     // `path` is how messages call the table ("lan.ra"; empty for the file), `line` where it begins.
@@ -102,6 +102,22 @@ public:
         }
         return out;
     }
+
+    // A number that must be there.
+    template <class Number>
+    std::optional<Located<Number>> require_integer(std::string_view key, Number example, Number min,
+                                                   Number max) {
+        if (!has(key)) {
+            missing(key, std::to_string(example));
+            return std::nullopt;
+        }
+        auto found = integer<Number>(key, example, min, max);
+        if (!found.usable()) return std::nullopt;
+        return found;
+    }
+
+    // In a table whose keys are names that the user chose. They are any text: quote() them in messages.
+    [[nodiscard]] std::vector<std::string_view> keys() const;
 
     std::optional<TableReader> table(std::string_view key);       // [key]
     std::vector<TableReader> tables(std::string_view key);        // [[key]]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,10 @@ struct Surroundings {
     std::string node;
 };
 
-// [[lan]] and [lan.ra] of an edge.
+// [[lan]] and all in it, of an edge.
 std::vector<LanConfig> read_lans(TableReader& file, const Surroundings& around, Facts& facts);
+// [lan.vrrp] and [lan.vrrp.track] of a LAN; nothing where there is none.
+std::optional<VrrpConfig> read_vrrp(TableReader& lan, Facts& facts);
 // [[relay]] of an edge.
 std::vector<RelayConfig> read_relays(TableReader& file, Facts& facts);
 // [[site]] and [[site.router]] of a relay.

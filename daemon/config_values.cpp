@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <type_traits>
 
 #include "daemon/base/text.h"
 
@@ -60,8 +61,10 @@ Result<Unit> DurationIn<Unit>::operator()(std::string_view text) const {
     }
     const auto count = std::chrono::duration_cast<Unit>(*duration);
     if (count != *duration) {
-        return fail(fmt::format("{} is not a whole number of seconds, and it is sent in seconds; round it",
-                                to_string(*duration)));
+        constexpr std::string_view unit =
+            std::is_same_v<Unit, vrrp::Centiseconds> ? "steps of 10ms" : "whole seconds";
+        return fail(
+            fmt::format("{} cannot be sent, for it goes out in {}; round it", to_string(*duration), unit));
     }
     return count;
 }
@@ -70,6 +73,7 @@ template class DurationIn<milliseconds>;
 template class DurationIn<ra::Milliseconds>;
 template class DurationIn<RouterLifetime>;
 template class DurationIn<ra::Seconds>;
+template class DurationIn<vrrp::Centiseconds>;
 
 Result<ra::Seconds> parse_lifetime(std::string_view text) {
     if (text == "infinite") return ra::kInfinity;
@@ -80,7 +84,7 @@ Result<ra::Seconds> parse_lifetime(std::string_view text) {
 
 // What Linux takes as a name (dev_valid_name), without what has a meaning in an nftables rule, and without
 // the names below /proc/sys/net/ipv6/conf that stand for all interfaces.
-Result<std::string> parse_interface(std::string_view text) {
+Result<std::string> parse_tracked_interface(std::string_view text) {
     constexpr std::size_t kMax = 15;  // IFNAMSIZ - 1
     const auto legal = [](char c) {
         return is_visible(c) && std::string_view{"/:\"\\*"}.find(c) == std::string_view::npos;
@@ -90,13 +94,17 @@ Result<std::string> parse_interface(std::string_view text) {
         return fail(fmt::format(
             "{} cannot be the name of an interface; `ip link` lists those of this machine", quote(text)));
     }
-    if (text == "lo") return fail("\"lo\" has no neighbours to advertise to; name the interface of the LAN");
     if (text.starts_with("ulg-")) {
         return fail(fmt::format(
-            "{} has the name of one of ulagate's own tunnels (\"ulg-\"); name the interface of the LAN",
+            "{} has the name of one of ulagate's own interfaces (\"ulg-\"); name one of the machine's",
             quote(text)));
     }
     return std::string{text};
+}
+
+Result<std::string> parse_interface(std::string_view text) {
+    if (text == "lo") return fail("\"lo\" has no neighbours to advertise to; name the interface of the LAN");
+    return parse_tracked_interface(text);
 }
 
 Result<net::Ipv6Prefix> parse_network(std::string_view text) {
@@ -149,6 +157,24 @@ Result<net::Ipv6Address> parse_host_address(std::string_view text) {
     if (!address->is_unique_local() && !address->is_global_unicast()) {
         return fail(fmt::format(
             "{} cannot be a machine's address in the tunnel; choose one from fd00::/8 outside the overlay",
+            to_string(*address)));
+    }
+    return *address;
+}
+
+Result<net::Ipv6Address> parse_virtual_address(std::string_view text) {
+    const auto address = net::parse_ipv6(text);
+    if (!address) {
+        return fail(fmt::format("{} is not an IPv6 address; write one without a length, like \"fe80::5eed\"",
+                                quote(text)));
+    }
+    // Hosts take a router's address from its advertisements, and those come from a link-local one (RFC 4861
+    // section 6.1.2). fe80:: itself is the anycast address of all routers (RFC 4291 section 2.6.1).
+    const net::Ipv6Prefix link_local{net::Ipv6Address{{0xfe, 0x80}}, 64};
+    if (!link_local.contains(*address) || *address == link_local.address) {
+        return fail(fmt::format(
+            "{} cannot be the address of a virtual router; choose a link-local one (fe80::/64) that nobody "
+            "else on the LAN has, like \"fe80::5eed\"",
             to_string(*address)));
     }
     return *address;

@@ -12,6 +12,7 @@
 #include "daemon/base/result.h"
 #include "firewall/model.h"
 #include "ra/message.h"
+#include "vrrp/time.h"
 #include "wg/key.h"
 
 // The words of the configuration language: one text each, without its surroundings. The context of an error
@@ -45,11 +46,13 @@ extern template class DurationIn<std::chrono::milliseconds>;
 extern template class DurationIn<ra::Milliseconds>;
 extern template class DurationIn<RouterLifetime>;
 extern template class DurationIn<ra::Seconds>;
+extern template class DurationIn<vrrp::Centiseconds>;
 
 // Whole seconds, or "infinite".
 Result<ra::Seconds> parse_lifetime(std::string_view text);
 
-Result<std::string> parse_interface(std::string_view text);
+Result<std::string> parse_interface(std::string_view text);          // of a LAN
+Result<std::string> parse_tracked_interface(std::string_view text);  // any that is not ours
 
 // A prefix without bits behind its length.
 Result<net::Ipv6Prefix> parse_network(std::string_view text);
@@ -58,6 +61,9 @@ Result<net::Ipv6Prefix> parse_lan_prefix(std::string_view text);
 
 // An address that one machine can own and others can reach.
 Result<net::Ipv6Address> parse_host_address(std::string_view text);
+
+// The link-local address of a virtual router.
+Result<net::Ipv6Address> parse_virtual_address(std::string_view text);
 
 Result<std::string> parse_key_file(std::string_view text);
 Result<wg::PublicKey> parse_peer_key(std::string_view text);

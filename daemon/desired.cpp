@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "vrrp/neighbor.h"
+
 namespace ulagate {
 namespace {
 
@@ -56,7 +58,14 @@ firewall::Model firewall_model(const Config& config) {
     model.mode = config.firewall.mode;
     model.role = config.role == Role::edge ? firewall::Role::edge : firewall::Role::relay;
     model.overlay = config.overlay;
-    for (const LanConfig& lan : config.lans) model.lans.push_back({lan.interface, lan.prefix, false});
+    for (const LanConfig& lan : config.lans) {
+        firewall::Lan row{lan.interface, lan.prefix, lan.vrrp.has_value(), {}};
+        if (lan.vrrp && !lan.vrrp->accept) row.closed = lan.vrrp->machine.address;
+        model.lans.push_back(row);
+        if (speaking_interface(lan) == lan.interface) continue;
+        row.interface = speaking_interface(lan);
+        model.lans.push_back(std::move(row));
+    }
     model.forward = config.firewall.forward;
     model.input = config.firewall.input;
     for (const SiteConfig& site : config.sites)
@@ -81,6 +90,13 @@ const RelayConfig* carrying_relay(const Config& config, const Facts& facts, cons
     return candidate;
 }
 
+// A stock relay knows one key for a site: its routers share it, and only the Active one may use it.
+bool carries_the_site(const Config& config, const Facts& facts) {
+    return std::any_of(config.lans.begin(), config.lans.end(), [&](const LanConfig& lan) {
+        return !lan.vrrp || facts.active_lans.contains(lan.interface);
+    });
+}
+
 void want_relays(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {
     std::uint16_t port = config.tunnel.listen_port;
     for (const RelayConfig& relay : config.relays) {
@@ -99,7 +115,8 @@ void want_relays(Wanted& wanted, const Config& config, const Facts& facts, const
             // only 5 s later (REKEY_TIMEOUT). A peer that is there already, from before a restart, keeps the
             // endpoint it has.
             const bool there = find_peer(have, interface, relay.public_key) != nullptr;
-            if ((now.endpoint || there) && !now.renew_peer) {
+            const bool ours = relay.kind == RelayKind::ulagate || carries_the_site(config, facts);
+            if ((now.endpoint || there) && ours && !now.renew_peer) {
                 wg::PeerConfig& peer = device.peers[relay.public_key];
                 peer.endpoint = now.endpoint;
                 peer.keepalive_seconds = relay.keepalive_seconds;
@@ -118,19 +135,30 @@ void want_relays(Wanted& wanted, const Config& config, const Facts& facts, const
     }
 }
 
-void want_lans(Wanted& wanted, const Config& config, const Have& have) {
+void want_lans(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {
     const std::uint64_t own = interface_identifier(config.node);
     for (const LanConfig& lan : config.lans) {
         const auto link = have.links.find(lan.interface);
         if (link == have.links.end() || !link->second.up) continue;
-        const auto address = [&](std::uint64_t identifier) {
-            return AddressKey{lan.interface, {net::with_interface_identifier(lan.prefix, identifier), 64}};
+        const auto address = [&](const std::string& on, std::uint64_t identifier) {
+            return AddressKey{on, {net::with_interface_identifier(lan.prefix, identifier), 64}};
         };
-        wanted.addresses[address(own)] = true;
-        // <site>::1 belongs to whichever router is active: no duplicate address detection, which would keep
-        // it from working for a second at each hand-over.
-        wanted.addresses[address(1)] = false;
+        wanted.addresses[address(lan.interface, own)] = {true, false};
         wanted.routes[{lan.prefix, kRouteMetric}] = {lan.interface};
+        // <site>::1 belongs to whichever router is Active: no duplicate address detection, which would keep
+        // it from working for a second at each hand-over.
+        if (!lan.vrrp) {
+            wanted.addresses[address(lan.interface, 1)] = {false, false};
+            continue;
+        }
+        const bool active = facts.active_lans.contains(lan.interface);
+        const std::string speaking = speaking_interface(lan);
+        if (lan.vrrp->virtual_mac)
+            wanted.macvlans[speaking] = {lan.interface, vrrp::virtual_mac(lan.vrrp->machine.vrid), active};
+        const auto speaker = have.links.find(speaking);
+        if (!active || speaker == have.links.end() || !speaker->second.up) continue;
+        wanted.addresses[{speaking, {lan.vrrp->machine.address, 128}}] = {false, true};
+        wanted.addresses[address(speaking, 1)] = {false, true};
     }
 }
 
@@ -180,10 +208,12 @@ void want_slots(Wanted& wanted, const Config& config, const Facts& facts, const 
                 wanted.routes[{host_route(router.address), kRouteMetric}] = {interface};
             }
         }
-        const std::string carrier = slot_interface(default_slot(site));
-        if (!have.links.contains(carrier)) continue;
         for (const net::Ipv6Prefix& prefix : site.prefixes) {
-            wanted.routes[{prefix, kRouteMetric}] = {carrier};
+            const auto owner = facts.owners.find(prefix);
+            const bool known = owner != facts.owners.end() && owner->second < site.routers.size();
+            const std::size_t slot = known ? owner->second : default_slot(site);
+            if (have.links.contains(slot_interface(slot)))
+                wanted.routes[{prefix, kRouteMetric}] = {slot_interface(slot)};
         }
     }
 }
@@ -192,6 +222,10 @@ void want_slots(Wanted& wanted, const Config& config, const Facts& facts, const 
 
 std::string tunnel_interface(const RelayConfig& relay) { return kLinkPrefix + relay.name; }
 std::string slot_interface(std::size_t slot) { return fmt::format("{}s{}", kLinkPrefix, slot + 1); }
+std::string speaking_interface(const LanConfig& lan) {
+    if (!lan.vrrp || !lan.vrrp->virtual_mac) return lan.interface;
+    return fmt::format("{}v{}", kLinkPrefix, lan.vrrp->machine.vrid);
+}
 
 Wanted desired(const Config& config, const Facts& facts, const Have& have) {
     Wanted wanted;
@@ -200,10 +234,10 @@ Wanted desired(const Config& config, const Facts& facts, const Have& have) {
     // On the loopback interface and not on the tunnels: an address on a tunnel would win as the source of our
     // ICMPv6 errors to remote hosts (RFC 6724 rule 5, prefer the outgoing interface), and the relays'
     // cryptokey routing accepts it from us, but the remote router's does not.
-    wanted.addresses[{"lo", {config.tunnel.address, 128}}] = false;
+    wanted.addresses[{"lo", {config.tunnel.address, 128}}] = {false, false};
     wanted.routes[{config.overlay, kUnreachableMetric}] = {};
     if (config.role == Role::edge) {
-        want_lans(wanted, config, have);
+        want_lans(wanted, config, facts, have);
         want_relays(wanted, config, facts, have);
     } else {
         want_slots(wanted, config, facts, have);

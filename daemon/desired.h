@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "daemon/config.h"
@@ -23,7 +24,10 @@ struct RelayFacts {
 struct Facts {
     std::optional<wg::PrivateKey> private_key;  // nothing: the key file cannot be used now
     std::map<std::string, RelayFacts> relays;   // edge, by name
-    std::optional<Way> uplink;                  // relay: the way to the internet
+    std::optional<Way> uplink;                  // the way to the internet
+    std::set<std::string> active_lans;          // edge, by interface: the virtual router there is ours
+    // Relay: the slot that carries a prefix now; without an entry the highest configured priority does.
+    std::map<net::Ipv6Prefix, std::size_t> owners;
     // Relay: where the routers that were connected are, for a device that has to be made anew.
     std::map<wg::PublicKey, net::Endpoint> last_endpoints;
     bool operator==(const Facts&) const = default;
@@ -40,6 +44,9 @@ inline constexpr std::uint32_t kUnreachableMetric = 65535;
 std::string tunnel_interface(const RelayConfig& relay);
 // "ulg-s1" for slot 0
 std::string slot_interface(std::size_t slot);
+// Where a LAN's router speaks from, and holds its virtual address: the LAN's own interface, or "ulg-v51", a
+// macvlan with the virtual MAC.
+std::string speaking_interface(const LanConfig& lan);
 
 // What should be in the kernel. Pure: the same arguments, the same answer.
 Wanted desired(const Config& config, const Facts& facts, const Have& have);

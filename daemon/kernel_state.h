@@ -19,6 +19,9 @@ inline constexpr std::uint8_t kRouteProtocol = 117;
 
 // Every interface that we create starts with this.
 inline constexpr const char* kLinkPrefix = "ulg-";
+// One of ours that is a tunnel; the others are macvlans with a virtual MAC ("ulg-v51").
+bool is_tunnel_name(const std::string& link);
+bool is_macvlan_name(const std::string& link);
 
 struct Link {
     unsigned index = 0;

@@ -3,81 +3,184 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
+
+#include "daemon/base/text.h"
 
 namespace ulagate {
 namespace {
+
+using namespace std::chrono_literals;
 
 // ICMPv6 types, RFC 4861 section 4.
 constexpr std::byte kRouterSolicitation{133};
 constexpr std::byte kRouterAdvertisement{134};
 
+// Longer than any Backup waits after a priority of 0 (its skew is below one interval).
+constexpr auto kTakeoverMargin = 200ms;
+
 // The interface's own link-local address, once duplicate address detection is over.
-std::optional<net::Ipv6Address> own_link_local(const std::string& interface, const Addresses& addresses) {
-    for (auto it = addresses.lower_bound({interface, {}});
-         it != addresses.end() && it->first.link == interface; ++it) {
+std::optional<net::Ipv6Address> own_link_local(const LanConfig& lan, const Addresses& addresses) {
+    for (auto it = addresses.lower_bound({lan.interface, {}});
+         it != addresses.end() && it->first.link == lan.interface; ++it) {
         const AddressState& state = it->second;
-        if (it->first.address.address.is_link_local() && !state.tentative && !state.duplicate) {
-            return it->first.address.address;
-        }
+        const net::Ipv6Address& address = it->first.address.address;
+        const bool is_virtual = state.ours || (lan.vrrp && address == lan.vrrp->machine.address);
+        if (address.is_link_local() && !is_virtual && !state.tentative && !state.duplicate) return address;
     }
     return std::nullopt;
+}
+
+bool is_usable(const Addresses& addresses, const AddressKey& key) {
+    const auto found = addresses.find(key);
+    return found != addresses.end() && !found->second.tentative && !found->second.duplicate;
+}
+
+std::optional<vrrp::Machine> make_machine(const LanConfig& lan) {
+    return lan.vrrp ? std::optional<vrrp::Machine>{lan.vrrp->machine} : std::nullopt;
+}
+
+bool same_virtual_router(const LanConfig& a, const LanConfig& b) {
+    return a.vrrp && b.vrrp && a.vrrp->machine.vrid == b.vrrp->machine.vrid &&
+           a.vrrp->machine.address == b.vrrp->machine.address && a.vrrp->virtual_mac == b.vrrp->virtual_mac;
+}
+
+void append(LanActions& out, std::vector<ra::Send>&& advertisements) {
+    std::move(advertisements.begin(), advertisements.end(), std::back_inserter(out));
 }
 
 }  // namespace
 
 LanPort::LanPort(LanConfig config, ra::Random random)
-    : config_(std::move(config)), advertiser_(config_.ra, std::move(random)) {}
+    : config_(std::move(config)),
+      advertiser_(config_.ra, std::move(random)),
+      machine_(make_machine(config_)) {}
 
-std::optional<ra::Source> LanPort::find_source(const std::optional<Link>& link, const Addresses& addresses) {
-    waiting_for_.clear();
-    if (withdrawn_) {
-        waiting_for_ = "the site has been withdrawn";
-    } else if (!config_.advertise) {
-        waiting_for_ = "advertising is switched off in the configuration";
-    } else if (!link) {
-        waiting_for_ = fmt::format("interface {} does not exist", config_.interface);
-    } else if (!link->up) {
+bool LanPort::wants_address() const {
+    if (!machine_) return false;
+    // During the farewell the hosts are still to hear us.
+    return !leaving_.empty() ? farewell_at_ || advertiser_.deadline()
+                             : machine_->state() == vrrp::State::active;
+}
+
+std::string LanPort::find_link_trouble(const Links& links, const Addresses& addresses) {
+    self_.reset();
+    const std::string& name = config_.interface;
+    const auto link = links.find(name);
+    if (link == links.end()) return fmt::format("interface {} does not exist", name);
+    if (!link->second.up) return fmt::format("interface {} is down (ip link set {} up)", name, name);
+    if (!link->second.running) return fmt::format("interface {} has no carrier", name);
+    self_ = own_link_local(config_, addresses);
+    if (!self_) return fmt::format("interface {} has no usable link-local address yet", name);
+    return {};
+}
+
+std::optional<ra::Source> LanPort::find_source(const Links& links, const Addresses& addresses) {
+    const auto link = links.find(speaking_interface());
+    if (!machine_) return ra::Source{*self_, link->second.mac};
+    if (!wants_address()) {
         waiting_for_ =
-            fmt::format("interface {} is down (ip link set {} up)", config_.interface, config_.interface);
-    } else if (!link->running) {
-        waiting_for_ = fmt::format("interface {} has no carrier", config_.interface);
-    }
-    if (!waiting_for_.empty()) return std::nullopt;
-    const auto address = own_link_local(config_.interface, addresses);
-    if (!address) {
-        waiting_for_ = fmt::format("interface {} has no usable link-local address yet", config_.interface);
+            fmt::format("vrrp {}: {}", machine_->config().vrid,
+                        machine_->state() == vrrp::State::init ? "starting" : "backup of the active router");
         return std::nullopt;
     }
-    return ra::Source{*address, link->mac};
-}
-
-std::vector<ra::Send> LanPort::set_link(const std::optional<Link>& link, const Addresses& addresses,
-                                        TimePoint now) {
-    const auto source = find_source(link, addresses);
-    if (source == source_) return {};
-    source_ = source;
-    return advertiser_.set_source(source_, now);
-}
-
-std::vector<ra::Send> LanPort::set_config(LanConfig config, TimePoint now) {
-    const bool leaves = config_.advertise && !config.advertise;
-    config_ = std::move(config);
-    if (leaves) {
-        source_.reset();  // forgotten there too, so that set_link() starts anew when this is taken back
-        return advertiser_.withdraw(now);  // hosts are told, as if the router went
+    const net::Ipv6Address& address = machine_->config().address;
+    if (link == links.end() || !link->second.up ||
+        !is_usable(addresses, {speaking_interface(), {address, 128}})) {
+        waiting_for_ = fmt::format("vrrp {}: the virtual address is not there yet", machine_->config().vrid);
+        return std::nullopt;
     }
-    return advertiser_.set_config(config_.ra, now);
+    return ra::Source{address, link->second.mac};
 }
 
-std::vector<ra::Send> LanPort::on_message(std::span<const std::byte> message, const ra::PacketInfo& info,
-                                          TimePoint now) {
-    if (message.empty()) return {};
+LanActions LanPort::set_links(const Links& links, const Addresses& addresses, TimePoint now) {
+    LanActions out;
+    check_lease(now, out);
+    waiting_for_ = find_link_trouble(links, addresses);
+    if (machine_ && leaving_.empty()) {
+        if (!waiting_for_.empty()) {
+            take(machine_->stop(now, waiting_for_), now, out);
+        } else if (machine_->state() == vrrp::State::init && !machine_->deadline()) {
+            take(machine_->start(now), now, out);
+        }
+    }
+    std::optional<ra::Source> source;
+    if (!leaving_.empty() && !wants_address()) waiting_for_ = leaving_;
+    if (waiting_for_.empty()) source = find_source(links, addresses);
+    if (source != source_ && machine_) {
+        announcer_.stop();
+        source_ = source;
+        // A macvlan comes up only now, so the first advertisement could not leave before.
+        if (source_ && config_.vrrp->virtual_mac)
+            out.emplace_back(SendVrrp{*self_, machine_->advertisement(machine_->priority())});
+        if (source_ && leaving_.empty() && announcer_.start(now)) announce(out);
+    }
+    source_ = source;
+    if (!leaving_.empty()) return out;
+    if (!config_.advertise) {
+        waiting_for_ = "advertising is switched off in the configuration";
+        source.reset();
+        if (!machine_) source_.reset();
+    }
+    append(out, advertiser_.set_source(source, now));
+    return out;
+}
+
+LanActions LanPort::set_config(LanConfig config, TimePoint now) {
+    LanActions out;
+    const bool leaves = config_.advertise && !config.advertise;
+    const bool same = same_virtual_router(config_, config);
+    if (machine_ && !same) {
+        take(machine_->stop(now, "the configuration has changed"), now, out);
+        announcer_.stop();
+        append(out, advertiser_.set_source(std::nullopt, now));
+        source_.reset();
+    }
+    config_ = std::move(config);
+    if (same) {
+        take(machine_->set_config(config_.vrrp->machine, now), now, out);
+        take(machine_->set_priority(effective_priority(), now), now, out);
+    } else {
+        machine_ = make_machine(config_);
+        leased_until_.reset();
+        if (machine_) take(machine_->set_priority(effective_priority(), now), now, out);
+    }
+    if (leaves && (!machine_ || source_)) {
+        source_.reset();  // forgotten there too, so that set_links() starts anew when this is taken back
+        append(out, advertiser_.withdraw(now));  // hosts are told, as if the router went
+    } else {
+        append(out, advertiser_.set_config(config_.ra, now));
+    }
+    return out;
+}
+
+std::uint8_t LanPort::effective_priority() const {
+    const int configured = config_.vrrp->machine.priority;
+    if (configured == vrrp::kPriorityOwner) return vrrp::kPriorityOwner;
+    int priority = configured;
+    for (const Deduction& deduction : deductions_) priority -= deduction.amount;
+    return static_cast<std::uint8_t>(std::max(1, priority));
+}
+
+LanActions LanPort::set_deductions(std::vector<Deduction> deductions, TimePoint now) {
+    LanActions out;
+    if (deductions == deductions_) return out;
+    deductions_ = std::move(deductions);
+    if (machine_) take(machine_->set_priority(effective_priority(), now), now, out);
+    return out;
+}
+
+LanActions LanPort::on_icmpv6(std::span<const std::byte> message, const ra::PacketInfo& info, TimePoint now) {
+    LanActions out;
+    if (message.empty()) return out;
     if (message.front() == kRouterSolicitation) {
         const auto solicitation = ra::parse_router_solicitation(message, info);
         if (solicitation) {
             ++counters_.solicitations_received;
-            return advertiser_.on_solicitation(*solicitation, info.source, now);
+            append(out, advertiser_.on_solicitation(*solicitation, info.source, now));
+            return out;
         }
         ++counters_.refused;
         last_refusal_ = solicitation.error().text();
@@ -90,18 +193,140 @@ std::vector<ra::Send> LanPort::on_message(std::span<const std::byte> message, co
             last_refusal_ = advertisement.error().text();
         }
     }
-    return {};
+    return out;
 }
 
-std::vector<ra::Send> LanPort::withdraw(TimePoint now) {
-    withdrawn_ = true;
-    waiting_for_ = "the site has been withdrawn";
-    return advertiser_.withdraw(now);
+LanActions LanPort::on_vrrp(std::span<const std::byte> packet, const vrrp::PacketInfo& info, TimePoint now) {
+    LanActions out;
+    if (!machine_) return out;
+    check_lease(now, out);
+    const auto refuse = [&](vrrp::Refusal why) {
+        counters_.vrrp_refused.count(why);
+        last_refusal_ = fmt::format("vrrp from {}: {}", net::to_string(info.source), to_string(why));
+        return out;
+    };
+    const auto advertisement = vrrp::parse(packet, info);
+    if (!advertisement) return refuse(advertisement.error());
+    if (advertisement->vrid != machine_->config().vrid) return refuse(vrrp::Refusal::unknown_vrid);
+    if (!self_ || info.source == *self_) return refuse(vrrp::Refusal::own_source);
+    ++counters_.vrrp_received;
+    if (farewell_at_ && advertisement->priority != vrrp::kPriorityStopping) {
+        end_farewell_wait(now, out);  // somebody has taken over: hosts keep their route, and need no word
+        return out;
+    }
+    take(machine_->on_advertisement(*advertisement, info.source, *self_, now), now, out);
+    return out;
 }
 
-void LanPort::sent(TimePoint now) {
-    ++counters_.advertisements_sent;
-    last_sent_ = now;
+LanActions LanPort::on_deadline(TimePoint now) {
+    LanActions out;
+    check_lease(now, out);
+    if (machine_) take(machine_->on_deadline(now), now, out);
+    if (announcer_.on_deadline(now)) announce(out);
+    if (farewell_at_ && now >= *farewell_at_) {
+        farewell_at_.reset();
+        append(out, advertiser_.withdraw(now));  // this was the last router of the site
+    }
+    append(out, advertiser_.on_deadline(now));
+    return out;
+}
+
+std::optional<LanPort::TimePoint> LanPort::deadline() const {
+    std::optional<TimePoint> next = advertiser_.deadline();
+    const auto sooner = [&](const std::optional<TimePoint>& other) {
+        if (other && (!next || *other < *next)) next = other;
+    };
+    if (machine_) sooner(machine_->deadline());
+    sooner(announcer_.deadline());
+    sooner(farewell_at_);
+    return next;
+}
+
+LanActions LanPort::hand_over(TimePoint now) {
+    LanActions out;
+    if (!leaving_.empty()) return out;
+    waiting_for_ = leaving_ = "the daemon stops";
+    if (machine_) {
+        take(machine_->stop(now, leaving_), now, out);
+        append(out, advertiser_.set_source(std::nullopt, now));
+    }
+    announcer_.stop();
+    return out;
+}
+
+LanActions LanPort::withdraw(TimePoint now) {
+    LanActions out;
+    if (!leaving_.empty()) return out;
+    waiting_for_ = leaving_ = "the site has been withdrawn";
+    announcer_.stop();
+    if (!machine_) {
+        append(out, advertiser_.withdraw(now));
+        return out;
+    }
+    const bool spoke = source_.has_value();
+    take(machine_->stop(now, leaving_), now, out);
+    if (spoke) {
+        // The address stays meanwhile: another router that takes over says so by its advertisement.
+        farewell_at_ = now + machine_->config().interval + kTakeoverMargin;
+    } else {
+        append(out, advertiser_.set_source(std::nullopt, now));
+    }
+    return out;
+}
+
+void LanPort::end_farewell_wait(TimePoint now, LanActions& out) {
+    farewell_at_.reset();
+    source_.reset();
+    append(out, advertiser_.set_source(std::nullopt, now));
+}
+
+// While this process stood still the kernel has removed the address, and another router is Active by now.
+void LanPort::check_lease(TimePoint now, LanActions& out) {
+    if (!machine_ || machine_->state() != vrrp::State::active || !leased_until_ || now < *leased_until_)
+        return;
+    const auto stood = std::chrono::duration_cast<std::chrono::milliseconds>(now - *leased_until_) +
+                       std::chrono::milliseconds{kAddressLease};
+    take(machine_->lease_lost(
+             now, fmt::format("the virtual address was not renewed for {}", human_duration(stood))),
+         now, out);
+}
+
+void LanPort::take(const vrrp::Actions& actions, TimePoint now, LanActions& out) {
+    for (const vrrp::Action& action : actions) {
+        if (const auto* send = std::get_if<vrrp::SendAdvertisement>(&action)) {
+            if (self_ && (source_ || !config_.vrrp->virtual_mac))
+                out.emplace_back(SendVrrp{*self_, machine_->advertisement(send->priority)});
+        } else if (std::holds_alternative<vrrp::TakeAddress>(action)) {
+            leased_until_ = now + kAddressLease;  // from the first attempt to put it there
+        } else if (std::holds_alternative<vrrp::ReleaseAddress>(action)) {
+            announcer_.stop();
+            leased_until_.reset();
+            if (!leaving_.empty()) continue;  // withdraw() decides about the last word
+            source_.reset();
+            append(out, advertiser_.set_source(std::nullopt, now));
+        } else if (std::holds_alternative<vrrp::Announce>(action)) {
+            if (source_ && announcer_.start(now)) announce(out);
+        } else if (const auto* changed = std::get_if<vrrp::Changed>(&action)) {
+            out.emplace_back(*changed);
+        } else {
+            out.emplace_back(std::get<vrrp::Differs>(action));
+        }
+    }
+}
+
+void LanPort::announce(LanActions& out) const {
+    if (!source_ || !source_->link_address) return;
+    out.emplace_back(SendNeighbor{source_->address, *source_->link_address});
+    out.emplace_back(SendNeighbor{net::with_interface_identifier(config_.prefix, 1), *source_->link_address});
+}
+
+void LanPort::sent(const LanAction& action, TimePoint now) {
+    if (std::holds_alternative<ra::Send>(action)) {
+        ++counters_.advertisements_sent;
+        last_sent_ = now;
+    } else if (std::holds_alternative<SendVrrp>(action)) {
+        ++counters_.vrrp_sent;
+    }
 }
 
 }  // namespace ulagate

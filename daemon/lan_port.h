@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "daemon/config.h"
+#include "daemon/desired.h"
 #include "daemon/kernel_state.h"
 #include "ra/advertiser.h"
+#include "vrrp/machine.h"
+#include "vrrp/neighbor.h"
+#include "vrrp/packet.h"
 
 namespace ulagate {
 
@@ -19,29 +26,68 @@ struct LanCounters {
     std::uint64_t solicitations_received = 0;
     std::uint64_t advertisements_received = 0;  // other routers'
     std::uint64_t refused = 0;                  // what RFC 4861 section 6.1 says to discard
+    std::uint64_t vrrp_sent = 0;
+    std::uint64_t vrrp_received = 0;
+    vrrp::RefusalCounters vrrp_refused;
 };
 
-// One LAN of the router: decides whether and from which address this router speaks there, and what it says.
-// Pure: the link's facts, packets and time come in, advertisements to send go out. VRRP will decide in
-// source().
+// Why this router is worth less than configured now.
+struct Deduction {
+    std::string reason;  // "no relay can be reached"
+    std::uint8_t amount = 0;
+    bool operator==(const Deduction&) const = default;
+};
+
+// Put this VRRP advertisement on the wire.
+struct SendVrrp {
+    net::Ipv6Address source;
+    vrrp::Advertisement message;
+    bool operator==(const SendVrrp&) const = default;
+};
+// Tell all neighbours that this address is here (unsolicited Neighbor Advertisement).
+struct SendNeighbor {
+    net::Ipv6Address address;
+    net::MacAddress link_address;
+    bool operator==(const SendNeighbor&) const = default;
+};
+
+using LanAction = std::variant<ra::Send, SendVrrp, SendNeighbor, vrrp::Changed, vrrp::Differs>;
+using LanActions = std::vector<LanAction>;  // to be done in this order
+
+// One LAN of the router: VRRP, Neighbor Discovery and Router Advertisements as one machine. Only the Active
+// router holds the virtual address, tells the neighbours, and advertises, all following from one transition;
+// a hand-over is not a shutdown. Without [lan.vrrp] the router speaks from the interface's own address.
+// Pure: the link's facts, packets and time come in, actions go out.
 class LanPort {
 public:
     using TimePoint = ra::TimePoint;
 
     LanPort(LanConfig config, ra::Random random);
 
-    // The link as it is now; nothing when there is no such interface.
-    std::vector<ra::Send> set_link(const std::optional<Link>& link, const Addresses& addresses,
-                                   TimePoint now);
-    std::vector<ra::Send> set_config(LanConfig config, TimePoint now);
-    std::vector<ra::Send> on_message(std::span<const std::byte> message, const ra::PacketInfo& info,
-                                     TimePoint now);
-    // The site leaves: hosts are told. Done when deadline() is empty.
-    std::vector<ra::Send> withdraw(TimePoint now);
-    std::vector<ra::Send> on_deadline(TimePoint now) { return advertiser_.on_deadline(now); }
-    [[nodiscard]] std::optional<TimePoint> deadline() const { return advertiser_.deadline(); }
+    // The links as they are now. The address that we hold is used as soon as it appears there.
+    LanActions set_links(const Links& links, const Addresses& addresses, TimePoint now);
+    LanActions set_config(LanConfig config, TimePoint now);
+    LanActions set_deductions(std::vector<Deduction> deductions, TimePoint now);
+    LanActions on_icmpv6(std::span<const std::byte> message, const ra::PacketInfo& info, TimePoint now);
+    // `now` may be late: read what waits in the socket before on_deadline() (CONFORMANCE V-39).
+    LanActions on_vrrp(std::span<const std::byte> packet, const vrrp::PacketInfo& info, TimePoint now);
+    LanActions on_deadline(TimePoint now);
+    // Another router shall take over: the address is given up, and hosts are told nothing.
+    LanActions hand_over(TimePoint now);
+    // The site leaves: hosts are told, unless another router takes over. Done when done().
+    LanActions withdraw(TimePoint now);
+    [[nodiscard]] bool done() const { return !deadline(); }
+    [[nodiscard]] std::optional<TimePoint> deadline() const;
 
-    void sent(TimePoint now);
+    // The virtual address (and <site>::1) is to be on speaking_interface(), leased.
+    [[nodiscard]] bool wants_address() const;
+    // It has just been put there for kAddressLease.
+    void address_renewed(TimePoint now) { leased_until_ = now + kAddressLease; }
+    // Where RAs and VRRP advertisements go out, and the virtual address is: the LAN's interface, or the
+    // macvlan with the virtual MAC.
+    [[nodiscard]] std::string speaking_interface() const { return ulagate::speaking_interface(config_); }
+
+    void sent(const LanAction& action, TimePoint now);
     void send_failed() { ++counters_.send_errors; }
 
     [[nodiscard]] const LanConfig& config() const { return config_; }
@@ -50,21 +96,37 @@ public:
     [[nodiscard]] std::optional<TimePoint> last_sent() const { return last_sent_; }
     // Why we are silent on this LAN, in words; empty when we advertise.
     [[nodiscard]] const std::string& waiting_for() const { return waiting_for_; }
+    // The LAN cannot carry anything: no link, no carrier, no address of its own.
+    [[nodiscard]] bool link_dead() const { return !self_; }
     // Why the last packet that we discarded was discarded.
     [[nodiscard]] const std::string& last_refusal() const { return last_refusal_; }
+    // Nothing without [lan.vrrp].
+    [[nodiscard]] const vrrp::Machine* machine() const { return machine_ ? &*machine_ : nullptr; }
+    [[nodiscard]] const std::vector<Deduction>& deductions() const { return deductions_; }
 
 private:
-    [[nodiscard]] std::optional<ra::Source> find_source(const std::optional<Link>& link,
-                                                        const Addresses& addresses);
+    [[nodiscard]] std::string find_link_trouble(const Links& links, const Addresses& addresses);
+    [[nodiscard]] std::optional<ra::Source> find_source(const Links& links, const Addresses& addresses);
+    [[nodiscard]] std::uint8_t effective_priority() const;
+    void check_lease(TimePoint now, LanActions& out);
+    void take(const vrrp::Actions& actions, TimePoint now, LanActions& out);
+    void announce(LanActions& out) const;
+    void end_farewell_wait(TimePoint now, LanActions& out);
 
     LanConfig config_;
     ra::Advertiser advertiser_;
-    std::optional<ra::Source> source_;
+    std::optional<vrrp::Machine> machine_;
+    vrrp::Announcer announcer_;
+    std::vector<Deduction> deductions_;
+    std::optional<net::Ipv6Address> self_;   // the interface's own link-local address, while the link works
+    std::optional<ra::Source> source_;       // from where we advertise
+    std::optional<TimePoint> leased_until_;  // the virtual address, as last put
+    std::optional<TimePoint> farewell_at_;   // withdrawn; nobody has taken over yet
     std::optional<TimePoint> last_sent_;
     LanCounters counters_;
     std::string waiting_for_;
     std::string last_refusal_;
-    bool withdrawn_ = false;
+    std::string leaving_;  // why; handed over or withdrawn: never Active again
 };
 
 }  // namespace ulagate

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/lan_task.h"
 
-#include <fmt/format.h>
-
 #include <chrono>
 #include <random>
 #include <utility>
@@ -25,93 +23,143 @@ ra::Random system_random() {
 
 }  // namespace
 
-LanTask::LanTask(boost::asio::io_context& io, LanConfig config)
-    : io_(io), port_(std::move(config), system_random()), alarm_(io, [this] {
-          send(port_.on_deadline(now()));
-          wake();
-      }) {}
+LanTask::LanTask(boost::asio::io_context& io, LanConfig config, std::function<void()> changed)
+    : io_(io),
+      port_(std::move(config), system_random()),
+      changed_(std::move(changed)),
+      alarm_(io, [this] { on_timer(); }) {}
 
-void LanTask::open_socket(const std::optional<Link>& link) {
-    if (!link || (socket_ && link->index != socket_index_)) {
-        readable_.reset();
-        socket_.reset();
+void LanTask::open_sockets(const Links& links) {
+    const LanConfig& config = port_.config();
+    const auto lan = links.find(config.interface);
+    const auto speaking = links.find(port_.speaking_interface());
+    std::optional<LanSockets::Place> place;
+    if (lan != links.end() && speaking != links.end())
+        place = LanSockets::Place{lan->second.index, speaking->second.index};
+    if (!place || (sockets_ && sockets_->place() != *place)) {
+        sockets_.reset();
         trouble_.clear();
     }
-    if (!link || socket_) return;
-    const std::string& interface = port_.config().interface;
-    auto socket = ra::Socket::open(interface, link->index);
-    std::unique_ptr<Readable> readable;
-    std::string trouble;
-    if (!socket) {
-        trouble = socket.error().text();
-    } else if (auto watch = Readable::watch(io_, socket->native_handle(), [this] { receive(); })) {
-        readable = std::move(*watch);
-    } else {
-        trouble = watch.error().text();
-    }
-    if (!trouble.empty() && trouble != trouble_) log::error(interface, "ra: {}", trouble);
+    if (!place || sockets_) return;
+    auto opened =
+        LanSockets::open(io_, config, *place, {[this] { receive_icmpv6(); }, [this] { receive_vrrp(); }});
+    std::string trouble = opened ? std::string{} : opened.error().text();
+    if (!trouble.empty() && trouble != trouble_) log::error(config.interface, "{}", trouble);
     trouble_ = std::move(trouble);
-    if (!readable) return;
-    socket_ = std::move(*socket);
-    socket_index_ = link->index;
-    readable_ = std::move(readable);
+    if (opened) sockets_ = std::move(*opened);
 }
 
-void LanTask::set_link(const std::optional<Link>& link, const Addresses& addresses) {
-    open_socket(link);
+void LanTask::set_links(const Links& links, const Addresses& addresses) {
+    open_sockets(links);
     const auto source_before = port_.source();
     const std::string waiting_before = port_.waiting_for();
-    const bool can_speak = socket_.has_value();
-    const auto messages = port_.set_link(can_speak ? link : std::nullopt, addresses, now());
+    const auto actions = port_.set_links(sockets_ ? links : Links{}, addresses, now());
     const std::string& interface = port_.config().interface;
     if (port_.source() != source_before && port_.source()) {
         log::info(interface, "ra: advertising {} from {}", net::to_string(port_.config().prefix),
                   net::to_string(port_.source()->address));
     } else if (port_.waiting_for() != waiting_before && !port_.waiting_for().empty()) {
-        log::notice(interface, "ra: silent: {}", port_.waiting_for());
+        log::info(interface, "ra: silent: {}", port_.waiting_for());
     }
-    send(messages);
-    wake();
+    perform(actions);
 }
 
 void LanTask::set_config(LanConfig config) {
-    send(port_.set_config(std::move(config), now()));
-    wake();
+    const bool other_sockets = config.vrrp.has_value() != port_.config().vrrp.has_value() ||
+                               speaking_interface(config) != port_.speaking_interface();
+    perform(port_.set_config(std::move(config), now()));
+    if (other_sockets) sockets_.reset();
 }
 
-void LanTask::withdraw() {
-    send(port_.withdraw(now()));
-    wake();
+void LanTask::set_deductions(std::vector<Deduction> deductions) {
+    perform(port_.set_deductions(std::move(deductions), now()));
 }
 
-void LanTask::receive() {
-    for (int i = 0; i < kDatagramsATurn && socket_; ++i) {
-        auto datagram = socket_->receive();
+void LanTask::hand_over() { perform(port_.hand_over(now())); }
+void LanTask::withdraw() { perform(port_.withdraw(now())); }
+void LanTask::address_renewed() { port_.address_renewed(now()); }
+
+void LanTask::receive_icmpv6() {
+    for (int i = 0; i < kDatagramsATurn && sockets_; ++i) {
+        auto datagram = sockets_->receive_icmpv6();
         if (!datagram) {
             log::warning(port_.config().interface, "ra: {}, ignoring", datagram.error().text());
             break;
         }
         if (!*datagram) break;
-        send(port_.on_message((*datagram)->message, (*datagram)->info, now()));
+        perform(port_.on_icmpv6((*datagram)->message, (*datagram)->info, now()));
     }
-    wake();
 }
 
-void LanTask::send(const std::vector<ra::Send>& messages) {
-    for (const ra::Send& message : messages) {
-        if (!socket_) return;
-        const auto sent = socket_->send(message.source, message.destination, ra::build(message.message));
-        if (sent) {
-            port_.sent(now());
-            log::debug(port_.config().interface, "ra: sent to {}", net::to_string(message.destination));
+void LanTask::receive_vrrp() {
+    for (int i = 0; i < kDatagramsATurn && sockets_; ++i) {
+        auto datagram = sockets_->receive_vrrp();
+        if (!datagram) {
+            log::warning(port_.config().interface, "vrrp: {}, ignoring", datagram.error().text());
+            break;
+        }
+        if (!*datagram) break;
+        perform(port_.on_vrrp((*datagram)->packet, (*datagram)->info, now()));
+    }
+}
+
+void LanTask::on_timer() {
+    // After a stall, an advertisement that waits in the socket says more than the timer (CONFORMANCE V-39).
+    receive_vrrp();
+    perform(port_.on_deadline(now()));
+}
+
+void LanTask::perform(const LanActions& actions) {
+    for (const LanAction& action : actions) {
+        if (const auto* changed = std::get_if<vrrp::Changed>(&action)) {
+            log(*changed);
+        } else if (const auto* differs = std::get_if<vrrp::Differs>(&action)) {
+            log(*differs);
         } else {
-            // The next one is due by the timer in any case (CONFORMANCE R-41).
-            port_.send_failed();
-            log::warning(port_.config().interface, "ra: {}, going on", sent.error().text());
+            send(action);
         }
     }
+    finish();
 }
 
-void LanTask::wake() { alarm_.set(port_.deadline()); }
+void LanTask::log(const vrrp::Changed& change) const {
+    const LanConfig& config = port_.config();
+    log::info(config.interface, "vrrp {}: {} -> {}: {}", config.vrrp ? config.vrrp->machine.vrid : 0,
+              vrrp::to_string(change.from), vrrp::to_string(change.to), change.reason);
+}
+
+// It comes with each advertisement; what has been said once is not said again until it is another.
+void LanTask::log(const vrrp::Differs& difference) {
+    std::string& logged = differences_[difference.what];
+    if (logged == difference.text) return;
+    logged = difference.text;
+    log::warning(port_.config().interface, "vrrp: {}, going on", difference.text);
+}
+
+void LanTask::send(const LanAction& action) {
+    if (!sockets_) return;
+    Result<void> sent;
+    if (const auto* advertisement = std::get_if<ra::Send>(&action)) {
+        sent = sockets_->send(*advertisement);
+    } else if (const auto* vrrp = std::get_if<SendVrrp>(&action)) {
+        sent = sockets_->send(*vrrp);
+    } else {
+        sent = sockets_->send(std::get<SendNeighbor>(action));
+    }
+    if (sent) {
+        port_.sent(action, now());
+    } else {
+        // The next one is due by the timer in any case (CONFORMANCE R-41).
+        port_.send_failed();
+        log::warning(port_.config().interface, "{}, going on", sent.error().text());
+    }
+}
+
+void LanTask::finish() {
+    alarm_.set(port_.deadline());
+    if (port_.wants_address() == told_wants_) return;
+    told_wants_ = port_.wants_address();
+    changed_();
+}
 
 }  // namespace ulagate

@@ -2,44 +2,58 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "daemon/lan_port.h"
+#include "daemon/lan_sockets.h"
 #include "daemon/loop.h"
-#include "ra/socket.h"
 
 namespace ulagate {
 
-// Runs one LanPort: owns its ICMPv6 socket and timer, performs what it says. Decides nothing but when to open
-// the socket (the interface is there) and when to close it (it went away, or came back as another one).
+// Runs one LanPort: owns its sockets and its timer, performs what it says. Decides nothing but when to open
+// the sockets (the interfaces are there) and when to close them (one went away, or came back as another one).
 class LanTask {
 public:
-    LanTask(boost::asio::io_context& io, LanConfig config);
+    // `changed`: the port wants its virtual address, or does not want it any more.
+    LanTask(boost::asio::io_context& io, LanConfig config, std::function<void()> changed);
 
-    void set_link(const std::optional<Link>& link, const Addresses& addresses);
+    void set_links(const Links& links, const Addresses& addresses);
     void set_config(LanConfig config);
+    void set_deductions(std::vector<Deduction> deductions);
+    void hand_over();
     void withdraw();
-    // Nothing more to say after withdraw().
-    [[nodiscard]] bool silent() const { return !port_.deadline(); }
+    void address_renewed();
+    // Nothing more to say after hand_over() or withdraw().
+    [[nodiscard]] bool done() const { return port_.done(); }
 
     [[nodiscard]] const LanPort& port() const { return port_; }
-    // Why the socket is not open, though the interface is there; empty when all is well.
+    // Why the sockets are not open, though the interface is there; empty when all is well.
     [[nodiscard]] const std::string& trouble() const { return trouble_; }
 
 private:
-    void open_socket(const std::optional<Link>& link);
-    void receive();
-    void send(const std::vector<ra::Send>& messages);
-    void wake();
+    void open_sockets(const Links& links);
+    void receive_icmpv6();
+    void receive_vrrp();
+    void on_timer();
+    void perform(const LanActions& actions);
+    void log(const vrrp::Changed& change) const;
+    void log(const vrrp::Differs& difference);
+    void send(const LanAction& action);
+    void finish();
 
     boost::asio::io_context& io_;
     LanPort port_;
-    std::optional<ra::Socket> socket_;
-    unsigned socket_index_ = 0;
-    std::unique_ptr<Readable> readable_;
+    std::function<void()> changed_;
+    std::unique_ptr<LanSockets> sockets_;
     Alarm alarm_;
     std::string trouble_;
+    std::map<vrrp::Difference, std::string> differences_;  // as last logged
+    bool told_wants_ = false;
 };
 
 }  // namespace ulagate

@@ -104,6 +104,20 @@ Result<void> LinuxKernel::create_tunnel(const std::string& interface) {
     return write_sysctl(fmt::format("net/ipv6/conf/{}/addr_gen_mode", interface), "1");
 }
 
+// It takes part in nothing by itself: no address of its own (a virtual MAC never makes an identifier, RFC
+// 9568 section 7.4), no autoconfiguration, no solicitations.
+Result<void> LinuxKernel::create_macvlan(const CreateMacvlan& step) {
+    if (auto created = rtnl_->create_macvlan(step.interface, step.parent, step.mac); !created) return created;
+    for (const auto& [name, value] : {std::pair{"addr_gen_mode", "1"},
+                                      {"accept_ra", "0"},
+                                      {"autoconf", "0"},
+                                      {"router_solicitations", "0"}}) {
+        auto set = write_sysctl(fmt::format("net/ipv6/conf/{}/{}", step.interface, name), value);
+        if (!set) return set;
+    }
+    return {};
+}
+
 Result<void> LinuxKernel::set_sysctl(const SetSysctl& step) {
     const auto before = read_sysctl(step.path);
     if (!before) return tl::unexpected<Error>{before.error()};
@@ -136,8 +150,12 @@ Result<void> LinuxKernel::apply(const Step& step) {
     if (const auto* s = std::get_if<SetSysctl>(&step)) return set_sysctl(*s);
     if (const auto* s = std::get_if<CreateTunnel>(&step)) return create_tunnel(s->interface);
     if (const auto* s = std::get_if<SetLink>(&step)) return rtnl_->set_link(s->interface, true, s->mtu);
+    if (const auto* s = std::get_if<CreateMacvlan>(&step)) return create_macvlan(*s);
+    if (const auto* s = std::get_if<RemoveMacvlan>(&step)) return rtnl_->delete_link(s->interface);
+    if (const auto* s = std::get_if<SwitchLink>(&step)) return rtnl_->set_link(s->interface, s->up, 0);
     if (const auto* s = std::get_if<PutAddress>(&step))
-        return rtnl_->put_address(s->address, s->check_duplicate);
+        return rtnl_->put_address(s->address, s->wish.check_duplicate,
+                                  s->wish.leased ? std::optional{kAddressLease} : std::nullopt);
     if (const auto* s = std::get_if<DeleteAddress>(&step)) return rtnl_->delete_address(s->address);
     if (const auto* s = std::get_if<PutRoute>(&step)) return rtnl_->put_route(s->key, s->target);
     if (const auto* s = std::get_if<DeleteRoute>(&step)) return rtnl_->delete_route(s->key, s->target);

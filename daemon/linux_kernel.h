@@ -44,6 +44,7 @@ private:
     Result<wg::Backend*> need_backend();
     Result<void> apply_firewall(const ApplyFirewall& step);
     Result<void> create_tunnel(const std::string& interface);
+    Result<void> create_macvlan(const CreateMacvlan& step);
     Result<void> set_sysctl(const SetSysctl& step);
     void remember_forwarding_of_each();
     Result<void> save_originals() const;

@@ -50,6 +50,7 @@ usage:
 options:
   --config FILE        configuration (default /etc/ulagate/ulagate.toml)
   --runtime-dir DIR    where the control socket is (default /run/ulagate); one for each daemon
+  --state-dir DIR      what outlives a reboot (default /var/lib/ulagate)
   --debug              more log lines
 
 The configuration is explained in the reference files edge.toml and relay.toml.
@@ -81,16 +82,20 @@ std::optional<Options> parse_options(int argc, char** argv) {
         directory != nullptr && *directory != '\0') {
         options.paths.runtime_directory = directory;  // set by systemd (RuntimeDirectory=)
     }
-    enum : int { kConfig = 1000, kRuntime, kJson, kWatch, kAll, kDebug, kVersionFlag };
-    static constexpr std::array<option, 9> kOptions{{{"config", required_argument, nullptr, kConfig},
-                                                     {"runtime-dir", required_argument, nullptr, kRuntime},
-                                                     {"json", no_argument, nullptr, kJson},
-                                                     {"watch", no_argument, nullptr, kWatch},
-                                                     {"all", no_argument, nullptr, kAll},
-                                                     {"debug", no_argument, nullptr, kDebug},
-                                                     {"version", no_argument, nullptr, kVersionFlag},
-                                                     {"help", no_argument, nullptr, 'h'},
-                                                     {nullptr, 0, nullptr, 0}}};
+    if (const char* directory = std::getenv("STATE_DIRECTORY"); directory != nullptr && *directory != '\0') {
+        options.paths.state_directory = directory;  // StateDirectory=
+    }
+    enum : int { kConfig = 1000, kRuntime, kState, kJson, kWatch, kAll, kDebug, kVersionFlag };
+    static constexpr std::array<option, 10> kOptions{{{"config", required_argument, nullptr, kConfig},
+                                                      {"runtime-dir", required_argument, nullptr, kRuntime},
+                                                      {"state-dir", required_argument, nullptr, kState},
+                                                      {"json", no_argument, nullptr, kJson},
+                                                      {"watch", no_argument, nullptr, kWatch},
+                                                      {"all", no_argument, nullptr, kAll},
+                                                      {"debug", no_argument, nullptr, kDebug},
+                                                      {"version", no_argument, nullptr, kVersionFlag},
+                                                      {"help", no_argument, nullptr, 'h'},
+                                                      {nullptr, 0, nullptr, 0}}};
     for (int c = 0; (c = ::getopt_long(argc, argv, "h", kOptions.data(), nullptr)) != -1;) {
         switch (c) {
             case kConfig:
@@ -98,6 +103,9 @@ std::optional<Options> parse_options(int argc, char** argv) {
                 break;
             case kRuntime:
                 options.paths.runtime_directory = optarg;
+                break;
+            case kState:
+                options.paths.state_directory = optarg;
                 break;
             case kJson:
                 options.json = true;

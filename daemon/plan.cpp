@@ -63,6 +63,20 @@ void plan_tunnels(std::vector<Step>& steps, const Wanted& want, const Have& have
     }
 }
 
+void plan_macvlans(std::vector<Step>& steps, const Wanted& want, const Have& have) {
+    for (const auto& [interface, macvlan] : want.macvlans) {
+        const auto link = have.links.find(interface);
+        if (link == have.links.end()) {
+            if (have.links.contains(macvlan.parent))
+                steps.emplace_back(CreateMacvlan{interface, macvlan.parent, macvlan.mac});
+        } else if (link->second.mac != macvlan.mac) {
+            steps.emplace_back(RemoveMacvlan{interface});
+        } else if (link->second.up != macvlan.up) {
+            steps.emplace_back(SwitchLink{interface, macvlan.up});
+        }
+    }
+}
+
 struct RouteSteps {
     std::vector<Step> puts;
     std::vector<Step> removals;
@@ -90,8 +104,9 @@ std::vector<Step> plan(const Wanted& want, const Have& have) {
     std::vector<Step> steps;
     if (have.firewall != want.firewall) steps.emplace_back(ApplyFirewall{have.firewall, want.firewall});
     plan_sysctls(steps, want, have);
-    for (const auto& [address, check_duplicate] : want.addresses) {
-        if (!have.addresses.contains(address)) steps.emplace_back(PutAddress{address, check_duplicate});
+    plan_macvlans(steps, want, have);
+    for (const auto& [address, wish] : want.addresses) {
+        if (!have.addresses.contains(address)) steps.emplace_back(PutAddress{address, wish});
     }
     plan_tunnels(steps, want, have);
     RouteSteps routes = plan_routes(want.routes, have.routes);
@@ -111,9 +126,9 @@ std::vector<Step> plan(const Wanted& want, const Have& have) {
         if (state.ours && !want.addresses.contains(address)) steps.emplace_back(DeleteAddress{address});
     }
     for (const auto& [name, link] : have.links) {
-        if (!more_to_come && name.starts_with(kLinkPrefix) && !want.tunnels.contains(name)) {
+        if (is_macvlan_name(name) && !want.macvlans.contains(name)) steps.emplace_back(RemoveMacvlan{name});
+        if (!more_to_come && is_tunnel_name(name) && !want.tunnels.contains(name))
             steps.emplace_back(RemoveTunnel{name});
-        }
     }
     return steps;
 }

@@ -35,6 +35,10 @@ Stale touched_by(const Step& step) {
     }
     if (std::holds_alternative<ConfigureTunnel>(step)) stale.tunnels = true;
     if (std::holds_alternative<SetLink>(step)) stale.links = true;
+    if (std::holds_alternative<CreateMacvlan>(step) || std::holds_alternative<SwitchLink>(step) ||
+        std::holds_alternative<RemoveMacvlan>(step)) {
+        stale.links = stale.addresses = true;
+    }
     if (std::holds_alternative<PutAddress>(step) || std::holds_alternative<DeleteAddress>(step)) {
         stale.addresses = stale.routes = true;
     }
@@ -63,6 +67,11 @@ bool restores(const Step& step, const Wanted& was, const Wanted& wanted) {
         return adds && found != was.tunnels.end() &&
                found->second.device == wanted.tunnels.at(s->interface).device;
     }
+    if (const auto* s = std::get_if<CreateMacvlan>(&step)) return was.macvlans.contains(s->interface);
+    if (const auto* s = std::get_if<SwitchLink>(&step)) {
+        const auto found = was.macvlans.find(s->interface);
+        return found != was.macvlans.end() && found->second.up == s->up;
+    }
     if (const auto* s = std::get_if<PutAddress>(&step)) return was.addresses.contains(s->address);
     if (const auto* s = std::get_if<PutRoute>(&step)) {
         const auto found = was.routes.find(s->key);
@@ -74,7 +83,7 @@ bool restores(const Step& step, const Wanted& was, const Wanted& wanted) {
 std::set<std::string> our_interfaces(const Links& links) {
     std::set<std::string> names;
     for (const auto& [name, link] : links) {
-        if (name.starts_with(kLinkPrefix)) names.insert(name);
+        if (is_tunnel_name(name)) names.insert(name);
     }
     return names;
 }
@@ -142,6 +151,7 @@ Reconciler::Report Reconciler::run(const Want& want, TimePoint now, bool slow_to
             return report;
         }
         Wanted wanted = want(have_);
+        note_leases(wanted);
         const std::vector<Step> steps = plan(wanted, have_);
         forget_solved_troubles(steps);
         bool acted = false;
@@ -174,6 +184,38 @@ void Reconciler::apply(const Step& step, const Wanted& wanted, TimePoint now, Re
         return;
     }
     note_failure(subject(step), describe(step), result.error(), now, report);
+}
+
+void Reconciler::note_leases(const Wanted& wanted) {
+    leases_.clear();
+    for (const auto& [address, wish] : wanted.addresses) {
+        if (wish.leased) leases_.push_back(address);
+    }
+}
+
+Reconciler::Report Reconciler::apply_ahead(const Step& step, TimePoint now) {
+    Report report;
+    const auto result = kernel_.apply(step);
+    stale_ |= touched_by(step);
+    if (result) {
+        report.done.push_back({describe(step), false});
+    } else {
+        note_failure(subject(step), describe(step), result.error(), now, report);
+    }
+    return report;
+}
+
+Reconciler::Report Reconciler::renew_leases(TimePoint now) {
+    Report report;
+    for (const AddressKey& address : leases_) {
+        if (!have_.addresses.contains(address)) continue;  // the next run puts it there
+        const Step step = PutAddress{address, {false, true}};
+        if (const auto renewed = kernel_.apply(step); !renewed) {
+            stale_.addresses = true;
+            note_failure(subject(step), "renew " + subject(step), renewed.error(), now, report);
+        }
+    }
+    return report;
 }
 
 void Reconciler::note_failure(const std::string& subject, std::string what, const Error& error, TimePoint now,

@@ -68,6 +68,11 @@ public:
     Report run(const Want& want, TimePoint now, bool slow_too = true);
     // When the next failed step is due again.
     [[nodiscard]] std::optional<TimePoint> deadline() const;
+    // Does now what the next plan would do anyway: there is no time to make one.
+    Report apply_ahead(const Step& step, TimePoint now);
+    // Puts the leased addresses that are there again, or the kernel would remove them. To be called each
+    // second, as the first thing.
+    Report renew_leases(TimePoint now);
     // Every failed step may be tried at once: something about its causes has changed.
     void retry_now();
 
@@ -79,6 +84,7 @@ public:
 
 private:
     void apply(const Step& step, const Wanted& wanted, TimePoint now, Report& report);
+    void note_leases(const Wanted& wanted);
     void note_failure(const std::string& subject, std::string what, const Error& error, TimePoint now,
                       Report& report);
     [[nodiscard]] bool waiting(const Step& step, TimePoint now) const;
@@ -88,6 +94,7 @@ private:
     Have have_;
     Stale stale_ = Stale::all();
     std::map<std::string, Trouble> troubles_;
+    std::vector<AddressKey> leases_;  // of what was wanted last
     // What was in place when the last run ended, to tell a foreign hand from a change of ours.
     std::optional<Wanted> in_place_;
     bool settled_ = false;

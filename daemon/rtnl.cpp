@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
 
 #include "daemon/rtnl_impl.h"
@@ -74,10 +75,18 @@ Message address_request(int type, int flags, unsigned link, const net::Ipv6Prefi
     return request;
 }
 
-Message add_address_request(int flags, unsigned link, const AddressKey& address, bool check_duplicate) {
+Message add_address_request(int flags, unsigned link, const AddressKey& address, bool check_duplicate,
+                            const std::optional<std::chrono::seconds>& lease) {
     Message request = address_request(RTM_NEWADDR, NLM_F_CREATE | flags, link, address.address);
     request.put_bytes(IFA_PROTO, std::array{kRouteProtocol});
     request.put_u32(IFA_FLAGS, IFA_F_NOPREFIXROUTE | (check_duplicate ? 0U : unsigned{IFA_F_NODAD}));
+    if (lease) {
+        const std::uint32_t preferred = 0;
+        const auto valid = static_cast<std::uint32_t>(lease->count());
+        const auto lifetimes = std::bit_cast<std::array<std::uint8_t, sizeof(ifa_cacheinfo)>>(
+            ifa_cacheinfo{preferred, valid, 0, 0});
+        request.put_bytes(IFA_CACHEINFO, lifetimes);
+    }
     return request;
 }
 
@@ -176,11 +185,40 @@ Result<void> Rtnl::delete_link(const std::string& name) {
     return rtnl::fail(answer, "delete link " + name);
 }
 
-Result<void> Rtnl::put_address(const AddressKey& address, bool check_duplicate) {
+Result<void> Rtnl::create_macvlan(const std::string& name, const std::string& parent,
+                                  const net::MacAddress& mac) {
+    const std::string what = fmt::format("create macvlan {} on {}", name, parent);
+    const auto below = rtnl::link_index(impl_->commands, parent);
+    if (!below) return fail_errno(what, ENODEV);
+    Message request{RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{}};
+    request.put_text(IFLA_IFNAME, name);
+    request.put_u32(IFLA_LINK, *below);
+    request.put_bytes(IFLA_ADDRESS, mac.bytes);
+    nlattr* info = request.nest(IFLA_LINKINFO);
+    request.put_text(IFLA_INFO_KIND, "macvlan");
+    nlattr* data = request.nest(IFLA_INFO_DATA);
+    request.put_u32(IFLA_MACVLAN_MODE, MACVLAN_MODE_BRIDGE);
+    request.end(data);
+    request.end(info);
+    const Answer answer = impl_->commands.ask(request);
+    if (answer.code == EBUSY) {
+        return fail_errno(
+            fmt::format("{}: {} is a port of a bridge or bond; give the LAN the bridge itself, or "
+                        "set virtual_mac = false",
+                        what, parent),
+            EBUSY);
+    }
+    if (!answer.ok()) return rtnl::fail(answer, what);
+    return {};
+}
+
+Result<void> Rtnl::put_address(const AddressKey& address, bool check_duplicate,
+                               std::optional<std::chrono::seconds> lease) {
     const std::string what = "put " + describe(address);
     const auto link = rtnl::link_index(impl_->commands, address.link);
     if (!link) return fail_errno(what, ENODEV);
-    Answer answer = impl_->commands.ask(add_address_request(NLM_F_EXCL, *link, address, check_duplicate));
+    Answer answer =
+        impl_->commands.ask(add_address_request(NLM_F_EXCL, *link, address, check_duplicate, lease));
     if (answer.ok()) return {};
     if (answer.code != EEXIST) return rtnl::fail(answer, what);
 
@@ -197,7 +235,7 @@ Result<void> Rtnl::put_address(const AddressKey& address, bool check_duplicate) 
     }
     // And it would put our mark, our flags and an endless lifetime on an address that somebody else set.
     if (!present->state.ours) return {};
-    answer = impl_->commands.ask(add_address_request(NLM_F_REPLACE, *link, address, check_duplicate));
+    answer = impl_->commands.ask(add_address_request(NLM_F_REPLACE, *link, address, check_duplicate, lease));
     if (!answer.ok()) return rtnl::fail(answer, what);
     return {};
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "daemon/base/result.h"
@@ -42,9 +44,16 @@ public:
     // Adding what is there already, and removing what is not, succeeds. An MTU of 0 leaves it as it is.
     Result<void> set_link(const std::string& name, bool up, unsigned mtu);
     Result<void> delete_link(const std::string& name);
+    // Mode "bridge": one of mode "private" swallows each multicast frame that another router sends from the
+    // same virtual MAC. It is there, down, when this returns.
+    Result<void> create_macvlan(const std::string& name, const std::string& parent,
+                                const net::MacAddress& mac);
     // noprefixroute: the on-link route is ours to set, with our mark. `check_duplicate`: false = no DAD. An
     // address that somebody else has put there is left as it is.
-    Result<void> put_address(const AddressKey& address, bool check_duplicate);
+    // `lease`: the kernel removes it after that, and until then it is deprecated (preferred lifetime 0), so
+    // that nothing takes it as a source by itself. Putting it again renews it.
+    Result<void> put_address(const AddressKey& address, bool check_duplicate,
+                             std::optional<std::chrono::seconds> lease = std::nullopt);
     Result<void> delete_address(const AddressKey& address);
     // std::errc::file_exists when another program has a route of the same key: that is not touched.
     Result<void> put_route(const RouteKey& key, const RouteTarget& target);

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "daemon/rtnl_socket.h"
 
@@ -44,6 +45,17 @@ bool is_plain(const RouteRow& row, const RouteAttributes& attributes) {
     const auto more = {RTA_GATEWAY, RTA_VIA, RTA_MULTIPATH, RTA_NH_ID, RTA_ENCAP};
     return row.type == RTN_UNICAST && row.link != 0 &&
            std::none_of(more.begin(), more.end(), [&](int type) { return attributes.has(type); });
+}
+
+// An address of ours with an end: only leased ones have that. It is news when it goes, and when it came we
+// were told so by the answer to our own request.
+bool is_lease_renewal(const nlmsghdr& message) {
+    const auto header = fixed_header<ifaddrmsg>(message);
+    if (!header || header->ifa_family != AF_INET6) return false;
+    const Attributes<IFA_MAX> attributes{message, sizeof *header};
+    const auto lifetimes = attributes.value<ifa_cacheinfo>(IFA_CACHEINFO);
+    return attributes.value<std::uint8_t>(IFA_PROTO) == kRouteProtocol && lifetimes &&
+           lifetimes->ifa_valid != std::numeric_limits<std::uint32_t>::max();
 }
 
 void note_route(const nlmsghdr& message, RtnlChanges& changes) {
@@ -130,6 +142,8 @@ void note_change(const nlmsghdr& message, RtnlChanges& changes) {
             break;
         }
         case RTM_NEWADDR:
+            if (is_lease_renewal(message)) break;
+            [[fallthrough]];
         case RTM_DELADDR: {
             const auto header = fixed_header<ifaddrmsg>(message);
             // An IPv4 address matters to us only as a part of the way to a relay.

@@ -66,6 +66,14 @@ void Message::put_bytes(int attribute, std::span<const std::uint8_t> bytes) {
     }
 }
 
+nlattr* Message::nest(int attribute) {
+    nlattr* nest = nla_nest_start(message_.get(), attribute);
+    if (nest == nullptr) throw std::bad_alloc();
+    return nest;
+}
+
+void Message::end(nlattr* nest) { nla_nest_end(message_.get(), nest); }
+
 Socket::Socket(nl_sock* socket) : socket_(socket), buffer_(kDatagramBytes) {}
 
 Result<Socket> Socket::open(int receive_buffer_bytes) {

@@ -41,6 +41,9 @@ public:
     void put_u32(int attribute, std::uint32_t value);
     void put_text(int attribute, const std::string& text);
     void put_bytes(int attribute, std::span<const std::uint8_t> bytes);
+    // Attributes that are put until end() go inside.
+    nlattr* nest(int attribute);
+    void end(nlattr* nest);
     [[nodiscard]] nlmsghdr* header() const { return nlmsg_hdr(message_.get()); }
 
 private:

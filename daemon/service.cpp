@@ -23,7 +23,8 @@ using namespace std::chrono_literals;
 constexpr auto kMergeEvents = 20ms;
 constexpr auto kTick = 1s;
 constexpr auto kFullCheck = 60s;
-constexpr auto kWithdrawLimit = 10s;  // three advertisements, 3 s apart
+constexpr auto kWithdrawLimit = 60s;  // a takeover at the longest interval, three advertisements, 3 s apart
+constexpr auto kHandOverLimit = 2s;
 // A dump of 10,000 peers costs a relay tens of milliseconds; handshakes are seconds apart.
 constexpr std::size_t kManyPeers = 64;
 constexpr auto kReadManyPeersEvery = 10s;
@@ -82,6 +83,18 @@ Result<void> Service::start() {
     if (!control) return tl::unexpected<Error>{std::move(control.error())};
     control_ = std::move(*control);
 
+    if (::mkdir(paths_.state_directory.c_str(), 0700) != 0 && errno != EEXIST) {
+        log::warning("ulagate", "{}, going on without",
+                     fail_errno("create " + paths_.state_directory).value().text());
+    }
+    if (config_.role == Role::edge) {
+        edge_control_ =
+            std::make_unique<EdgeControl>(io_, paths_.state_directory, [this] { reconcile_now(); });
+    } else {
+        relay_control_ = std::make_unique<RelayControl>(
+            io_, [this](const std::vector<wg::control::OwnerChanged>& moved) { move_prefixes(moved); });
+    }
+
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals_.add(signal);
     on_signal();
     load_key();
@@ -112,7 +125,7 @@ void Service::set_config(Config config) {
             lans.push_back(std::move(*same));
             if (lans.back()->port().config() != lan) lans.back()->set_config(lan);
         } else {
-            lans.push_back(std::make_unique<LanTask>(io_, lan));
+            lans.push_back(std::make_unique<LanTask>(io_, lan, [this] { reconcile_now(); }));
         }
     }
     lans_ = std::move(lans);
@@ -128,6 +141,8 @@ void Service::set_config(Config config) {
     endpoints_ = std::move(endpoints);
     facts_.relays.clear();
     reconciled_facts_.reset();
+    if (edge_control_) edge_control_->set_config(config_);
+    if (relay_control_) relay_control_->set_config(config_);
     ask_resolver();
     choose_endpoints();
 }
@@ -177,6 +192,7 @@ void Service::reconcile(bool slow_too) {
     if (stopping_) return;
     ask_resolver();
     choose_endpoints();
+    take_lan_states();
     // A plan for 10,000 sites costs tens of milliseconds: only when something could come of it. What cannot
     // be read is reported by run().
     const auto changed = reconciler_->refresh();
@@ -193,7 +209,17 @@ void Service::reconcile(bool slow_too) {
     reconciled_facts_ = facts_;
     note_tunnel_changes();
     update_lans();
+    take_lan_states();
     schedule();
+}
+
+// From where a reconciliation may be under way.
+void Service::reconcile_now() {
+    if (std::exchange(reconcile_posted_, true)) return;
+    boost::asio::post(io_, [this] {
+        reconcile_posted_ = false;
+        reconcile();
+    });
 }
 
 void Service::report(const Reconciler::Report& report) {
@@ -221,12 +247,70 @@ void Service::report(const Reconciler::Report& report) {
 void Service::update_lans() {
     const Have& have = reconciler_->have();
     for (const auto& lan : lans_) {
-        const auto link = have.links.find(lan->port().config().interface);
-        lan->set_link(link == have.links.end() ? std::nullopt : std::optional{link->second}, have.addresses);
+        lan->set_deductions(deductions(lan->port().config()));
+        lan->set_links(have.links, have.addresses);
     }
 }
 
+// What the LANs have become: which virtual addresses are ours, and what the relays are to know.
+void Service::take_lan_states() {
+    if (!edge_control_) return;
+    std::set<std::string> active;
+    std::vector<wg::control::LanPart> parts;
+    for (const auto& lan : lans_) {
+        const LanPort& port = lan->port();
+        wg::control::LanPart part{port.config().prefix, wg::control::Part::active, 100};
+        if (port.wants_address()) active.insert(port.config().interface);
+        if (const vrrp::Machine* machine = port.machine()) {
+            part.priority = machine->priority();
+            if (machine->state() != vrrp::State::active) part.part = wg::control::Part::standby;
+        }
+        // While it hands over, the router goes on forwarding: that the LAN is silent then is no fault.
+        if (port.link_dead() && !hand_over_until_) part.part = wg::control::Part::unfit;
+        parts.push_back(part);
+    }
+    facts_.active_lans = std::move(active);
+    edge_control_->set_lans(parts);
+    for (const RelayConfig& relay : config_.relays)
+        edge_control_->set_reachable(relay.name, peer_of(relay) != nullptr);
+}
+
+bool Service::any_relay_alive() const {
+    return std::any_of(config_.relays.begin(), config_.relays.end(),
+                       [&](const RelayConfig& relay) { return is_alive(relay); });
+}
+
+// What makes this router worth less than another one that has no such trouble.
+std::vector<Deduction> Service::deductions(const LanConfig& lan) const {
+    std::vector<Deduction> out;
+    if (!lan.vrrp) return out;
+    const auto deduct = [&](bool trouble, std::uint8_t amount, std::string reason) {
+        if (trouble && amount > 0) out.push_back({std::move(reason), amount});
+    };
+    deduct(!any_relay_alive(), lan.vrrp->no_tunnel, "no relay can be reached");
+    deduct(!facts_.uplink, lan.vrrp->no_uplink, "no default route");
+    for (const TrackedInterface& tracked : lan.vrrp->tracked) {
+        const auto link = reconciler_->have().links.find(tracked.name);
+        const bool works = link != reconciler_->have().links.end() && link->second.running;
+        deduct(!works, tracked.deduction, fmt::format("interface {} has no carrier", tracked.name));
+    }
+    return out;
+}
+
+// One route each, at once; the plan then finds nothing left to do. With thousands of sites it would take a
+// tenth of a second.
+void Service::move_prefixes(const std::vector<wg::control::OwnerChanged>& moved) {
+    for (const auto& move : moved) {
+        facts_.owners[move.prefix] = move.to;
+        const std::string carrier = slot_interface(move.to);
+        if (!reconciler_ || !reconciler_->have().links.contains(carrier)) continue;
+        report(reconciler_->apply_ahead(PutRoute{{move.prefix, kRouteMetric}, {carrier}}, now()));
+    }
+    reconcile_soon();
+}
+
 void Service::tick() {
+    report(reconciler_->renew_leases(now()));
     Stale stale;
     stale.sysctls = true;
     const auto time = now();
@@ -269,7 +353,7 @@ void Service::on_signal() {
             reload();
         } else {
             log::info("ulagate", "stopping on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
-            take_down();
+            hand_over();
         }
     });
 }
@@ -288,8 +372,7 @@ void Service::withdraw(ControlServer::Reply reply) {
 
 // Forwarding goes on until every LAN has heard the last advertisement.
 void Service::finish_withdraw() {
-    const bool silent =
-        std::all_of(lans_.begin(), lans_.end(), [](const auto& lan) { return lan->silent(); });
+    const bool silent = std::all_of(lans_.begin(), lans_.end(), [](const auto& lan) { return lan->done(); });
     if (silent || now() >= give_up_withdraw_at_) {
         take_down();
     } else {
@@ -297,10 +380,35 @@ void Service::finish_withdraw() {
     }
 }
 
+// A clean stop: the virtual addresses are given up, and this router goes on forwarding until the relays know
+// the one that takes over. No packet is lost meanwhile.
+void Service::hand_over() {
+    if (stopping_ || hand_over_until_) return;
+    supervisor_.stopping();
+    const bool was_active = !facts_.active_lans.empty();
+    hand_over_until_ = now() + (was_active ? kHandOverLimit : 0s);
+    for (const auto& lan : lans_) lan->hand_over();
+    reconcile();
+    finish_hand_over();
+}
+
+void Service::finish_hand_over() {
+    const bool taken = !edge_control_ || std::all_of(lans_.begin(), lans_.end(), [&](const auto& lan) {
+        return edge_control_->handed_over(lan->port().config().prefix);
+    });
+    if (taken || now() >= *hand_over_until_) {
+        take_down();
+    } else {
+        hand_over_alarm_.set(now() + 20ms);
+    }
+}
+
 void Service::take_down() {
     if (stopping_) return;
     stopping_ = true;
     supervisor_.stopping();
+    if (edge_control_) edge_control_->stop();
+    if (relay_control_) relay_control_->stop();
     reconciler_->mark(Stale::all());
     reconciler_->retry_now();
     const auto originals = kernel_->sysctl_originals();

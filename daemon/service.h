@@ -15,11 +15,13 @@
 #include "daemon/config.h"
 #include "daemon/control_server.h"
 #include "daemon/desired.h"
+#include "daemon/edge_control.h"
 #include "daemon/first_handshake.h"
 #include "daemon/lan_task.h"
 #include "daemon/linux_kernel.h"
 #include "daemon/loop.h"
 #include "daemon/reconciler.h"
+#include "daemon/relay_control.h"
 #include "daemon/relay_endpoint.h"
 #include "daemon/resolver.h"
 #include "daemon/status.h"
@@ -31,6 +33,7 @@ namespace ulagate {
 struct ServicePaths {
     std::string config_file = "/etc/ulagate/ulagate.toml";
     std::string runtime_directory = "/run/ulagate";
+    std::string state_directory = "/var/lib/ulagate";  // what outlives a reboot of the machine
     [[nodiscard]] std::string control_socket() const { return runtime_directory + "/control"; }
 };
 
@@ -74,6 +77,11 @@ private:
     void reconcile(bool slow_too = true);
     void report(const Reconciler::Report& report);
     void update_lans();
+    void take_lan_states();
+    [[nodiscard]] std::vector<Deduction> deductions(const LanConfig& lan) const;
+    [[nodiscard]] bool any_relay_alive() const;
+    void move_prefixes(const std::vector<wg::control::OwnerChanged>& moved);
+    void reconcile_now();
     void tick();
     void schedule();
 
@@ -85,6 +93,8 @@ private:
     void on_signal();
     void withdraw(ControlServer::Reply reply);
     void finish_withdraw();
+    void hand_over();
+    void finish_hand_over();
     void take_down();
 
     void on_command(const std::string& command, const ControlServer::Reply& reply);
@@ -104,6 +114,8 @@ private:
     std::unique_ptr<Resolver> resolver_;
     std::unique_ptr<ControlServer> control_;
     std::vector<std::unique_ptr<LanTask>> lans_;
+    std::unique_ptr<EdgeControl> edge_control_;               // role edge
+    std::unique_ptr<RelayControl> relay_control_;             // role relay
     std::map<std::string, RelayEndpoint> endpoints_;          // by relay
     std::map<std::string, FirstHandshake> first_handshakes_;  // by relay
     Facts facts_;
@@ -121,12 +133,15 @@ private:
     Alarm retry_{io_, [this] { reconcile(); }};
     Alarm handshake_{io_, [this] { repeat_first_handshakes(); }};
     Alarm withdraw_alarm_{io_, [this] { finish_withdraw(); }};
+    Alarm hand_over_alarm_{io_, [this] { finish_hand_over(); }};
     Alarm exit_{io_, [this] { io_.stop(); }};
     TimePoint started_ = std::chrono::steady_clock::now();
     TimePoint full_check_at_;
     TimePoint tunnels_read_at_;
     TimePoint key_retry_at_;
     TimePoint give_up_withdraw_at_;
+    std::optional<TimePoint> hand_over_until_;  // stopping: another router takes the site over meanwhile
+    bool reconcile_posted_ = false;
     bool stopping_ = false;
 };
 

@@ -69,7 +69,9 @@ const wg::Peer* Service::peer_of(const RelayConfig& relay) const {
 
 bool Service::is_alive(const RelayConfig& relay) const {
     const wg::Peer* peer = peer_of(relay);
-    return peer != nullptr && peer->connected(std::chrono::system_clock::now());
+    if (peer == nullptr) return false;
+    if (const auto by_round_trip = edge_control_->alive(relay.name)) return *by_round_trip;
+    return peer->connected(std::chrono::system_clock::now());
 }
 
 FirstHandshake& Service::first_handshake(const RelayConfig& relay) {
@@ -112,7 +114,7 @@ void Service::choose_endpoints() {
         if (!facts.endpoint) continue;
         if (auto way = kernel_->rtnl().way_to(facts.endpoint->address)) facts.way = std::move(*way);
     }
-    if (config_.role == Role::relay) facts_.uplink = way_to_internet();
+    facts_.uplink = way_to_internet();
 }
 
 // A route lookup, no packet: any address that only a default route leads to.

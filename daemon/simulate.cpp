@@ -47,11 +47,22 @@ void perform(Have& have, const SetLink& step) {
     link.running = true;
     link.mtu = step.mtu;
 }
+void perform(Have& have, const CreateMacvlan& step) {
+    have.links[step.interface] = Link{2000, false, false, 1500, step.mac};
+}
+void perform(Have& have, const SwitchLink& step) {
+    Link& link = have.links[step.interface];
+    link.up = link.running = step.up;
+    // The kernel drops all IPv6 addresses of an interface that goes down.
+    if (!step.up)
+        std::erase_if(have.addresses, [&](const auto& a) { return a.first.link == step.interface; });
+}
 void perform(Have& have, const PutAddress& step) { have.addresses[step.address] = {true, false, false}; }
 void perform(Have& have, const PutRoute& step) { have.routes[step.key] = step.target; }
 void perform(Have& have, const DeleteRoute& step) { have.routes.erase(step.key); }
 void perform(Have& have, const DeleteAddress& step) { have.addresses.erase(step.address); }
 void perform(Have& have, const RemoveTunnel& step) { remove_link(have, step.interface); }
+void perform(Have& have, const RemoveMacvlan& step) { remove_link(have, step.interface); }
 
 }  // namespace
 

@@ -3,6 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
+#include <cstddef>
+
 namespace ulagate {
 namespace {
 
@@ -56,6 +60,17 @@ std::string describe_firewall(const ApplyFirewall& step) {
 
 }  // namespace
 
+bool is_macvlan_name(const std::string& link) {
+    const std::string prefix = std::string{kLinkPrefix} + "v";
+    return link.starts_with(prefix) && link.size() > prefix.size() &&
+           std::all_of(link.begin() + static_cast<std::ptrdiff_t>(prefix.size()), link.end(),
+                       [](unsigned char c) { return std::isdigit(c) != 0; });
+}
+
+bool is_tunnel_name(const std::string& link) {
+    return link.starts_with(kLinkPrefix) && !is_macvlan_name(link);
+}
+
 const wg::Peer* find_peer(const Have& have, const std::string& interface, const wg::PublicKey& key) {
     const auto device = have.tunnels.find(interface);
     if (device == have.tunnels.end()) return nullptr;
@@ -72,6 +87,9 @@ std::string subject(const Step& step) {
             [](const RemoveTunnel& s) { return "interface " + s.interface; },
             [](const ConfigureTunnel& s) { return fmt::format("interface {} keys and peers", s.interface); },
             [](const SetLink& s) { return fmt::format("interface {} state and MTU", s.interface); },
+            [](const CreateMacvlan& s) { return "interface " + s.interface; },
+            [](const RemoveMacvlan& s) { return "interface " + s.interface; },
+            [](const SwitchLink& s) { return fmt::format("interface {} state", s.interface); },
             [](const PutAddress& s) { return name(s.address); },
             [](const DeleteAddress& s) { return name(s.address); },
             [](const PutRoute& s) { return name(s.key); },
@@ -91,6 +109,14 @@ std::string describe(const Step& step) {
                 return fmt::format("configure interface {}:{}", s.interface, summary(s.change));
             },
             [](const SetLink& s) { return fmt::format("set interface {} up, MTU {}", s.interface, s.mtu); },
+            [](const CreateMacvlan& s) {
+                return fmt::format("create interface {} on {} with {}", s.interface, s.parent,
+                                   net::to_string(s.mac));
+            },
+            [](const RemoveMacvlan& s) { return fmt::format("remove interface {}", s.interface); },
+            [](const SwitchLink& s) {
+                return fmt::format("set interface {} {}", s.interface, s.up ? "up" : "down");
+            },
             [](const PutAddress& s) { return "add " + name(s.address); },
             [](const DeleteAddress& s) { return "remove " + name(s.address); },
             [](const PutRoute& s) { return fmt::format("add {} {}", name(s.key), where(s.target)); },

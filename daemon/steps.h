@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -29,12 +30,31 @@ struct TunnelLink {
     std::optional<wg::DeviceConfig> device;
 };
 
+// The kernel removes a leased address that was not renewed for so long, whatever has become of us: nobody
+// else can take a virtual address from a router that hangs (fencing).
+inline constexpr std::chrono::seconds kAddressLease{3};
+
+struct AddressWish {
+    bool check_duplicate = false;
+    bool leased = false;  // put for kAddressLease only, and deprecated: never a source by itself
+    bool operator==(const AddressWish&) const = default;
+};
+
+// An interface with the virtual router's MAC address, on top of a LAN's.
+struct Macvlan {
+    std::string parent;
+    net::MacAddress mac;
+    bool up = false;  // only while the virtual router is ours: down, it is deaf and silent
+    bool operator==(const Macvlan&) const = default;
+};
+
 // All of ours that should be in the kernel.
 struct Wanted {
     firewall::Model firewall;
     Sysctls sysctls;
     std::map<std::string, TunnelLink> tunnels;  // by interface
-    std::map<AddressKey, bool> addresses;       // -> whether to run duplicate address detection
+    std::map<std::string, Macvlan> macvlans;    // by interface
+    std::map<AddressKey, AddressWish> addresses;
     Routes routes;
 };
 
@@ -71,9 +91,18 @@ struct SetLink {  // up, with this MTU
     std::string interface;
     unsigned mtu = 0;
 };
+struct CreateMacvlan {  // down
+    std::string interface;
+    std::string parent;
+    net::MacAddress mac;
+};
+struct SwitchLink {  // a macvlan, up or down
+    std::string interface;
+    bool up = false;
+};
 struct PutAddress {
     AddressKey address;
-    bool check_duplicate = false;
+    AddressWish wish;
 };
 struct PutRoute {
     RouteKey key;
@@ -89,9 +118,13 @@ struct DeleteAddress {
 struct RemoveTunnel {
     std::string interface;
 };
+struct RemoveMacvlan {
+    std::string interface;
+};
 
-using Step = std::variant<ApplyFirewall, SetSysctl, CreateTunnel, ConfigureTunnel, SetLink, PutAddress,
-                          PutRoute, DeleteRoute, DeleteAddress, RemoveTunnel>;
+using Step =
+    std::variant<ApplyFirewall, SetSysctl, CreateTunnel, ConfigureTunnel, SetLink, CreateMacvlan, SwitchLink,
+                 PutAddress, PutRoute, DeleteRoute, DeleteAddress, RemoveTunnel, RemoveMacvlan>;
 
 // What the step is about, the same for the same thing again and again: "route fd12::/48 metric 128". Failures
 // are counted and repeated by this name.

@@ -30,8 +30,9 @@ std::vector<std::string> routes(const Wanted& wanted) {
 
 std::vector<std::string> addresses(const Wanted& wanted) {
     std::vector<std::string> out;
-    for (const auto& [address, check] : wanted.addresses) {
-        out.push_back(describe(PutAddress{address, check}) + (check ? ", checked" : ""));
+    for (const auto& [address, wish] : wanted.addresses) {
+        out.push_back(describe(PutAddress{address, wish}) + (wish.check_duplicate ? ", checked" : "") +
+                      (wish.leased ? ", leased" : ""));
     }
     return out;
 }
@@ -93,7 +94,7 @@ TEST(DesiredEdge, TheFirewallFollowsFromTheConfigurationAlone) {
     EXPECT_EQ(model.mode, firewall::Mode::appliance);
     EXPECT_EQ(model.role, firewall::Role::edge);
     EXPECT_EQ(model.overlay, prefix("fd12:3456:789a::/48"));
-    EXPECT_THAT(model.lans, ElementsAre(firewall::Lan{"eth0", prefix("fd12:3456:789a:a::/64"), false}));
+    EXPECT_THAT(model.lans, ElementsAre(firewall::Lan{"eth0", prefix("fd12:3456:789a:a::/64"), false, {}}));
     EXPECT_THAT(model.tunnels, ElementsAre(firewall::Tunnel{"ulg-r1", 51820, 1420}));
     EXPECT_THAT(model.sites, IsEmpty());
     EXPECT_EQ(desired(edge(), facts(edge()), with_tunnels(machine(), {"ulg-r1"})).firewall, model);

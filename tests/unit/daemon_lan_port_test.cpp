@@ -47,11 +47,11 @@ class LanPortStory : public testing::Test {
 protected:
     std::vector<Send> link(const std::optional<Link>& link,
                            const Addresses& addresses = link_local("fe80::5eed/64")) {
-        return record(port_.set_link(link, addresses, now_));
+        return record(port_.set_links(link ? Links{{"eth0", *link}} : Links{}, addresses, now_));
     }
     std::vector<Send> receive(const std::vector<std::byte>& message,
                               const ra::PacketInfo& info = {kHost, address("ff02::2"), 255}) {
-        return record(port_.on_message(message, info, now_));
+        return record(port_.on_icmpv6(message, info, now_));
     }
     // The next alarm, and what it brings.
     std::vector<Send> next() {
@@ -63,9 +63,13 @@ protected:
         while (port_.deadline() && *port_.deadline() <= end) next();
         now_ = std::max(now_, end);
     }
-    std::vector<Send> record(std::vector<Send> sends) {
+    std::vector<Send> record(const LanActions& actions) {
+        std::vector<Send> sends;
+        for (const LanAction& action : actions) {
+            sends.push_back(std::get<Send>(action));  // without VRRP there is nothing else
+            port_.sent(action, now_);
+        }
         wire_.insert(wire_.end(), sends.begin(), sends.end());
-        for (std::size_t i = 0; i < sends.size(); ++i) port_.sent(now_);
         return sends;
     }
 

@@ -33,7 +33,7 @@ Status edge() {
     lan.state = "advertising";
     lan.source = "fe80::5eed";
     lan.addresses = {"fd12:3456:789a:a::1"};
-    lan.counters = {12, 1, 3, 4, 5};
+    lan.counters = {12, 1, 3, 4, 5, 0, 0, {}};
     lan.last_advertisement = 3200ms;
     status.lans = {lan};
     Status::Relay relay;

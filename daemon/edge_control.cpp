@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/edge_control.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "daemon/base/file.h"
+#include "daemon/base/log.h"
+
+namespace ulagate {
+namespace {
+
+using wg::control::Now;
+using wg::control::RelaySession;
+
+constexpr std::size_t kMaxEpochFile = 64;
+// A router that comes back must not claim with an epoch that it has used before. Writing to a slow card
+// while the site waits for the claim would cost more than the whole failover, so some are reserved ahead.
+constexpr std::uint64_t kSpareEpochs = 100;
+
+}  // namespace
+
+EdgeControl::EdgeControl(boost::asio::io_context& io, std::string state_directory,
+                         std::function<void()> changed)
+    : epoch_file_(std::move(state_directory) + "/epoch"),
+      changed_(std::move(changed)),
+      reserve_(io, [this] { reserve_epochs(); }),
+      link_(io, [this] { receive(); }),
+      alarm_(io, [this] { on_timer(); }) {
+    load_epoch();
+}
+
+void EdgeControl::set_config(const Config& config) {
+    if (self_ != config.tunnel.address) peers_.clear();
+    self_ = config.tunnel.address;
+    std::map<std::string, Peer> peers;
+    for (const RelayConfig& relay : config.relays) {
+        if (relay.kind != RelayKind::ulagate) continue;
+        const auto known = peers_.find(relay.name);
+        if (known != peers_.end() && known->second.address == relay.address) {
+            peers.insert(peers_.extract(known));
+            continue;
+        }
+        RelaySession session{
+            {self_, epoch_, static_cast<std::uint32_t>(ControlLink::random()), ControlLink::random()}};
+        peers.emplace(relay.name, Peer{relay.address, std::move(session), false});
+    }
+    // What is left is a relay that the configuration no longer has.
+    for (auto& [name, peer] : peers_) act(name, peer, peer.session.stop(ControlLink::now()));
+    peers_ = std::move(peers);
+    if (!peers_.empty()) link_.bind(self_);
+    for (auto& [name, peer] : peers_) act(name, peer, peer.session.set_lans(lans_, ControlLink::now()));
+    schedule();
+}
+
+void EdgeControl::set_lans(const std::vector<wg::control::LanPart>& lans) {
+    if (lans == lans_) return;
+    lans_ = lans;
+    for (auto& [name, peer] : peers_) act(name, peer, peer.session.set_lans(lans_, ControlLink::now()));
+    schedule();
+}
+
+void EdgeControl::set_reachable(const std::string& relay, bool reachable) {
+    const auto found = peers_.find(relay);
+    if (found == peers_.end() || found->second.started == reachable) return;
+    Peer& peer = found->second;
+    peer.started = reachable;
+    link_.bind(self_);
+    act(relay, peer,
+        reachable ? peer.session.start(ControlLink::now()) : peer.session.stop(ControlLink::now()));
+    if (reachable) act(relay, peer, peer.session.set_lans(lans_, ControlLink::now()));
+    schedule();
+}
+
+void EdgeControl::stop() {
+    for (auto& [name, peer] : peers_) act(name, peer, peer.session.stop(ControlLink::now()));
+    alarm_.set(std::nullopt);
+}
+
+std::optional<bool> EdgeControl::alive(const std::string& relay) const {
+    const RelaySession* known = session(relay);
+    if (known == nullptr || !known->has_answered()) return std::nullopt;
+    return known->alive();
+}
+
+const RelaySession* EdgeControl::session(const std::string& relay) const {
+    const auto found = peers_.find(relay);
+    return found == peers_.end() ? nullptr : &found->second.session;
+}
+
+bool EdgeControl::handed_over(const net::Ipv6Prefix& prefix) const {
+    return std::all_of(peers_.begin(), peers_.end(), [&](const auto& entry) {
+        if (!entry.second.session.alive()) return true;
+        const auto owner = entry.second.session.owner(prefix);
+        return !owner || owner->router != self_;
+    });
+}
+
+void EdgeControl::receive() {
+    for (const auto& received : link_.receive()) {
+        const auto peer = std::find_if(peers_.begin(), peers_.end(), [&](const auto& entry) {
+            return entry.second.address == received.from;
+        });
+        if (peer == peers_.end()) continue;  // only relays have a word here
+        act(peer->first, peer->second, peer->second.session.on_packet(received.packet, ControlLink::now()));
+    }
+    schedule();
+}
+
+void EdgeControl::on_timer() {
+    // An answer that waits in the socket is none that was missed.
+    receive();
+    for (auto& [name, peer] : peers_) act(name, peer, peer.session.on_deadline(ControlLink::now()));
+    schedule();
+}
+
+void EdgeControl::act(const std::string& relay, Peer& peer, wg::control::SessionOutcome outcome) {
+    epoch_ = std::max(epoch_, peer.session.epoch());
+    if (epoch_ + kSpareEpochs / 2 > reserved_) reserve_.set(ControlLink::now().steady);
+    std::vector<wg::control::Outgoing> out;
+    out.reserve(outcome.send.size());
+    for (auto& packet : outcome.send) out.push_back({peer.address, std::move(packet)});
+    link_.send(out);
+    for (const auto& event : outcome.events) {
+        if (std::holds_alternative<wg::control::ConflictLost>(event) ||
+            std::holds_alternative<wg::control::PrefixRefused>(event)) {
+            log::warning(relay, "{}, going on", wg::control::to_string(event));
+        } else {
+            log::info(relay, "{}", wg::control::to_string(event));
+        }
+    }
+    if (!outcome.events.empty()) changed_();
+}
+
+void EdgeControl::schedule() {
+    std::optional<wg::control::TimePoint> next;
+    for (const auto& [name, peer] : peers_) {
+        const auto due = peer.session.deadline();
+        if (due && (!next || *due < *next)) next = due;
+    }
+    alarm_.set(next);
+}
+
+void EdgeControl::load_epoch() {
+    const auto text = read_file(epoch_file_, kMaxEpochFile);
+    if (!text) return;  // the first start
+    const auto parsed = std::from_chars(text->data(), text->data() + text->size(), epoch_);
+    if (parsed.ec != std::errc{}) log::warning("overlay", "{} holds no number, ignoring", epoch_file_);
+    reserved_ = epoch_;
+}
+
+void EdgeControl::reserve_epochs() {
+    const std::uint64_t next = epoch_ + kSpareEpochs;
+    if (const auto written = write_file_atomically(epoch_file_, fmt::format("{}\n", next), 0600); !written)
+        log::warning("overlay", "{}, going on", written.error().text());
+    reserved_ = next;
+}
+
+}  // namespace ulagate

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/config.h"
+#include "daemon/control_link.h"
+#include "daemon/loop.h"
+#include "wg/relay_session.h"
+
+namespace ulagate {
+
+// The edge's side of the overlay control protocol: one session with each relay of kind "ulagate", the socket
+// and timers under them, and the epoch on disk. What is claimed is decided by the LANs.
+class EdgeControl {
+public:
+    // `changed`: a relay can be reached, or not any more, or has another owner for a prefix of ours.
+    EdgeControl(boost::asio::io_context& io, std::string state_directory, std::function<void()> changed);
+
+    void set_config(const Config& config);
+    void set_lans(const std::vector<wg::control::LanPart>& lans);
+    // The relays that we can talk to: their tunnels are configured. Starts or goes on; the others rest.
+    void set_reachable(const std::string& relay, bool reachable);
+    // Says goodbye to all relays.
+    void stop();
+
+    // Nothing: a stock relay, or one that never answered; only the handshake tells about it.
+    [[nodiscard]] std::optional<bool> alive(const std::string& relay) const;
+    // nullptr: not a relay of ours that speaks this protocol.
+    [[nodiscard]] const wg::control::RelaySession* session(const std::string& relay) const;
+    // Every relay that can be reached has given the prefix to another router.
+    [[nodiscard]] bool handed_over(const net::Ipv6Prefix& prefix) const;
+    [[nodiscard]] const std::string& trouble() const { return link_.trouble(); }
+
+private:
+    struct Peer {
+        net::Ipv6Address address;
+        wg::control::RelaySession session;
+        bool started = false;
+    };
+    void receive();
+    void on_timer();
+    void act(const std::string& relay, Peer& peer, wg::control::SessionOutcome outcome);
+    void schedule();
+    void load_epoch();
+    void reserve_epochs();
+
+    std::string epoch_file_;
+    std::function<void()> changed_;
+    net::Ipv6Address self_;
+    std::map<std::string, Peer> peers_;  // by relay
+    std::vector<wg::control::LanPart> lans_;
+    std::uint64_t epoch_ = 0;     // the highest used or seen
+    std::uint64_t reserved_ = 0;  // on disk: where a next life of ours begins
+    Alarm reserve_;
+    ControlLink link_;
+    Alarm alarm_;
+};
+
+}  // namespace ulagate

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/lan_sockets.h"
+
+#include <utility>
+
+namespace ulagate {
+
+Result<std::unique_ptr<LanSockets>> LanSockets::open(boost::asio::io_context& io, const LanConfig& config,
+                                                     const Place& place, const OnReadable& call) {
+    auto icmpv6 = ra::Socket::open(speaking_interface(config), place.speaking);
+    if (!icmpv6) return tl::unexpected<Error>{std::move(icmpv6.error())};
+    std::unique_ptr<LanSockets> sockets{new LanSockets(place, std::move(*icmpv6))};
+    if (config.vrrp) {
+        if (auto opened = sockets->open_vrrp(config); !opened)
+            return tl::unexpected<Error>{std::move(opened.error())};
+    }
+    if (auto watched = sockets->watch(io, call); !watched)
+        return tl::unexpected<Error>{std::move(watched.error())};
+    return sockets;
+}
+
+Result<void> LanSockets::open_vrrp(const LanConfig& config) {
+    using Source = vrrp::AdvertisementSender::Source;
+    const std::string speaking = speaking_interface(config);
+    auto in = vrrp::Receiver::open(config.interface, place_.lan);
+    if (!in) return tl::unexpected<Error>{std::move(in.error())};
+    auto out = vrrp::AdvertisementSender::open(speaking, place_.speaking,
+                                               config.vrrp->virtual_mac ? Source::link_below : Source::own);
+    if (!out) return tl::unexpected<Error>{std::move(out.error())};
+    auto neighbor = vrrp::NeighborSender::open(speaking, place_.speaking);
+    if (!neighbor) return tl::unexpected<Error>{std::move(neighbor.error())};
+    vrrp_in_ = std::move(*in);
+    vrrp_out_ = std::move(*out);
+    neighbor_out_ = std::move(*neighbor);
+    return {};
+}
+
+Result<void> LanSockets::watch(boost::asio::io_context& io, const OnReadable& call) {
+    auto icmpv6 = Readable::watch(io, icmpv6_.native_handle(), call.icmpv6);
+    if (!icmpv6) return tl::unexpected<Error>{std::move(icmpv6.error())};
+    icmpv6_readable_ = std::move(*icmpv6);
+    if (!vrrp_in_) return {};
+    auto vrrp = Readable::watch(io, vrrp_in_->native_handle(), call.vrrp);
+    if (!vrrp) return tl::unexpected<Error>{std::move(vrrp.error())};
+    vrrp_readable_ = std::move(*vrrp);
+    return {};
+}
+
+Result<std::optional<vrrp::Receiver::Datagram>> LanSockets::receive_vrrp() {
+    if (!vrrp_in_) return std::optional<vrrp::Receiver::Datagram>{};
+    return vrrp_in_->receive();
+}
+
+Result<void> LanSockets::send(const ra::Send& message) {
+    return icmpv6_.send(message.source, message.destination, ra::build(message.message));
+}
+
+Result<void> LanSockets::send(const SendVrrp& message) {
+    return vrrp_out_ ? vrrp_out_->send(message.message, message.source) : Result<void>{};
+}
+
+Result<void> LanSockets::send(const SendNeighbor& message) {
+    return neighbor_out_ ? neighbor_out_->send(message.address, message.link_address) : Result<void>{};
+}
+
+}  // namespace ulagate

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/base/result.h"
+#include "daemon/kernel_state.h"
+#include "daemon/lan_port.h"
+#include "daemon/loop.h"
+#include "ra/socket.h"
+#include "vrrp/socket.h"
+
+namespace ulagate {
+
+// The raw sockets of one LAN. Opened for one pair of interface indexes; when an interface comes back as
+// another one, they are opened anew. Decides nothing.
+class LanSockets {
+public:
+    // Where the LAN is, and where its router speaks from (the same without a virtual MAC).
+    struct Place {
+        unsigned lan = 0;
+        unsigned speaking = 0;
+        bool operator==(const Place&) const = default;
+    };
+    struct OnReadable {
+        std::function<void()> icmpv6;
+        std::function<void()> vrrp;
+    };
+    static Result<std::unique_ptr<LanSockets>> open(boost::asio::io_context& io, const LanConfig& config,
+                                                    const Place& place, const OnReadable& call);
+
+    [[nodiscard]] const Place& place() const { return place_; }
+    // What has come; nothing: no more now.
+    Result<std::optional<ra::Socket::Datagram>> receive_icmpv6() { return icmpv6_.receive(); }
+    Result<std::optional<vrrp::Receiver::Datagram>> receive_vrrp();
+    Result<void> send(const ra::Send& message);
+    Result<void> send(const SendVrrp& message);
+    Result<void> send(const SendNeighbor& message);
+
+private:
+    LanSockets(const Place& place, ra::Socket icmpv6) : place_(place), icmpv6_(std::move(icmpv6)) {}
+    Result<void> open_vrrp(const LanConfig& config);
+    Result<void> watch(boost::asio::io_context& io, const OnReadable& call);
+
+    Place place_;
+    ra::Socket icmpv6_;
+    std::optional<vrrp::Receiver> vrrp_in_;
+    std::optional<vrrp::AdvertisementSender> vrrp_out_;
+    std::optional<vrrp::NeighborSender> neighbor_out_;
+    std::unique_ptr<Readable> icmpv6_readable_;
+    std::unique_ptr<Readable> vrrp_readable_;
+};
+
+}  // namespace ulagate
