@@ -82,7 +82,8 @@ void Service::add_lan_status(Status& status) const {
         lan.prefix = net::to_string(port.config().prefix);
         const std::string& waiting = task->trouble().empty() ? port.waiting_for() : task->trouble();
         lan.state = waiting.empty() ? "advertising" : "silent: " + waiting;
-        if (!waiting.empty() && port.config().advertise)
+        const bool backup = port.machine() != nullptr && !port.link_dead() && task->trouble().empty();
+        if (!waiting.empty() && port.config().advertise && !backup)
             status.problems.push_back(lan.interface + ": " + waiting);
         if (port.source()) lan.source = net::to_string(port.source()->address);
         for (const auto& [key, state] : have.addresses) {

@@ -12,6 +12,7 @@ from measure import Failed, wait_for
 from node import CommandFailed
 from topology import OVERLAY
 
+VIRTUAL_ROUTER, VIRTUAL_ADDRESS = 51, "fe80::5eed"  # of a site with several routers
 FORWARD = ["icmpv6", "udp/58000-60000", "tcp/5201"]  # the default and iperf3
 
 
@@ -288,9 +289,12 @@ class Overlay:
                 "firewall": {"forward": forward or FORWARD}, "site": []}
 
     def _edge_config(self, site, number):
+        lan = {"interface": "eth0", "prefix": site.prefix, "ra": {}}
+        if len(site.edges) > 1:
+            lan["vrrp"] = {"id": VIRTUAL_ROUTER, "address": VIRTUAL_ADDRESS, "priority": 200 - 50 * number,
+                           "interval": "100ms", "preempt_delay": "1s"}
         return {"role": "edge", "node": f"{site.name}{number + 1}", "site": site.name, "overlay": {"prefix": OVERLAY},
-                "lan": [{"interface": "eth0", "prefix": site.prefix, "ra": {}}],
-                "tunnel": {"address": f"fd99::{site.name}{number + 1}"}, "relay": []}
+                "lan": [lan], "tunnel": {"address": f"fd99::{site.name}{number + 1}"}, "relay": []}
 
     def _introduce(self):
         """Everybody gets everybody's public key."""
