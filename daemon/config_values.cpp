@@ -61,10 +61,10 @@ Result<Unit> DurationIn<Unit>::operator()(std::string_view text) const {
     }
     const auto count = std::chrono::duration_cast<Unit>(*duration);
     if (count != *duration) {
-        constexpr std::string_view unit =
-            std::is_same_v<Unit, vrrp::Centiseconds> ? "steps of 10ms" : "whole seconds";
-        return fail(
-            fmt::format("{} cannot be sent, for it goes out in {}; round it", to_string(*duration), unit));
+        constexpr std::string_view unit = std::is_same_v<Unit, vrrp::Centiseconds>
+                                              ? "a multiple of 10ms, and it is sent in units of 10ms"
+                                              : "a whole number of seconds, and it is sent in seconds";
+        return fail(fmt::format("{} is not {}; round it", to_string(*duration), unit));
     }
     return count;
 }

@@ -14,6 +14,16 @@ void require(bool condition) {
     if (!condition) std::abort();
 }
 
+void check_vrrp(const ulagate::VrrpConfig& vrrp) {
+    const ulagate::vrrp::Config& machine = vrrp.machine;
+    require(machine.vrid != 0 && machine.priority != 0);
+    require(machine.address.is_link_local());
+    require(machine.interval.count() >= 1 && machine.interval.count() <= 4095);
+    require(machine.preempt_delay.count() >= 0 && machine.start_delay.count() >= 0);
+    require(vrrp.accept || machine.priority != 255);
+    for (const auto& tracked : vrrp.tracked) require(!tracked.name.empty() && tracked.name.size() <= 15);
+}
+
 void check_config(const ulagate::Config& config) {
     require(!config.node.empty() && config.node.size() <= 63);
     require(config.overlay.network() == config.overlay);
@@ -25,6 +35,7 @@ void check_config(const ulagate::Config& config) {
         require(config.overlay.contains(lan.prefix) && lan.prefix.length == 64);
         require(lan.ra.min_interval * 4 <= lan.ra.max_interval * 3);
         require(lan.ra.advertisement.options.size() >= 2);
+        if (lan.vrrp) check_vrrp(*lan.vrrp);
     }
     for (const auto& relay : config.relays) {
         require(!relay.name.empty() && relay.name.size() <= 11 && !relay.host.empty() && relay.port != 0);

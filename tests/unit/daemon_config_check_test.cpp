@@ -79,5 +79,27 @@ TEST(ConfigCheck, OfManyEqualOnesAllButTheFirstAreReported) {
     EXPECT_THAT(findings[1].text, StartsWith("node: \"a1\" is already node in line 3"));
 }
 
+// Hosts follow one virtual router each; that two LANs have the same number matters only where it names an
+// interface.
+TEST(ConfigCheck, InterfacesOfVirtualMacsHaveNamesOfTheirOwn) {
+    Facts facts;
+    facts.virtual_macs = {{51, "lan.vrrp.id", 9}, {52, "lan.vrrp.id", 19}};
+    facts.names = {{"v5", "relay.name", 30}, {"v051", "relay.name", 40}, {"s51", "relay.name", 50}};
+    EXPECT_THAT(findings_of(facts), IsEmpty());
+    facts.virtual_macs.push_back({51, "lan.vrrp.id", 29});
+    facts.names.push_back({"v52", "relay.name", 60});
+    const auto findings = findings_of(facts);
+    ASSERT_THAT(findings, SizeIs(2));
+    EXPECT_EQ(findings[0].line, 29U);
+    EXPECT_EQ(findings[0].text,
+              "lan.vrrp.id: 51 is already lan.vrrp.id in line 9; with virtual_mac each is an interface named "
+              "after it; choose another id");
+    EXPECT_EQ(findings[1].line, 60U);
+    EXPECT_EQ(
+        findings[1].text,
+        "relay.name: \"v52\" makes the interface \"ulg-v52\", which is the virtual MAC's of lan.vrrp.id "
+        "in line 19; choose another name");
+}
+
 }  // namespace
 }  // namespace ulagate::config_file

@@ -37,12 +37,19 @@ std::string uncommented(const std::string& text) {
     return std::regex_replace(text, std::regex{"(^|\n)# ([a-z_]+ *=)"}, "$1$2");
 }
 
+// The blocks that a second router needs, which are comments in one more step: "#    key = value", "#
+// [table]".
+std::string with_second_router(const std::string& text) {
+    return std::regex_replace(text, std::regex{"(^|\n)#    ([a-z_]+ *=|\\[|#)"}, "$1$2");
+}
+
 TEST(ReferenceFile, IsRightAsItStandsAndWithEveryOptionWritten) {
     for (const char* name : {"edge", "relay"}) {
         SCOPED_TRACE(name);
         const std::string text = reference(name);
         EXPECT_THAT(findings(text), IsEmpty());
         EXPECT_THAT(findings(uncommented(text)), IsEmpty());
+        EXPECT_THAT(findings(with_second_router(text)), IsEmpty());
         EXPECT_NE(uncommented(text), text);
     }
 }
@@ -66,6 +73,37 @@ TEST(ReferenceFile, ShowsTheDefaults) {
         }
         EXPECT_EQ(written, plain);
     }
+}
+
+TEST(ReferenceFile, ShowsTheDefaultsOfASecondRouter) {
+    const std::string text = with_second_router(reference("edge"));
+    auto written = load_config(text).config;
+    ASSERT_TRUE(written);
+    ASSERT_TRUE(written->lans.at(0).vrrp);
+    EXPECT_THAT(written->lans.at(0).vrrp->tracked, ElementsAre(TrackedInterface{"eth1", 50}));
+    written->lans.at(0).vrrp->tracked.clear();
+
+    std::string needed = reference("edge");
+    needed.insert(needed.find("# What hosts on this LAN are told"),
+                  "[lan.vrrp]\nid = 51\naddress = \"fe80::5eed\"\npriority = 200\n");
+    EXPECT_EQ(written, load_config(needed).config);
+    // Every key is there: nothing is left of the table when those of the file are taken away.
+    const auto unknown = findings(
+        std::regex_replace(text, std::regex{"\n\\[lan.vrrp\\]\n"}, "\n[lan.vrrp]\nno_such_key = 1\n"));
+    ASSERT_THAT(unknown, SizeIs(1));
+    for (std::string known = unknown[0].substr(unknown[0].find("known here: ") + 12); !known.empty();) {
+        const std::string key = known.substr(0, known.find(", "));
+        known.erase(0, key.size() + 2);
+        EXPECT_THAT(text,
+                    testing::AnyOf(HasSubstr("\n" + key + " = "), HasSubstr("\n[lan.vrrp." + key + "]")));
+    }
+}
+
+TEST(ReferenceFile, TheRelayHasASecondRouterAndASecondSite) {
+    const auto relay = load_config(with_second_router(reference("relay"))).config;
+    ASSERT_TRUE(relay);
+    ASSERT_THAT(relay->sites, SizeIs(2));
+    EXPECT_THAT(relay->sites.at(0).routers, SizeIs(2));
 }
 
 // Removing any one of the lines that every file needs is noticed.

@@ -117,12 +117,6 @@ TEST(LanConfig, SeveralLans) {
                 testing::Contains(StartsWith("t:")));
 }
 
-TEST(LanConfig, VrrpIsRefusedInOneSentence) {
-    EXPECT_THAT(
-        findings(with_line(kEdge, 8, kEdge[7] + "\n[lan.vrrp]\nid = 51\nnopreemt = true\naddress = 7")),
-        ElementsAre("t:9: lan.vrrp: this version runs a site with one router only; remove the table"));
-}
-
 TEST(RaConfig, Defaults) {
     const auto lan = load_config(with_line(kEdge, 0, "")).config->lans.at(0);
     EXPECT_TRUE(lan.advertise);
