@@ -101,6 +101,7 @@ private:
     [[nodiscard]] Status status() const;
     void add_lan_status(Status& status) const;
     void add_relay_status(Status& status) const;
+    void add_session_status(const RelayConfig& config, Status::Relay& relay) const;
     void add_router_status(Status& status) const;
 
     ServicePaths paths_;

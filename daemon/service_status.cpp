@@ -25,6 +25,40 @@ Status::Age age_of(const std::optional<std::chrono::steady_clock::time_point>& w
     return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - *when);
 }
 
+std::optional<Status::Vrrp> vrrp_status(const LanPort& port) {
+    const vrrp::Machine* machine = port.machine();
+    if (machine == nullptr) return std::nullopt;
+    const auto now = std::chrono::steady_clock::now();
+    const auto since = [&](vrrp::TimePoint when) {
+        return std::chrono::duration_cast<milliseconds>(now - when);
+    };
+    Status::Vrrp out;
+    out.id = machine->config().vrid;
+    out.address = net::to_string(machine->config().address);
+    out.state = vrrp::to_string(machine->state());
+    out.priority = machine->priority();
+    out.configured_priority = machine->config().priority;
+    for (const Deduction& deduction : port.deductions())
+        out.deductions.push_back(fmt::format("{}: {}", deduction.amount, deduction.reason));
+    if (const auto& peer = machine->peer()) {
+        out.peer = net::to_string(peer->address);
+        out.peer_priority = peer->priority;
+        out.peer_heard = since(peer->when);
+    }
+    for (std::size_t i = 0; i < vrrp::kRefusals; ++i) {
+        const auto refusal = static_cast<vrrp::Refusal>(i);
+        if (const auto count = port.counters().vrrp_refused.of(refusal); count > 0)
+            out.refusals.push_back(fmt::format("{}: {}", count, vrrp::to_string(refusal)));
+    }
+    for (const vrrp::Transition& transition : machine->transitions()) {
+        out.transitions.insert(out.transitions.begin(), {std::string{vrrp::to_string(transition.from)},
+                                                         std::string{vrrp::to_string(transition.to)},
+                                                         transition.reason, since(transition.when)});
+    }
+    if (!out.transitions.empty()) out.in_state = out.transitions.front().ago;
+    return out;
+}
+
 std::string firewall_state(const FirewallConfig& config, const Have& have) {
     if (config.mode == firewall::Mode::off) return "off, this machine's own rules decide";
     const char* mode = config.mode == firewall::Mode::appliance ? "appliance" : "shared";
@@ -95,6 +129,7 @@ void Service::add_lan_status(Status& status) const {
                                                       net::to_string(key.address.address)));
         }
         lan.counters = port.counters();
+        lan.vrrp = vrrp_status(port);
         lan.last_advertisement = age_of(port.last_sent());
         status.lans.push_back(std::move(lan));
     }
@@ -130,7 +165,26 @@ void Service::add_relay_status(Status& status) const {
         if (relay.state != "up")
             status.problems.push_back(fmt::format("relay {} is {}", relay.name, relay.state));
         relay.carries = overlay != have.routes.end() && overlay->second.link == relay.interface;
+        add_session_status(config, relay);
         status.relays.push_back(std::move(relay));
+    }
+}
+
+void Service::add_session_status(const RelayConfig& config, Status::Relay& relay) const {
+    const wg::control::RelaySession* session = edge_control_->session(config.name);
+    if (session == nullptr || !session->has_answered()) return;
+    if (const auto time = session->round_trip())
+        relay.round_trip = std::chrono::duration_cast<milliseconds>(*time);
+    const auto loss = session->loss(std::chrono::steady_clock::now());
+    relay.probes = loss.probes;
+    relay.lost = loss.lost;
+    for (const LanConfig& lan : config_.lans) {
+        const auto owner = session->owner(lan.prefix);
+        if (!owner) continue;
+        Status::Owner& out = relay.owners.emplace_back();
+        out.prefix = net::to_string(lan.prefix);
+        out.us = owner->router == config_.tunnel.address;
+        if (owner->router) out.router = net::to_string(*owner->router);
     }
 }
 
@@ -141,7 +195,15 @@ void Service::add_router_status(Status& status) const {
             Status::Router& router = status.routers.emplace_back();
             router.site = site.name;
             router.node = config.node;
-            router.interface = slot_interface(slot++);
+            const std::size_t here = slot++;
+            router.interface = slot_interface(here);
+            const auto now = std::chrono::steady_clock::now();
+            if (const auto known = relay_control_->ownership().router(config.address, now))
+                router.heard = age_of(known->last_heard);
+            for (const net::Ipv6Prefix& prefix : site.prefixes) {
+                if (relay_control_->ownership().owner_slot(prefix) == here)
+                    router.carries.push_back(net::to_string(prefix));
+            }
             const wg::Peer* peer = find_peer(reconciler_->have(), router.interface, config.public_key);
             if (peer == nullptr) continue;
             if (peer->endpoint) router.endpoint = net::to_string(*peer->endpoint);

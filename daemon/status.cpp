@@ -17,9 +17,56 @@ namespace json = boost::json;
 
 // More than this many lines nobody reads; `--all` prints the rest.
 constexpr std::size_t kRoutersShown = 20;
+constexpr std::size_t kTransitionsShown = 5;
 
 json::value age(const Status::Age& value) {
     return value ? json::value(value->count()) : json::value(nullptr);
+}
+
+json::object to_json(const Status::Vrrp::Transition& transition);
+json::object to_json(const Status::Owner& owner);
+json::object to_json(const Status::Lan& lan);
+json::object to_json(const Status::Relay& relay);
+json::object to_json(const Status::Router& router);
+
+template <class Items>
+json::array list(const Items& items) {
+    json::array out;
+    for (const auto& item : items) out.push_back(to_json(item));
+    return out;
+}
+
+json::array texts(const std::vector<std::string>& items) {
+    json::array out;
+    for (const std::string& item : items) out.emplace_back(item);
+    return out;
+}
+
+json::object to_json(const Status::Vrrp::Transition& transition) {
+    return {{"from", transition.from},
+            {"to", transition.to},
+            {"reason", transition.reason},
+            {"ms_ago", transition.ago.count()}};
+}
+
+json::value to_json(const std::optional<Status::Vrrp>& vrrp) {
+    if (!vrrp) return nullptr;
+    return json::object{{"id", vrrp->id},
+                        {"address", vrrp->address},
+                        {"state", vrrp->state},
+                        {"in_state_ms", vrrp->in_state.count()},
+                        {"priority", vrrp->priority},
+                        {"configured_priority", vrrp->configured_priority},
+                        {"deductions", texts(vrrp->deductions)},
+                        {"peer", vrrp->peer},
+                        {"peer_priority", vrrp->peer_priority},
+                        {"peer_heard_ms_ago", age(vrrp->peer_heard)},
+                        {"refusals", texts(vrrp->refusals)},
+                        {"transitions", list(vrrp->transitions)}};
+}
+
+json::object to_json(const Status::Owner& owner) {
+    return {{"prefix", owner.prefix}, {"router", owner.router}, {"us", owner.us}};
 }
 
 json::object to_json(const Status::Lan& lan) {
@@ -27,13 +74,17 @@ json::object to_json(const Status::Lan& lan) {
             {"prefix", lan.prefix},
             {"state", lan.state},
             {"source", lan.source},
-            {"addresses", json::array(lan.addresses.begin(), lan.addresses.end())},
+            {"addresses", texts(lan.addresses)},
             {"advertisements_sent", lan.counters.advertisements_sent},
             {"send_errors", lan.counters.send_errors},
             {"solicitations_received", lan.counters.solicitations_received},
             {"advertisements_received", lan.counters.advertisements_received},
             {"refused", lan.counters.refused},
-            {"last_advertisement_ms_ago", age(lan.last_advertisement)}};
+            {"last_advertisement_ms_ago", age(lan.last_advertisement)},
+            {"vrrp_sent", lan.counters.vrrp_sent},
+            {"vrrp_received", lan.counters.vrrp_received},
+            {"vrrp_refused", lan.counters.vrrp_refused.total()},
+            {"vrrp", to_json(lan.vrrp)}};
 }
 
 json::object to_json(const Status::Relay& relay) {
@@ -45,7 +96,11 @@ json::object to_json(const Status::Relay& relay) {
             {"rx_bytes", relay.rx_bytes},
             {"tx_bytes", relay.tx_bytes},
             {"mtu", relay.mtu},
-            {"carries", relay.carries}};
+            {"carries", relay.carries},
+            {"round_trip_ms", age(relay.round_trip)},
+            {"probes", relay.probes},
+            {"probes_lost", relay.lost},
+            {"owners", list(relay.owners)}};
 }
 
 json::object to_json(const Status::Router& router) {
@@ -56,14 +111,9 @@ json::object to_json(const Status::Router& router) {
             {"up", router.up},
             {"last_handshake_ms_ago", age(router.last_handshake)},
             {"rx_bytes", router.rx_bytes},
-            {"tx_bytes", router.tx_bytes}};
-}
-
-template <class Items>
-json::array list(const Items& items) {
-    json::array out;
-    for (const auto& item : items) out.push_back(to_json(item));
-    return out;
+            {"tx_bytes", router.tx_bytes},
+            {"heard_ms_ago", age(router.heard)},
+            {"carries", texts(router.carries)}};
 }
 
 // The reading side: a daemon of another version may lack a member, which must not stop the command.
@@ -106,6 +156,38 @@ std::string size_of(const json::value& object, const char* name) {
 
 using Out = std::back_insert_iterator<std::string>;
 
+std::string string_of(const json::value& item) {
+    return item.is_string() ? std::string{item.as_string()} : std::string{};
+}
+
+void print_vrrp(Out out, const json::value& vrrp) {
+    if (!vrrp.is_object()) return;
+    const std::string state = text_of(vrrp, "state");
+    fmt::format_to(out, "         vrrp {} {}: {} for {}, priority {}", number_of(vrrp, "id"),
+                   text_of(vrrp, "address"), state,
+                   human_duration(std::chrono::milliseconds{number_of(vrrp, "in_state_ms")}),
+                   number_of(vrrp, "priority"));
+    const auto configured = number_of(vrrp, "configured_priority");
+    if (configured != number_of(vrrp, "priority")) fmt::format_to(out, " of {}", configured);
+    const std::string peer = text_of(vrrp, "peer");
+    if (peer.empty()) {
+        fmt::format_to(out, "; no other router heard\n");
+    } else {
+        fmt::format_to(out, "; {} with priority {} heard {}\n", peer, number_of(vrrp, "peer_priority"),
+                       ago_of(vrrp, "peer_heard_ms_ago"));
+    }
+    for (const json::value& deduction : list_of(vrrp, "deductions"))
+        fmt::format_to(out, "         less {}\n", string_of(deduction));
+    for (const json::value& refusal : list_of(vrrp, "refusals"))
+        fmt::format_to(out, "         refused {}\n", string_of(refusal));
+    std::size_t shown = 0;
+    for (const json::value& change : list_of(vrrp, "transitions")) {
+        if (++shown > kTransitionsShown) break;
+        fmt::format_to(out, "         {}: {} -> {}: {}\n", ago_of(change, "ms_ago"), text_of(change, "from"),
+                       text_of(change, "to"), text_of(change, "reason"));
+    }
+}
+
 void print_lan(Out out, const json::value& lan) {
     fmt::format_to(out, "lan    {}  {}  {}\n", text_of(lan, "interface"), text_of(lan, "prefix"),
                    text_of(lan, "state"));
@@ -121,6 +203,8 @@ void print_lan(Out out, const json::value& lan) {
                    number_of(lan, "advertisements_sent"), ago_of(lan, "last_advertisement_ms_ago"),
                    number_of(lan, "solicitations_received"), number_of(lan, "advertisements_received"),
                    number_of(lan, "refused"));
+    if (const json::value* vrrp = lan.is_object() ? lan.as_object().if_contains("vrrp") : nullptr)
+        print_vrrp(out, *vrrp);
 }
 
 void print_relay(Out out, const json::value& relay) {
@@ -131,6 +215,17 @@ void print_relay(Out out, const json::value& relay) {
                    endpoint.empty() ? "unknown" : endpoint, ago_of(relay, "last_handshake_ms_ago"),
                    size_of(relay, "rx_bytes"), size_of(relay, "tx_bytes"), text_of(relay, "interface"),
                    number_of(relay, "mtu"));
+    if (const auto probes = number_of(relay, "probes"); probes > 0) {
+        fmt::format_to(out, "         round trip {} ms; {} of the last {} probes lost\n",
+                       number_of(relay, "round_trip_ms"), number_of(relay, "probes_lost"), probes);
+    }
+    for (const json::value& owner : list_of(relay, "owners")) {
+        const std::string router = text_of(owner, "router");
+        fmt::format_to(out, "         {} is carried by {}\n", text_of(owner, "prefix"),
+                       flag_of(owner, "us") ? "this router"
+                       : router.empty()     ? "nobody: the relay does not have it in our site"
+                                            : router);
+    }
 }
 
 void print_routers(Out out, const json::array& routers, bool all) {
@@ -150,6 +245,8 @@ void print_routers(Out out, const json::array& routers, bool all) {
                        flag_of(router, "up") ? "up" : "down", endpoint.empty() ? "unknown" : endpoint,
                        ago_of(router, "last_handshake_ms_ago"), size_of(router, "rx_bytes"),
                        size_of(router, "tx_bytes"));
+        for (const json::value& prefix : list_of(router, "carries"))
+            fmt::format_to(out, "           carries {}\n", string_of(prefix));
     }
 }
 
@@ -167,7 +264,7 @@ json::value to_json(const Status& status) {
                         {"lans", list(status.lans)},
                         {"relays", list(status.relays)},
                         {"routers", list(status.routers)},
-                        {"problems", json::array(status.problems.begin(), status.problems.end())},
+                        {"problems", texts(status.problems)},
                         {"last_reload", status.last_reload}};
 }
 

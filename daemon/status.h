@@ -17,6 +17,27 @@ namespace ulagate {
 struct Status {
     using Age = std::optional<std::chrono::milliseconds>;  // nothing: never
 
+    // The virtual router of a LAN.
+    struct Vrrp {
+        unsigned id = 0;
+        std::string address;
+        std::string state;  // init | backup | active
+        std::chrono::milliseconds in_state{0};
+        unsigned priority = 0;  // with the deductions
+        unsigned configured_priority = 0;
+        std::vector<std::string> deductions;  // "150: no relay can be reached"
+        std::string peer;                     // the router heard last; "" = none
+        unsigned peer_priority = 0;
+        Age peer_heard;
+        std::vector<std::string> refusals;  // "3: checksum is wrong"
+        struct Transition {
+            std::string from;
+            std::string to;
+            std::string reason;
+            std::chrono::milliseconds ago{0};
+        };
+        std::vector<Transition> transitions;  // the last ones, newest first
+    };
     struct Lan {
         std::string interface;
         std::string prefix;
@@ -25,6 +46,13 @@ struct Status {
         std::vector<std::string> addresses;
         LanCounters counters;
         Age last_advertisement;
+        std::optional<Vrrp> vrrp;
+    };
+    // Who carries a prefix of ours, as a relay told it.
+    struct Owner {
+        std::string prefix;
+        std::string router;  // its tunnel address; "" = the relay does not know the prefix
+        bool us = false;
     };
     struct Relay {
         std::string name;
@@ -36,6 +64,10 @@ struct Status {
         std::uint64_t tx_bytes = 0;
         unsigned mtu = 0;
         bool carries = false;  // the route into the overlay goes this way
+        Age round_trip;        // the last one; nothing: it does not answer probes
+        unsigned probes = 0;   // the last ones that should have been answered
+        unsigned lost = 0;     // of these
+        std::vector<Owner> owners;
     };
     // A site's router as the relay sees it.
     struct Router {
@@ -47,6 +79,8 @@ struct Status {
         Age last_handshake;
         std::uint64_t rx_bytes = 0;
         std::uint64_t tx_bytes = 0;
+        Age heard;                         // its last word by the overlay control protocol
+        std::vector<std::string> carries;  // prefixes
     };
 
     std::string version;

@@ -73,10 +73,12 @@ TEST(StatusJson, HoldsEveryMember) {
         "lans": [{"interface": "eth0", "prefix": "fd12:3456:789a:a::/64", "state": "advertising",
                   "source": "fe80::5eed", "addresses": ["fd12:3456:789a:a::1"],
                   "advertisements_sent": 12, "send_errors": 1, "solicitations_received": 3,
-                  "advertisements_received": 4, "refused": 5, "last_advertisement_ms_ago": 3200}],
+                  "advertisements_received": 4, "refused": 5, "last_advertisement_ms_ago": 3200,
+                  "vrrp_sent": 0, "vrrp_received": 0, "vrrp_refused": 0, "vrrp": null}],
         "relays": [{"name": "r1", "interface": "ulg-r1", "endpoint": "192.0.2.1:51820", "state": "up",
                     "last_handshake_ms_ago": 65000, "rx_bytes": 9999, "tx_bytes": 12345678901234,
-                    "mtu": 1440, "carries": true}],
+                    "mtu": 1440, "carries": true, "round_trip_ms": null, "probes": 0, "probes_lost": 0,
+                    "owners": []}],
         "routers": [], "problems": ["clock: not set"], "last_reload": "done"})");
     EXPECT_EQ(to_json(edge()), expected);
     EXPECT_EQ(json::parse(json::serialize(to_json(edge()))), expected);  // over the socket and back
@@ -84,7 +86,64 @@ TEST(StatusJson, HoldsEveryMember) {
     const json::value router = to_json(relay(1)).as_object().at("routers").as_array().at(0);
     EXPECT_EQ(router, json::parse(R"({"site": "site0", "node": "n0", "interface": "", "endpoint": "",
                                       "up": true, "last_handshake_ms_ago": null, "rx_bytes": 0,
-                                      "tx_bytes": 0})"));
+                                      "tx_bytes": 0, "heard_ms_ago": null, "carries": []})"));
+}
+
+// One of two routers, which has lost its tunnel.
+Status one_of_two() {
+    Status status = edge();
+    Status::Vrrp vrrp;
+    vrrp.id = 51;
+    vrrp.address = "fe80::5eed";
+    vrrp.state = "backup";
+    vrrp.in_state = 90s;
+    vrrp.priority = 50;
+    vrrp.configured_priority = 200;
+    vrrp.deductions = {"150: no relay can be reached"};
+    vrrp.peer = "fe80::2";
+    vrrp.peer_priority = 100;
+    vrrp.peer_heard = 40ms;
+    vrrp.refusals = {"3: the checksum is wrong"};
+    vrrp.transitions = {{"active", "backup", "fe80::2 has priority 100", 90s},
+                        {"backup", "active", "no advertisement for 361 ms", 10min}};
+    status.lans[0].vrrp = vrrp;
+    status.relays[0].round_trip = 23ms;
+    status.relays[0].probes = 32;
+    status.relays[0].lost = 2;
+    status.relays[0].owners = {{"fd12:3456:789a:a::/64", "fd99::a2", false},
+                               {"fd12:3456:789a:aa::/64", "fd99::a1", true},
+                               {"fd12:3456:789a:ff::/64", "", false}};
+    return status;
+}
+
+TEST(StatusJson, HoldsTheVirtualRouterAndWhoCarriesTheSite) {
+    const json::value status = to_json(one_of_two());
+    EXPECT_EQ(status.at("lans").at(0).at("vrrp"), json::parse(R"({
+        "id": 51, "address": "fe80::5eed", "state": "backup", "in_state_ms": 90000, "priority": 50,
+        "configured_priority": 200, "deductions": ["150: no relay can be reached"], "peer": "fe80::2",
+        "peer_priority": 100, "peer_heard_ms_ago": 40, "refusals": ["3: the checksum is wrong"],
+        "transitions": [{"from": "active", "to": "backup", "reason": "fe80::2 has priority 100",
+                         "ms_ago": 90000},
+                        {"from": "backup", "to": "active", "reason": "no advertisement for 361 ms",
+                         "ms_ago": 600000}]})"));
+    EXPECT_EQ(status.at("relays").at(0).at("owners").at(0),
+              json::parse(R"({"prefix": "fd12:3456:789a:a::/64", "router": "fd99::a2", "us": false})"));
+}
+
+TEST(StatusText, SaysWhoIsActiveAndWhy) {
+    EXPECT_THAT(
+        to_text(to_json(one_of_two()), false),
+        AllOf(HasSubstr("         vrrp 51 fe80::5eed: backup for 1 min 30 s, priority 50 of 200; fe80::2 with "
+                        "priority 100 heard 40 ms ago\n"
+                        "         less 150: no relay can be reached\n"
+                        "         refused 3: the checksum is wrong\n"
+                        "         1 min 30 s ago: active -> backup: fe80::2 has priority 100\n"
+                        "         10 min 0 s ago: backup -> active: no advertisement for 361 ms\n"),
+              HasSubstr("         round trip 23 ms; 2 of the last 32 probes lost\n"
+                        "         fd12:3456:789a:a::/64 is carried by fd99::a2\n"
+                        "         fd12:3456:789a:aa::/64 is carried by this router\n"
+                        "         fd12:3456:789a:ff::/64 is carried by nobody: the relay does not have it in "
+                        "our site\n")));
 }
 
 TEST(StatusText, SaysWhatMatters) {
