@@ -223,9 +223,9 @@ TEST(VrrpConfig, Tracking) {
         {track("interfaces = { eth0.10 = 50 }"),
          "t:14: lan.vrrp.track.interfaces.eth0: is not followed by a number; a name with a dot needs quotes, "
          "like \"eth0.10\" = 50"},
-        {track("interfaces = { \"a b\" = 50 }"),
+        {track(R"(interfaces = { "a b" = 50 })"),
          "t:14: lan.vrrp.track.interfaces: \"a b\" cannot be the name of an interface"},
-        {track("interfaces = { \"\\u001b[31m\" = 50 }"),
+        {track(R"(interfaces = { "\u001b[31m" = 50 })"),
          "t:14: lan.vrrp.track.interfaces: \"\\x1b[31m\" cannot be the name of an interface"},
         {track("interfaces = { ulg-r1 = 50 }"),
          "t:14: lan.vrrp.track.interfaces: \"ulg-r1\" has the name of one of ulagate's own interfaces"},
