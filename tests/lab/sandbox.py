@@ -28,6 +28,7 @@ PR_SET_PDEATHSIG = 1
 PR_SET_NAME = 15
 
 LAB_DIR = "/run/lab"  # files of the lab, on a tmpfs of its own
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # that end a sandbox
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -71,6 +72,9 @@ def run(body):
         sys.exit("the lab needs root: it makes network namespaces")
     sys.stdout.flush()
     sys.stderr.flush()
+    # Each of the three takes them when it is ready to: the first process of a PID namespace loses a signal that it
+    # has no handler for.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     unshare(CLONE_NEWPID)
     init = os.fork()
     if init == 0:
@@ -96,10 +100,11 @@ def _as_init(body):
 
 def _as_worker(body):
     set_name("lab:worker")
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, _interrupt)
     code = 1
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         code = body() or 0
     except Interrupted:
         code = 130
@@ -118,7 +123,7 @@ def _as_worker(body):
 
 
 def _interrupt(_number, _frame):
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)  # a terminal and the guard may both send one
     raise Interrupted()
 
@@ -129,8 +134,9 @@ def _hand_signals_to(child):
             os.kill(child, number)
         except ProcessLookupError:
             pass
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, forward)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 def _wait(pid):
