@@ -226,7 +226,7 @@ TEST(VrrpConfig, Tracking) {
         {track(R"(interfaces = { "a b" = 50 })"),
          "t:14: lan.vrrp.track.interfaces: \"a b\" cannot be the name of an interface"},
         {track(R"(interfaces = { "\u001b[31m" = 50 })"),
-         "t:14: lan.vrrp.track.interfaces: \"\\x1b[31m\" cannot be the name of an interface"},
+         R"(t:14: lan.vrrp.track.interfaces: "\x1b[31m" cannot be the name of an interface)"},
         {track("interfaces = { ulg-r1 = 50 }"),
          "t:14: lan.vrrp.track.interfaces: \"ulg-r1\" has the name of one of ulagate's own interfaces"},
         {track("interfaces = [\"eth1\"]"),
