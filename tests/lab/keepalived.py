@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """keepalived on one machine of the lab: the source design's VRRP, and the other router of the interoperation tests."""
 
+import os
+import signal
 from dataclasses import dataclass
 
 VIRTUAL_ADDRESS = "fe80::5eed"
@@ -56,6 +58,15 @@ class Keepalived:
     def stop(self):
         """A clean stop: advertises priority 0 where it was Active."""
         return self.process.stop()
+
+    def kill9(self):
+        """All of it: its parent process, left alone, would start the other one anew, and that one, left alone, says
+        good-bye."""
+        self.process.send(signal.SIGSTOP)
+        with open(f"{self.node.dir}/vrrp.pid", encoding="ascii") as file:
+            os.kill(int(file.read()), signal.SIGKILL)
+        self.process.send(signal.SIGKILL)
+        self.process.wait()
 
     def is_active(self, address=VIRTUAL_ADDRESS):
         return holds(self.node, address)

@@ -10,6 +10,7 @@ import packets
 
 SOLICITATION, ADVERTISEMENT = 135, 136  # ICMPv6 types
 ETH_P_IPV6 = 0x86DD
+HALF = "half"  # the second half of a switch that was cut in two
 PROBE = "fe80::9:9"  # no machine of the lab has this address
 
 
@@ -20,6 +21,18 @@ def pull(site, edge):
 
 def plug(site, edge):
     site.switch.ip(f"link set {edge.name} up")
+
+
+def part(site, *nodes):
+    """Cuts the switch in two: these machines are on the second half, `HALF`. Nobody loses the carrier."""
+    if not site.switch.ok("ip", "link", "show", HALF):
+        site.switch.ip(f"link add {HALF} type bridge stp_state 0 forward_delay 0 mcast_snooping 0", f"link set {HALF} up")
+    site.switch.ip(*[f"link set {node.name} master {HALF}" for node in nodes])
+
+
+def heal(site, *nodes):
+    """What part() has cut is one switch again."""
+    site.switch.ip(*[f"link set {node.name} master lan" for node in nodes])
 
 
 @dataclass(frozen=True)
@@ -33,22 +46,22 @@ class Answer:
     hop_limit: int
 
 
-def neighbor_answers(site, address, seconds=1.0):
+def neighbor_answers(site, address, seconds=1.0, half="lan"):
     """All answers within `seconds` to one Neighbor Solicitation for an address on a site's LAN.
 
     It is sent from the switch with an address that nobody has, so no host's neighbour cache learns from it."""
     with site.switch.network():
         wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_IPV6))
-        wire.bind(("lan", ETH_P_IPV6))
+        wire.bind((half, ETH_P_IPV6))
     with wire:
         mac = wire.getsockname()[4]
         wire.send(_solicitation(ipaddress.IPv6Address(address).packed, mac))
         return list(_collect(wire, address, time.monotonic() + seconds))
 
 
-def answering_macs(site, address, seconds=1.0):
+def answering_macs(site, address, seconds=1.0, half="lan"):
     """Who says that the address is its own: link-layer addresses, as hosts would learn them."""
-    return {answer.target_mac or answer.ethernet_source for answer in neighbor_answers(site, address, seconds)}
+    return {answer.target_mac or answer.ethernet_source for answer in neighbor_answers(site, address, seconds, half)}
 
 
 def _solicitation(target, mac):
