@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import packets
 
 SOLICITATION, ADVERTISEMENT = 135, 136  # ICMPv6 types
+ROUTER, SOLICITED, OVERRIDE = 0b100, 0b010, 0b001  # flags of an advertisement
 ETH_P_IPV6 = 0x86DD
 HALF = "half"  # the second half of a switch that was cut in two
 PROBE = "fe80::9:9"  # no machine of the lab has this address
@@ -26,7 +27,8 @@ def plug(site, edge):
 def part(site, *nodes):
     """Cuts the switch in two: these machines are on the second half, `HALF`. Nobody loses the carrier."""
     if not site.switch.ok("ip", "link", "show", HALF):
-        site.switch.ip(f"link add {HALF} type bridge stp_state 0 forward_delay 0 mcast_snooping 0", f"link set {HALF} up")
+        site.switch.ip(f"link add {HALF} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
+                       f"link set {HALF} up")
     site.switch.ip(*[f"link set {node.name} master {HALF}" for node in nodes])
 
 
@@ -42,7 +44,7 @@ class Answer:
     ethernet_source: str
     source: str
     target_mac: str  # from the option; empty without one
-    flags: int  # R, S, O from the top
+    flags: int  # ROUTER, SOLICITED, OVERRIDE
     hop_limit: int
 
 
