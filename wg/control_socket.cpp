@@ -151,7 +151,7 @@ Result<ControlSocket> ControlSocket::open(const net::Ipv6Address& address, std::
 Result<std::vector<Received>> ControlSocket::receive() {
     std::vector<Received> all;
     Tunnels tunnels{fd_.get()};
-    ReceiveBatch batch;  // NOLINT(cppcoreguidelines-pro-type-member-init): large, and prepared below
+    ReceiveBatch batch;  // not initialized: prepare() does that
     for (unsigned i = 0; i < kMaxBatches; ++i) {
         batch.prepare();
         const int count = ::recvmmsg(fd_.get(), batch.headers.data(), kBatch, 0, nullptr);

@@ -127,7 +127,7 @@ public:
         bool conflict = false;
         bool operator==(const PrefixStatus&) const = default;
     };
-    [[nodiscard]] std::optional<PrefixStatus> prefix(const net::Ipv6Prefix& prefix, TimePoint now) const;
+    [[nodiscard]] std::optional<PrefixStatus> prefix(const net::Ipv6Prefix& name, TimePoint now) const;
 
     struct Counters {
         std::uint64_t packets = 0;

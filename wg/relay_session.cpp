@@ -96,7 +96,7 @@ SessionOutcome RelaySession::set_lans(const std::vector<LanPart>& lans, Now now)
             begin(share);
             speak |= lan.part != Part::standby;
         }
-        shares.emplace(lan.prefix, std::move(share));
+        shares.emplace(lan.prefix, share);
     }
     shares_ = std::move(shares);
     if (running_ && speak) send_round(now, out);

@@ -14,7 +14,6 @@ using namespace std::chrono_literals;
 using test::address;
 using test::hex;
 using test::prefix;
-using ::testing::HasSubstr;
 
 std::string why(const std::vector<std::byte>& datagram) {
     const auto packet = parse(datagram);

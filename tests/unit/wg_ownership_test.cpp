@@ -328,6 +328,29 @@ TEST_F(OwnershipStory, WhatComesLateOrTwiceIsIgnored) {
     EXPECT_EQ(owner(), 0U) << "far behind is not late: the router started anew";
 }
 
+TEST_F(OwnershipStory, OrderCountsForEachPrefixByItself) {
+    hello(kA2);
+    record(relay_.on_packet(kA1, {1, Claim{{kLan}, 5, 200}}, now()));
+    record(relay_.on_packet(kA1, {3, Release{{kLan}, 5}}, now()));
+    record(relay_.on_packet(kA1, {2, Claim{{kLan}, 5, 200}}, now()));
+    EXPECT_EQ(owner(), 1U) << "a renewal from before the release";
+    EXPECT_EQ(relay_.counters().stale, 1U);
+    record(relay_.on_packet(kA1, {5, Probe{1}}, now()));
+    record(relay_.on_packet(kA1, {4, Claim{{kLan}, 6, 200}}, now()));
+    EXPECT_EQ(owner(), 0U) << "that a probe overtook it is nothing against a claim";
+}
+
+TEST_F(OwnershipStory, TheLowerKeyWinsInWhateverSlotItIs) {
+    auto rows = two_sites();
+    std::swap(rows.front().routers.at(0).key, rows.front().routers.at(1).key);
+    configure(rows);
+    claim(kA1, 5);
+    claim(kA2, 5);
+    EXPECT_EQ(owner(), 1U);
+    claim(kA1, 5);
+    EXPECT_EQ(owner(), 1U);
+}
+
 TEST_F(OwnershipStory, EachRouterHasItsOwnCount) {
     hello(kA1);
     from(kB1, Probe{1});
