@@ -51,6 +51,11 @@ class Ulagate:
     def refused(self):
         return self.daemon.status()["lans"][0]["vrrp"]["refusals"]
 
+    def peer(self):
+        """Address and priority of the router that it heard last."""
+        vrrp = self.daemon.status()["lans"][0]["vrrp"]
+        return vrrp["peer"], vrrp["peer_priority"]
+
 
 class Other:
     name = "keepalived"
