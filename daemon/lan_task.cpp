@@ -27,7 +27,7 @@ LanTask::LanTask(boost::asio::io_context& io, LanConfig config, std::function<vo
     : io_(io),
       port_(std::move(config), system_random()),
       changed_(std::move(changed)),
-      alarm_(io, [this] { on_timer(); }) {}
+      alarm_(io, [this] { catch_up(); }) {}
 
 void LanTask::open_sockets(const Links& links) {
     const LanConfig& config = port_.config();
@@ -103,7 +103,7 @@ void LanTask::receive_vrrp() {
     }
 }
 
-void LanTask::on_timer() {
+void LanTask::catch_up() {
     // After a stall, an advertisement that waits in the socket says more than the timer (CONFORMANCE V-39).
     receive_vrrp();
     perform(port_.on_deadline(now()));

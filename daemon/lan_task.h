@@ -28,6 +28,8 @@ public:
     void hand_over();
     void withdraw();
     void address_renewed();
+    // What waits in the sockets and what is due, now.
+    void catch_up();
     // Nothing more to say after hand_over() or withdraw().
     [[nodiscard]] bool done() const { return port_.done(); }
 
@@ -39,7 +41,6 @@ private:
     void open_sockets(const Links& links);
     void receive_icmpv6();
     void receive_vrrp();
-    void on_timer();
     void perform(const LanActions& actions);
     void log(const vrrp::Changed& change) const;
     void log(const vrrp::Differs& difference);

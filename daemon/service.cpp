@@ -309,8 +309,26 @@ void Service::move_prefixes(const std::vector<wg::control::OwnerChanged>& moved)
     reconcile_soon();
 }
 
+// After a stall the LANs look first: the kernel may have removed an address meanwhile, and another router may
+// have it.
+void Service::renew_leases() {
+    for (const auto& lan : lans_) lan->catch_up();
+    const std::set<std::string> before = facts_.active_lans;
+    take_lan_states();
+    if (facts_.active_lans != before) reconcile();
+    const Reconciler::Report renewed = reconciler_->renew_leases(now());
+    report(renewed);
+    if (!renewed.failed.empty()) return;
+    for (const auto& lan : lans_) {
+        if (lan->port().machine() == nullptr) continue;
+        const AddressKey key{lan->port().speaking_interface(),
+                             {lan->port().machine()->config().address, 128}};
+        if (reconciler_->have().addresses.contains(key)) lan->address_renewed();
+    }
+}
+
 void Service::tick() {
-    report(reconciler_->renew_leases(now()));
+    renew_leases();
     Stale stale;
     stale.sysctls = true;
     const auto time = now();

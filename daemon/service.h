@@ -78,6 +78,7 @@ private:
     void report(const Reconciler::Report& report);
     void update_lans();
     void take_lan_states();
+    void renew_leases();
     [[nodiscard]] std::vector<Deduction> deductions(const LanConfig& lan) const;
     [[nodiscard]] bool any_relay_alive() const;
     void move_prefixes(const std::vector<wg::control::OwnerChanged>& moved);

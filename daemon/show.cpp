@@ -82,9 +82,13 @@ std::string show_ra(const Config& config) {
     const Out out = std::back_inserter(text);
     for (const LanConfig& lan : config.lans) {
         const ra::RouterAdvertisement& ra = lan.ra.advertisement;
-        fmt::format_to(out, "{}: {}every {} to {} ms, from the interface's own link-local address\n",
-                       lan.interface, lan.advertise ? "" : "SWITCHED OFF; would be ",
-                       lan.ra.min_interval.count(), lan.ra.max_interval.count());
+        const std::string from =
+            lan.vrrp ? fmt::format("{} while this router is Active (VRRP {})",
+                                   net::to_string(lan.vrrp->machine.address), lan.vrrp->machine.vrid)
+                     : "the interface's own link-local address";
+        fmt::format_to(out, "{}: {}every {} to {} ms, from {}\n", lan.interface,
+                       lan.advertise ? "" : "SWITCHED OFF; would be ", lan.ra.min_interval.count(),
+                       lan.ra.max_interval.count(), from);
         fmt::format_to(out, "  hop limit {}, managed {}, other {}, preference {}\n", ra.hop_limit,
                        yes_no(ra.managed), yes_no(ra.other_config), name(ra.preference));
         fmt::format_to(out, "  router lifetime {} s, reachable time {} ms, retransmit timer {} ms\n",

@@ -26,6 +26,7 @@ def scenario():
     one, two = (overlay.edges[edge.name] for edge in site.edges)
     lab.wait_for(lambda: active(one) and not active(two), 10, "a1 is Active, a2 Backup")
     check_owner(site, macs["edge-a"], "a1")
+    check_calm(one, two)
     story = Story(world, overlay, site, macs, address_a)
     story.clean_stop(one, two)
     story.preempt(one, two)
@@ -39,6 +40,14 @@ def scenario():
 
 def active(daemon):
     return holds(daemon.node, VIRTUAL_ADDRESS)
+
+
+def check_calm(*daemons):
+    """While nothing happens, nothing happens: longer than any lease."""
+    time.sleep(5)
+    for daemon in daemons:
+        vrrp = daemon.status()["lans"][0]["vrrp"]
+        lab.check(vrrp["in_state_ms"] > 5000, f"{daemon.node.name} is {vrrp['state']} for {vrrp['in_state_ms']} ms")
 
 
 def check_owner(site, mac, who):

@@ -100,5 +100,14 @@ TEST(Show, NoKeyIsEverShown) {
     }
 }
 
+TEST(ShowRa, OfOneOfTwoRoutersNamesTheVirtualAddress) {
+    Config config = fake::edge();
+    VrrpConfig vrrp;
+    vrrp.machine.vrid = 51;
+    vrrp.machine.address = fake::address("fe80::5eed");
+    config.lans.front().vrrp = vrrp;
+    EXPECT_THAT(show_ra(config), testing::HasSubstr("from fe80::5eed while this router is Active (VRRP 51)\n"));
+}
+
 }  // namespace
 }  // namespace ulagate
