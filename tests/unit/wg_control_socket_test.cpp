@@ -42,6 +42,14 @@ private:
     UniqueFd fd_{::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)};
 };
 
+// The kernel makes an address's local route, and tells a link's queue of its carrier, a moment later.
+bool is_local(const std::string& own) {
+    return eventually([&] { return run("ip -6 route get " + own + " | grep -q '^local'"); });
+}
+bool is_up(const std::string& link) {
+    return eventually([&] { return run("ip link show dev " + link + " | grep -q 'state UP'"); });
+}
+
 // One end: its own address on lo, a route and a neighbour entry for the other's.
 void make_end(const std::string& link, const std::string& own, const std::string& other,
               const std::string& other_mac) {
@@ -89,6 +97,9 @@ protected:
             make_end(link, "fd99::1", "fd99::a1", "02:00:00:00:00:02");
             world.router.enter();
             make_end("ulg-r1", "fd99::a1", "fd99::1", "02:00:00:00:00:01");
+            ASSERT_TRUE(is_local("fd99::a1") && is_up("ulg-r1"));
+            world.relay.enter();
+            ASSERT_TRUE(is_local("fd99::1") && is_up(link));
             body(world);
         });
     }
@@ -206,7 +217,7 @@ TEST_F(WgControlSocket, BindsBeforeItsAddressIsThereAndWorksOnceItIs) {
         world.relay.enter();
         ASSERT_TRUE(run("ip addr del fd99::1/128 dev lo"));
         ControlSocket relay = open(kRelay);
-        ASSERT_TRUE(run("ip addr add fd99::1/128 dev lo nodad"));
+        ASSERT_TRUE(run("ip addr add fd99::1/128 dev lo nodad") && is_local("fd99::1"));
         ControlSocket router = router_socket(world);
         router.send(std::vector<Outgoing>{{kRelay, {1, Goodbye{}}}});
         EXPECT_EQ(take(relay, 1).size(), 1U);
