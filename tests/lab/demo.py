@@ -10,7 +10,11 @@ import sys
 import time
 
 import lab
+import lan
 import sandbox
+from daemon import VIRTUAL_ADDRESS
+from keepalived import holds
+from pings import SteadyPings
 
 PICTURE = r"""
                               internet
@@ -18,17 +22,17 @@ PICTURE = r"""
              |                    |                    |
            isp-a                relay                isp-b
              |              203.0.113.10               |
-       ------+------      2001:db8:ffff::10      ------+------    switches sw-a and sw-b
-         |       |                                 |       |
-      edge-a   host-a                           edge-b   host-b
+   ----------+----------  2001:db8:ffff::10      ------+------    switches sw-a and sw-b
+     |       |       |                             |       |
+  edge-a  edge-a2  host-a                       edge-b   host-b
 
-  ulagate runs on edge-a, edge-b and relay; hosts know nothing but SLAAC and route information.
+  ulagate runs on edge-a, edge-a2, edge-b and relay; hosts know nothing but SLAAC and route information.
 """
 UPLINKS = {"dual": "IPv4 with CG-NAT, and IPv6", "ipv4": "IPv4 with CG-NAT, no IPv6", "ipv6": "IPv6, no IPv4"}
 
 ROLES = {"inet": "the internet between them", "relay": "runs ulagate, role relay",
-         "isp-a": "ISP router of site a, CG-NAT", "sw-a": "switch of site a", "edge-a": "runs ulagate, role edge",
-         "host-a": "an ordinary host of site a", "isp-b": "ISP router of site b, CG-NAT", "sw-b": "switch of site b",
+         "isp-a": "ISP router of site a, CG-NAT", "sw-a": "switch of site a", "edge-a": "runs ulagate, role edge, Active",
+         "edge-a2": "runs ulagate, role edge, Backup", "host-a": "an ordinary host of site a", "isp-b": "ISP router of site b, CG-NAT", "sw-b": "switch of site b",
          "edge-b": "runs ulagate, role edge", "host-b": "an ordinary host of site b"}
 
 
@@ -96,7 +100,7 @@ def demo(given, binary):
     for site in "ab":
         print(f"  site {site}: fd12:3456:789a:{site}::/64, uplink {UPLINKS[uplinks.get(site, 'dual')]}")
     print("\nmaking the machines and waiting for their uplinks …", flush=True)
-    world = lab.build(uplinks=uplinks)
+    world = lab.build(uplinks=uplinks, routers={"a": 2})
     captures = start_captures(world) if given.capture else []
     overlay = lab.Overlay(world, binary)
     steps = Steps()
@@ -121,7 +125,7 @@ def demo(given, binary):
 def bring_up(world, overlay, steps, seconds):
     sites = list(world.sites.values())
     listeners = {site.name: lab.RouterAdvertisements(site.host) for site in sites}
-    routers = {site.name: lab.link_local(site.edge) for site in sites}
+    routers = {site.name: VIRTUAL_ADDRESS if len(site.edges) > 1 else lab.link_local(site.edge) for site in sites}
     steps.start = time.monotonic()
     for group in (overlay.relays, list(overlay.edges.values())):
         for daemon in group:
@@ -144,17 +148,42 @@ def bring_up(world, overlay, steps, seconds):
     steps.done("first ping from host-a to host-b", addresses["b"])
     lab.wait_for(lambda: lab.can_ping(b, addresses["a"]), 30, "first ping from host-b to host-a")
     steps.done("first ping from host-b to host-a", addresses["a"])
+    failover_steps(world.sites["a"], b, addresses["a"], steps)
     speed = lab.throughput(a, b, addresses["b"], seconds)
     steps.done("TCP from host-a to host-b (iperf3)", f"{speed:.0f} Mbit/s")
 
 
 def tunnel_steps(sites, overlay, steps):
-    for site in sites:
-        daemon = overlay.edge(site.name)
+    for edge in (edge for site in sites for edge in site.edges):
+        daemon = overlay.edges[edge.name]
         up = lambda d=daemon: d.relay_status().get("last_handshake_ms_ago") is not None
-        lab.wait_for(up, 30, f"handshake of edge-{site.name} with the relay")
+        lab.wait_for(up, 30, f"handshake of {edge.name} with the relay")
         relay = daemon.relay_status()
-        steps.done(f"handshake of edge-{site.name} with the relay", f"{relay['endpoint']}, MTU {relay['mtu']}")
+        steps.done(f"handshake of {edge.name} with the relay", f"{relay['endpoint']}, MTU {relay['mtu']}")
+
+
+def failover_steps(site, far, destination, steps):
+    """The Active router's cable is pulled at the switch and plugged in again, under 100 pings a second."""
+    first, second = site.edges
+    active = lambda edge: holds(edge, VIRTUAL_ADDRESS)
+    pings = SteadyPings(far, destination)
+    answers_after = lambda when: max(pings.result().replies.values(), default=0) > when
+    lab.wait_for(lambda: active(first) and answers_after(0), 30, f"{first.name} is Active")
+    lan.pull(site, first)
+    lab.wait_for(lambda: active(second), 10, f"{second.name} takes over")
+    taken = time.time()
+    lab.wait_for(lambda: answers_after(taken), 10, f"answers through {second.name}")
+    gap = max((seconds for _, seconds in pings.result().outages), default=0)
+    steps.done(f"cable of {first.name} pulled, {second.name} takes over", f"{gap * 1000:.0f} ms without answers")
+    plugged = time.time()
+    lan.plug(site, first)
+    lab.wait_for(lambda: active(first) and not active(second), 30, f"{first.name} takes back")
+    taken = time.time()
+    lab.wait_for(lambda: answers_after(taken), 10, f"answers through {first.name}")
+    result = pings.stop()
+    since = [number for number, when in result.sent_at.items() if when > plugged]
+    steps.done(f"cable of {first.name} plugged in again, {first.name} takes back",
+               f"{len(set(since) & set(result.lost))} of {len(since)} pings lost")
 
 
 def start_captures(world):

@@ -70,7 +70,7 @@ def having(found, field, value):
 def decode(path):
     preferences = [word for name in ("ip", "udp", "tcp") for word in ("-o", f"{name}.check_checksum:TRUE")]
     # Or tshark would guess what iperf3's random bytes are from the port of the client, or from the bytes.
-    preferences += ["-d", "tcp.port==5201,data", "-d", "udp.port==51820,wg"]
+    preferences += ["-d", "tcp.port==5201,data", "-d", "udp.port==51820-51821,wg"]
     fields = [word for name in FIELDS for word in ("-e", name)]
     done = subprocess.run(["tshark", "-n", "-r", path, *preferences, "-T", "fields", *fields], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, check=True)
