@@ -118,6 +118,15 @@ Result<void> LinuxKernel::create_macvlan(const CreateMacvlan& step) {
     return {};
 }
 
+// On a macvlan the virtual address is the only link-local one, and one of a single host (/128).
+Result<void> LinuxKernel::put_address(const PutAddress& step) {
+    const AddressKey& key = step.address;
+    const auto lease = step.wish.leased ? std::optional{kAddressLease} : std::nullopt;
+    if (auto put = rtnl_->put_address(key, step.wish.check_duplicate, lease); !put) return put;
+    if (!is_macvlan_name(key.link) || !key.address.address.is_link_local()) return {};
+    return rtnl_->put_link_local_route(key.link);
+}
+
 Result<void> LinuxKernel::set_sysctl(const SetSysctl& step) {
     const auto before = read_sysctl(step.path);
     if (!before) return tl::unexpected<Error>{before.error()};
@@ -153,9 +162,7 @@ Result<void> LinuxKernel::apply(const Step& step) {
     if (const auto* s = std::get_if<CreateMacvlan>(&step)) return create_macvlan(*s);
     if (const auto* s = std::get_if<RemoveMacvlan>(&step)) return rtnl_->delete_link(s->interface);
     if (const auto* s = std::get_if<SwitchLink>(&step)) return rtnl_->set_link(s->interface, s->up, 0);
-    if (const auto* s = std::get_if<PutAddress>(&step))
-        return rtnl_->put_address(s->address, s->wish.check_duplicate,
-                                  s->wish.leased ? std::optional{kAddressLease} : std::nullopt);
+    if (const auto* s = std::get_if<PutAddress>(&step)) return put_address(*s);
     if (const auto* s = std::get_if<DeleteAddress>(&step)) return rtnl_->delete_address(s->address);
     if (const auto* s = std::get_if<PutRoute>(&step)) return rtnl_->put_route(s->key, s->target);
     if (const auto* s = std::get_if<DeleteRoute>(&step)) return rtnl_->delete_route(s->key, s->target);

@@ -45,6 +45,7 @@ private:
     Result<void> apply_firewall(const ApplyFirewall& step);
     Result<void> create_tunnel(const std::string& interface);
     Result<void> create_macvlan(const CreateMacvlan& step);
+    Result<void> put_address(const PutAddress& step);
     Result<void> set_sysctl(const SetSysctl& step);
     void remember_forwarding_of_each();
     Result<void> save_originals() const;

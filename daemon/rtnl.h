@@ -58,6 +58,10 @@ public:
     // std::errc::file_exists when another program has a route of the same key: that is not touched.
     Result<void> put_route(const RouteKey& key, const RouteTarget& target);
     Result<void> delete_route(const RouteKey& key, const RouteTarget& target);
+    // fe80::/64, which the kernel makes where it makes a link-local address: an interface without one cannot
+    // send to such neighbours. It carries the kernel's mark, as the kernel's own, and goes when the interface
+    // goes down.
+    Result<void> put_link_local_route(const std::string& link);
 
     // Readable when something changed.
     [[nodiscard]] int event_handle() const;

@@ -25,12 +25,15 @@ using rtnl::RouteRow;
 // The loopback's index is 1 in every network namespace. IPv6 unreachable routes are bound to it.
 constexpr unsigned kLoopback = 1;
 
-Message route_request(int type, int flags, const RouteKey& key, std::uint8_t route_type) {
+constexpr std::uint32_t kKernelMetric = 256;  // of routes that the kernel makes for its addresses
+
+Message route_request(int type, int flags, const RouteKey& key, std::uint8_t route_type,
+                      std::uint8_t protocol = kRouteProtocol) {
     rtmsg header{};
     header.rtm_family = AF_INET6;
     header.rtm_dst_len = key.destination.length;
     header.rtm_table = RT_TABLE_MAIN;
-    header.rtm_protocol = kRouteProtocol;
+    header.rtm_protocol = protocol;
     header.rtm_scope = RT_SCOPE_UNIVERSE;
     header.rtm_type = route_type;
     Message request{type, flags, header};
@@ -216,6 +219,19 @@ Result<void> Rtnl::delete_route(const RouteKey& key, const RouteTarget& target) 
     while (removed.ok() && is_any(target)) removed = impl_->remove_route(key, target);
     if (removed.ok() || removed.code == ESRCH || removed.code == ENODEV) return {};
     return rtnl::fail(removed, "delete " + describe(key, target));
+}
+
+Result<void> Rtnl::put_link_local_route(const std::string& link) {
+    const std::string what = "put the link-local route on " + link;
+    const auto index = rtnl::link_index(impl_->commands, link);
+    if (!index) return fail_errno(what, ENODEV);
+    const RouteKey key{{{std::array<std::uint8_t, 16>{0xfe, 0x80}}, 64}, kKernelMetric};
+    // Not NLM_F_EXCL: those of the other interfaces have the same destination and metric.
+    Message request = route_request(RTM_NEWROUTE, NLM_F_CREATE, key, RTN_UNICAST, RTPROT_KERNEL);
+    request.put_u32(RTA_OIF, *index);
+    const Answer answer = impl_->commands.ask(request);
+    if (answer.ok() || answer.code == EEXIST) return {};
+    return rtnl::fail(answer, what);
 }
 
 }  // namespace ulagate

@@ -74,6 +74,27 @@ TEST_F(RtnlMacvlans, AreMadeDownWithTheirMac) {
     });
 }
 
+TEST_F(RtnlMacvlans, ReachNeighboursByTheLinkLocalRoute) {
+    with_kernel([](Rtnl& kernel) {
+        ASSERT_TRUE(run("ip -6 address add fe80::1/64 dev lan0 nodad"));
+        ASSERT_TRUE(kernel.create_macvlan("ulg-v51", "lan0", {{0, 0, 0x5e, 0, 2, 51}}));
+        ASSERT_TRUE(run("ip link set ulg-v51 addrgenmode none"));
+        ASSERT_TRUE(kernel.set_link("ulg-v51", true, 0));
+        ASSERT_TRUE(kernel.put_address({"ulg-v51", prefix("fe80::5eed/128")}, false, 3s));
+        ASSERT_FALSE(run("ip -6 route get fe80::9 oif ulg-v51 >/dev/null"));
+        for (int times = 0; times < 2; ++times) {
+            const auto put = kernel.put_link_local_route("ulg-v51");
+            ASSERT_TRUE(put) << put.error().text();
+        }
+        EXPECT_TRUE(run("ip -6 route get fe80::9 oif ulg-v51 >/dev/null"));
+        EXPECT_THAT(output("ip -6 route show fe80::/64 dev lan0"), testing::HasSubstr("fe80::/64"));
+        EXPECT_TRUE(kernel.our_routes()->empty());
+        ASSERT_TRUE(kernel.set_link("ulg-v51", false, 0));
+        EXPECT_EQ(output("ip -6 route show fe80::/64 dev ulg-v51"), "");
+        EXPECT_EQ(kernel.put_link_local_route("none").error().code, std::errc::no_such_device);
+    });
+}
+
 TEST_F(RtnlMacvlans, AreNotMadeWhereTheyCannotBe) {
     with_kernel([](Rtnl& kernel) {
         const net::MacAddress mac{{0, 0, 0x5e, 0, 2, 51}};
