@@ -162,13 +162,6 @@ void want_lans(Wanted& wanted, const Config& config, const Facts& facts, const H
     }
 }
 
-// Who carries a site while nobody has claimed it: the highest priority, the first listed of equals.
-std::size_t default_slot(const SiteConfig& site) {
-    const auto best = std::max_element(site.routers.begin(), site.routers.end(),
-                                       [](const auto& a, const auto& b) { return a.priority < b.priority; });
-    return static_cast<std::size_t>(best - site.routers.begin());
-}
-
 // A router that was connected before our device was lost would notice only when it misses an answer (15 s
 // with traffic, two minutes without). We knock at its last endpoint, through the NAT mapping that is still
 // open, until it answers.
@@ -221,6 +214,12 @@ void want_slots(Wanted& wanted, const Config& config, const Facts& facts, const 
 }  // namespace
 
 std::string tunnel_interface(const RelayConfig& relay) { return kLinkPrefix + relay.name; }
+std::size_t default_slot(const SiteConfig& site) {
+    const auto best = std::max_element(site.routers.begin(), site.routers.end(),
+                                       [](const auto& a, const auto& b) { return a.priority < b.priority; });
+    return static_cast<std::size_t>(best - site.routers.begin());
+}
+
 std::string slot_interface(std::size_t slot) { return fmt::format("{}s{}", kLinkPrefix, slot + 1); }
 std::string speaking_interface(const LanConfig& lan) {
     if (!lan.vrrp || !lan.vrrp->virtual_mac) return lan.interface;

@@ -42,6 +42,8 @@ inline constexpr std::uint32_t kUnreachableMetric = 65535;
 
 // "ulg-r1"
 std::string tunnel_interface(const RelayConfig& relay);
+// Who carries a site while nobody has claimed it: the highest priority, the first listed of equals.
+std::size_t default_slot(const SiteConfig& site);
 // "ulg-s1" for slot 0
 std::string slot_interface(std::size_t slot);
 // Where a LAN's router speaks from, and holds its virtual address: the LAN's own interface, or "ulg-v51", a

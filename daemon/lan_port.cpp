@@ -210,8 +210,8 @@ LanActions LanPort::on_vrrp(std::span<const std::byte> packet, const vrrp::Packe
     if (advertisement->vrid != machine_->config().vrid) return refuse(vrrp::Refusal::unknown_vrid);
     if (!self_ || info.source == *self_) return refuse(vrrp::Refusal::own_source);
     ++counters_.vrrp_received;
-    if (farewell_at_ && advertisement->priority != vrrp::kPriorityStopping) {
-        end_farewell_wait(now, out);  // somebody has taken over: hosts keep their route, and need no word
+    if (!leaving_.empty() && advertisement->priority != vrrp::kPriorityStopping) {
+        end_farewell();  // somebody has taken over: hosts keep their route, and need no word
         return out;
     }
     take(machine_->on_advertisement(*advertisement, info.source, *self_, now), now, out);
@@ -274,10 +274,10 @@ LanActions LanPort::withdraw(TimePoint now) {
     return out;
 }
 
-void LanPort::end_farewell_wait(TimePoint now, LanActions& out) {
+void LanPort::end_farewell() {
     farewell_at_.reset();
     source_.reset();
-    append(out, advertiser_.set_source(std::nullopt, now));
+    advertiser_ = ra::Advertiser{config_.ra, {}};  // nor is the last word repeated, if it has been said
 }
 
 // While this process stood still the kernel has removed the address, and another router is Active by now.

@@ -111,7 +111,7 @@ private:
     void check_lease(TimePoint now, LanActions& out);
     void take(const vrrp::Actions& actions, TimePoint now, LanActions& out);
     void announce(LanActions& out) const;
-    void end_farewell_wait(TimePoint now, LanActions& out);
+    void end_farewell();
 
     LanConfig config_;
     ra::Advertiser advertiser_;

@@ -23,6 +23,7 @@ using namespace std::chrono_literals;
 constexpr auto kMergeEvents = 20ms;
 constexpr auto kTick = 1s;
 constexpr auto kFullCheck = 60s;
+constexpr auto kWaysKept = 10s;       // a path MTU that the kernel has learnt is no event
 constexpr auto kWithdrawLimit = 60s;  // a takeover at the longest interval, three advertisements, 3 s apart
 constexpr auto kHandOverLimit = 2s;
 // A dump of 10,000 peers costs a relay tens of milliseconds; handshakes are seconds apart.
@@ -142,7 +143,10 @@ void Service::set_config(Config config) {
     facts_.relays.clear();
     reconciled_facts_.reset();
     if (edge_control_) edge_control_->set_config(config_);
-    if (relay_control_) relay_control_->set_config(config_);
+    if (relay_control_) {
+        relay_control_->set_config(config_);
+        take_owners();
+    }
     ask_resolver();
     choose_endpoints();
 }
@@ -151,9 +155,10 @@ void Service::set_config(Config config) {
 
 void Service::on_kernel_event() {
     const auto changes = kernel_->rtnl().changes();
+    if (changes && !changes->any()) return;
+    ways_.clear();
     Stale stale = Stale::all();  // an error means that we do not know what changed
     if (changes) {
-        if (!changes->any()) return;
         stale = {};
         stale.links = changes->links;
         stale.addresses = changes->addresses;
@@ -297,6 +302,17 @@ std::vector<Deduction> Service::deductions(const LanConfig& lan) const {
     return out;
 }
 
+// After a change of configuration: a router that keeps its claim may have another slot.
+void Service::take_owners() {
+    facts_.owners.clear();
+    for (const SiteConfig& site : config_.sites) {
+        for (const net::Ipv6Prefix& prefix : site.prefixes) {
+            const auto slot = relay_control_->ownership().owner_slot(prefix);
+            if (slot && *slot != default_slot(site)) facts_.owners[prefix] = *slot;
+        }
+    }
+}
+
 // One route each, at once; the plan then finds nothing left to do. With thousands of sites it would take a
 // tenth of a second.
 void Service::move_prefixes(const std::vector<wg::control::OwnerChanged>& moved) {
@@ -340,6 +356,10 @@ void Service::tick() {
     if (time >= full_check_at_) {
         full_check_at_ = time + kFullCheck;
         stale = Stale::all();
+    }
+    if (time >= ways_until_) {
+        ways_until_ = time + kWaysKept;
+        ways_.clear();
     }
     reconciler_->mark(stale);
     if (!facts_.private_key && time >= key_retry_at_) load_key();

@@ -68,6 +68,7 @@ private:
     FirstHandshake& first_handshake(const RelayConfig& relay);
     void repeat_first_handshakes();
     [[nodiscard]] const wg::Peer* peer_of(const RelayConfig& relay) const;
+    const std::optional<Way>& way_to(const net::IpAddress& address);
     std::optional<Way> way_to_internet();
 
     // Reconciliation.
@@ -81,6 +82,7 @@ private:
     void renew_leases();
     [[nodiscard]] std::vector<Deduction> deductions(const LanConfig& lan) const;
     [[nodiscard]] bool any_relay_alive() const;
+    void take_owners();
     void move_prefixes(const std::vector<wg::control::OwnerChanged>& moved);
     void reconcile_now();
     void tick();
@@ -121,6 +123,7 @@ private:
     std::map<std::string, RelayEndpoint> endpoints_;          // by relay
     std::map<std::string, FirstHandshake> first_handshakes_;  // by relay
     Facts facts_;
+    std::map<net::IpAddress, std::optional<Way>> ways_;  // as looked up since the network changed last
     std::optional<Facts>
         reconciled_facts_;  // those of the last plan; nothing after a change of configuration
     std::map<std::string, bool> logged_up_;  // by relay: what the log said of its tunnel last
@@ -139,6 +142,7 @@ private:
     Alarm exit_{io_, [this] { io_.stop(); }};
     TimePoint started_ = std::chrono::steady_clock::now();
     TimePoint full_check_at_;
+    TimePoint ways_until_;
     TimePoint tunnels_read_at_;
     TimePoint key_retry_at_;
     TimePoint give_up_withdraw_at_;

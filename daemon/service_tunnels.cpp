@@ -101,26 +101,29 @@ void Service::repeat_first_handshakes() {
 }
 
 void Service::choose_endpoints() {
-    const auto has_way = [&](const net::IpAddress& address) {
-        return kernel_->rtnl().way_to(address).has_value();
-    };
+    const auto has_way = [&](const net::IpAddress& address) { return way_to(address).has_value(); };
     for (const RelayConfig& relay : config_.relays) {
         RelayEndpoint& endpoint = endpoints_.at(relay.name);
         RelayFacts& facts = facts_.relays[relay.name];
         facts.alive = is_alive(relay);
         endpoint.choose(has_way, facts.alive, now());
         facts.endpoint = endpoint.endpoint();
-        facts.way.reset();
-        if (!facts.endpoint) continue;
-        if (auto way = kernel_->rtnl().way_to(facts.endpoint->address)) facts.way = std::move(*way);
+        facts.way = facts.endpoint ? way_to(facts.endpoint->address) : std::nullopt;
     }
     facts_.uplink = way_to_internet();
+}
+
+const std::optional<Way>& Service::way_to(const net::IpAddress& address) {
+    const auto known = ways_.find(address);
+    if (known != ways_.end()) return known->second;
+    auto way = kernel_->rtnl().way_to(address);
+    return ways_.emplace(address, way ? std::optional{std::move(*way)} : std::nullopt).first->second;
 }
 
 // A route lookup, no packet: any address that only a default route leads to.
 std::optional<Way> Service::way_to_internet() {
     for (const char* somewhere : {"2000::1", "1.0.0.1"}) {
-        if (auto way = kernel_->rtnl().way_to(*net::parse_ip(somewhere))) return std::move(*way);
+        if (const auto& way = way_to(*net::parse_ip(somewhere))) return way;
     }
     return std::nullopt;
 }
