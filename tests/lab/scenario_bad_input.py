@@ -17,6 +17,8 @@ SENDERS = 200
 SECONDS = 5
 MAX_GROWTH_KIB = 1024
 
+ALONE = "floods leave no room for timing of others"
+
 
 def scenario():
     world = lab.build(uplinks={"a": "ipv4", "b": "ipv4"})  # no ISP advertisements between ours

@@ -15,6 +15,8 @@ CONFORMANCE = ("V-22", "V-24", "V-29", "V-30", "V-32", "V-34", "V-44", "V-49", "
 SITE_ADDRESS = "fd12:3456:789a:a::1"
 FENCED = 3.5  # seconds until a lease has run out, and the failover itself
 
+ALONE = "it judges gaps of a tenth of a second"
+
 
 def scenario():
     world = lab.build(routers={"a": 2})

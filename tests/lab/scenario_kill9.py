@@ -6,6 +6,8 @@ import time
 
 import lab
 
+ALONE = "it counts every lost packet"
+
 
 def scenario():
     world = lab.build()

@@ -61,7 +61,9 @@ class Report:
         """Runs one test program and judges it by its exit code."""
         if not self.wants(name):
             return
-        done = run(argv, timeout, **options)
+        self.judge(name, run(argv, timeout, **options))
+
+    def judge(self, name, done):
         if done.code == SKIPPED:
             reasons = re.findall(r"skipped: (.*)", done.output)
             self.skip(name, reasons[-1] if reasons else "no reason given")
