@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A site with two ulagate routers: which one is Active, who answers for the addresses, what a change costs."""
+
+import time
+
+import lab
+import lan
+from daemon import VIRTUAL_ADDRESS, VIRTUAL_ROUTER
+from keepalived import holds
+from pings import SteadyPings
+
+VIRTUAL_MAC = f"00:00:5e:00:02:{VIRTUAL_ROUTER:02x}"
+MACVLAN = f"ulg-v{VIRTUAL_ROUTER}"
+FENCED = 3.5  # seconds until a lease has run out, and the failover itself
+FAILOVER = 0.45  # seconds that a failure may cost at 100 ms
+
+
+def active(daemon):
+    return holds(daemon.node, VIRTUAL_ADDRESS)
+
+
+def vrrp_status(daemon):
+    return daemon.status()["lans"][0]["vrrp"]
+
+
+class Pair:
+    """`one` has the higher priority. `half`: the bridge of the switch that the LAN is on."""
+
+    def __init__(self, world, overlay, name="a", half="lan"):
+        self.world, self.overlay, self.site, self.half = world, overlay, world.sites[name], half
+        self.one, self.two = (overlay.edges[edge.name] for edge in self.site.edges)
+        self.far = world.sites["b" if name == "a" else "a"].host
+        self.site_address = f"fd12:3456:789a:{name}::1"
+        self.destination = None  # this site's host, once it is up
+
+    def configure(self, **values):
+        for daemon in (self.one, self.two):
+            daemon.config["lan"][0]["vrrp"].update(values)
+
+    def wait_until_up(self):
+        name = self.site.name
+        self.destination, _ = self.overlay.wait_until_up((name, "b" if name == "a" else "a"))
+        self.owner(self.one)
+
+    def other(self, daemon):
+        return self.two if daemon is self.one else self.one
+
+    def mac(self, daemon):
+        if daemon.config["lan"][0]["vrrp"].get("virtual_mac"):
+            return VIRTUAL_MAC
+        return f"02:00:00:00:{self.site.number:02x}:{self.site.edges.index(daemon.node) + 2:02x}"
+
+    def owner(self, daemon, within=15):
+        """Waits until this router and no other is Active, and looks who answers on the wire."""
+        name = daemon.node.name
+        rival = self.other(daemon)
+        took = lab.seconds_until(lambda: active(daemon) and not active(rival), within, f"{name} alone is Active")
+        self.check_owner(daemon)
+        return took
+
+    def check_owner(self, daemon):
+        name = daemon.node.name
+        for address in (VIRTUAL_ADDRESS, self.site_address):
+            answers = lan.neighbor_answers(self.site, address, 0.3 * lab.slowness(), self.half)
+            lab.check_equal({(answer.ethernet_source, answer.target_mac, answer.hop_limit, answer.flags & lan.ROUTER)
+                             for answer in answers}, {(self.mac(daemon), self.mac(daemon), 255, lan.ROUTER)},
+                            f"{name} answers for {address}, as a router")
+            solicited = [answer for answer in answers if answer.flags & lan.SOLICITED]
+            lab.check_equal(len(solicited), 1, f"and {name} alone")
+
+    def during(self, what, action, at_most):
+        """Runs `action` under 100 pings a second from the far site; no gap may be longer than `at_most` seconds, and
+        0 means that none may be lost."""
+        pings = SteadyPings(self.far, self.destination)
+        lab.wait_for(lambda: len(pings.result().replies) > 20, 30, "answers")
+        action()
+        time.sleep(1.0 * lab.slowness())
+        begun = time.time()
+        lab.wait_for(lambda: max(pings.result().replies.values()) > begun, 30, "answers again")
+        result = pings.stop()
+        lab.step(f"{what}: {len(result.lost)} of {len(result.sent_at)} pings lost; "
+                 f"gaps {[round(gap, 3) for _, gap in result.outages]}")
+        worst = max((gap for _, gap in result.outages), default=0)
+        lab.check(worst <= at_most * lab.slowness(), f"{what}: no gap above {at_most} s")
+        return result
