@@ -83,3 +83,15 @@ class Pair:
         worst = max((gap for _, gap in result.outages), default=0)
         lab.check(worst <= at_most * lab.slowness(), f"{what}: no gap above {at_most} s")
         return result
+
+    def cable_out_and_in(self):
+        """The Active router's; the hosts hardly notice."""
+        def pull():
+            lan.pull(self.site, self.one.node)
+            lab.wait_for(lambda: active(self.two), 5, f"{self.two.node.name} is Active")
+        self.during("the Active router's cable is pulled", pull, FAILOVER)
+        self.owner(self.two)
+        def plug():
+            lan.plug(self.site, self.one.node)
+            self.owner(self.one)
+        self.during("the cable is back", plug, 0)
