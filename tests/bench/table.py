@@ -13,22 +13,32 @@ class Table:
         self._rows = []
         self._ours, self._theirs = ours, theirs
 
-    def row(self, name, unit, ours, theirs=None, budget=None):
-        """`ours`, `theirs`: lists of values. `budget`: what ours must keep; wide, checked by verdict()."""
-        self._rows.append((name, unit, ours, theirs, budget))
+    def row(self, name, unit, ours, theirs=None, budget=None, worst=False):
+        """`ours`, `theirs`: lists of values. `budget`: what our median must keep, or with `worst` every value."""
+        self._rows.append((name, unit, ours, theirs, budget, worst))
 
     def show(self):
-        print(f"\n{'':44} {self._ours:>20} {self._theirs:>20} {'ratio':>7} {'budget':>9}")
-        print(f"{'':44} {'median    worst':>20} {'median    worst':>20}")
-        for name, unit, ours, theirs, budget in self._rows:
-            ratio = f"{statistics.median(ours) / statistics.median(theirs):7.2f}" if theirs else f"{'':7}"
-            print(f"{name + ', ' + unit:44} {_pair(ours):>20} {_pair(theirs):>20} {ratio} "
+        print(f"\n{'':52} {self._ours:>20} {self._theirs:>20} {'ratio':>7} {'budget':>9}")
+        print(f"{'':52} {'median    worst':>20} {'median    worst':>20}")
+        for name, unit, ours, theirs, budget, _ in self._rows:
+            ratio = f"{_ratio(ours, theirs):>7}"
+            print(f"{name + ', ' + unit:52} {_pair(ours):>20} {_pair(theirs):>20} {ratio} "
                   f"{'' if budget is None else budget:>9}")
         print(flush=True)
 
     def over_budget(self):
-        return [f"{name}: median {statistics.median(ours):.3g} {unit}, budget {budget}"
-                for name, unit, ours, _, budget in self._rows if budget is not None and statistics.median(ours) > budget]
+        found = []
+        for name, unit, ours, _, budget, worst in self._rows:
+            value = (max if worst else statistics.median)(ours)
+            if budget is not None and value > budget:
+                found.append(f"{name}: {'worst' if worst else 'median'} {value:.3g} {unit}, budget {budget}")
+        return found
+
+
+def _ratio(ours, theirs):
+    if not theirs or not statistics.median(theirs):
+        return ""
+    return f"{statistics.median(ours) / statistics.median(theirs):.2f}"
 
 
 def _pair(values):
