@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 import packets
+from node import Node, connect, switch_off_offloads
 
 SOLICITATION, ADVERTISEMENT = 135, 136  # ICMPv6 types
 ROUTER, SOLICITED, OVERRIDE = 0b100, 0b010, 0b001  # flags of an advertisement
@@ -35,6 +36,28 @@ def part(site, *nodes):
 def heal(site, *nodes):
     """What part() has cut is one switch again."""
     site.switch.ip(*[f"link set {node.name} master lan" for node in nodes])
+
+
+def new_card(site, edge):
+    """A router's interface at the LAN is there again after it was deleted. Its IPv4 is not."""
+    mac = f"02:00:00:00:{site.number:02x}:{site.edges.index(edge) + 2:02x}"
+    connect(edge, "eth0", site.switch, edge.name, site.mtu, left_mac=mac)
+    for node, interface in ((edge, "eth0"), (site.switch, edge.name)):
+        switch_off_offloads(node, interface)
+    edge.ip("link set eth0 up")
+    site.switch.ip(f"link set {edge.name} master lan", f"link set {edge.name} up")
+
+
+def another_host(site):
+    """A second host on the LAN of a site; it has no IPv4."""
+    host = Node(f"host-{site.name}2")
+    connect(host, "eth0", site.switch, host.name, site.mtu, left_mac=f"02:00:00:00:{site.number:02x}:65")
+    for node, interface in ((host, "eth0"), (site.switch, host.name)):
+        switch_off_offloads(node, interface)
+    host.sysctl(net__ipv6__conf__eth0__accept_ra_rt_info_max_plen=64, net__ipv6__conf__eth0__router_solicitation_delay=0)
+    site.switch.ip(f"link set {host.name} master lan", f"link set {host.name} up")
+    host.ip("link set eth0 up")
+    return host
 
 
 @dataclass(frozen=True)

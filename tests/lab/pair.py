@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A site with two ulagate routers: which one is Active, who answers for the addresses, what a change costs."""
 
+import json
 import time
 
 import lab
 import lan
 from daemon import VIRTUAL_ADDRESS, VIRTUAL_ROUTER
 from keepalived import holds
+from node import connect, switch_off_offloads
 from pings import SteadyPings
 
 VIRTUAL_MAC = f"00:00:5e:00:02:{VIRTUAL_ROUTER:02x}"
@@ -37,10 +39,52 @@ class Pair:
         for daemon in (self.one, self.two):
             daemon.config["lan"][0]["vrrp"].update(values)
 
+    def give_uplinks(self):
+        """Each router gets a cable to the ISP of its own, `wan0`, and uses the LAN for nothing else than the LAN."""
+        isp = self.site.isp
+        for number, edge in enumerate(self.site.edges, 2):
+            connect(edge, "wan0", isp, f"up{number}")
+            isp.ip(f"address add 192.168.10{number}.1/24 dev up{number}", f"link set up{number} up")
+            isp.nft(f"add rule inet isp forward iifname up{number} accept")
+            edge.ip(f"address add 192.168.10{number}.2/24 dev wan0", "link set wan0 up", "route del default",
+                    f"route add default via 192.168.10{number}.1")
+            for node, interface in ((edge, "wan0"), (isp, f"up{number}")):
+                switch_off_offloads(node, interface)
+                node.sysctl(**{f"net__ipv4__conf__{interface}__rp_filter": 0})
+
+    def block_relay(self, edge, blocked=True):
+        """Nothing passes the ISP from or to a router's own uplink any more."""
+        isp, port = self.site.isp, f"up{self.site.edges.index(edge) + 2}"
+        if blocked:
+            isp.nft(f"""table inet blocked {{
+                chain forward {{
+                    type filter hook forward priority -1;
+                    iifname {port} drop
+                    oifname {port} drop
+                }}
+            }}""")
+        else:
+            isp.nft("delete table inet blocked")
+
     def wait_until_up(self):
         name = self.site.name
         self.destination, _ = self.overlay.wait_until_up((name, "b" if name == "a" else "a"))
         self.owner(self.one)
+
+    @property
+    def relay(self):
+        return self.overlay.relay
+
+    def far_address(self):
+        return lab.addresses(self.far, "fd12:3456:789a:")[0]
+
+    def carrier(self):
+        """The relay's interface for this site: ulg-s1 for the first router."""
+        found = json.loads(self.relay.node.out("ip", "-j", "-6", "route", "show", self.site.prefix))
+        return found[0]["dev"] if found else None
+
+    def relay_status(self, daemon):
+        return daemon.relay_status(self.world.relay.name)
 
     def other(self, daemon):
         return self.two if daemon is self.one else self.one

@@ -16,6 +16,7 @@ from pair import FAILOVER, FENCED, MACVLAN, VIRTUAL_MAC, Pair, active
 from vrrp_capture import check_well_formed, vrrp_packets
 
 CONFORMANCE = ("V-22", "V-24", "V-29", "V-30", "V-40", "V-41", "V-42", "V-43", "V-44", "V-49", "V-51")
+ALONE = "it judges gaps of a tenth of a second"
 BACK_WITHIN = 1.0  # seconds after somebody else's hand
 
 

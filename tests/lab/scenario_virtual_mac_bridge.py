@@ -11,6 +11,7 @@ from keepalived import holds
 from pair import MACVLAN, Pair
 
 CONFORMANCE = ("V-29", "V-40", "V-42")
+ALONE = "it judges gaps of a tenth of a second"
 
 
 def scenario():

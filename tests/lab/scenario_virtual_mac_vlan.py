@@ -6,6 +6,7 @@ import lab
 from pair import Pair
 
 CONFORMANCE = ("V-29", "V-40", "V-42")
+ALONE = "it judges gaps of a tenth of a second"
 VLAN = 5
 TAGGED = "lan5"  # the bridge of the switch for the VLAN
 
