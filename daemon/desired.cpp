@@ -90,7 +90,6 @@ const RelayConfig* carrying_relay(const Config& config, const Facts& facts, cons
     return candidate;
 }
 
-// A stock relay knows one key for a site: its routers share it, and only the Active one may use it.
 bool carries_the_site(const Config& config, const Facts& facts) {
     return std::any_of(config.lans.begin(), config.lans.end(), [&](const LanConfig& lan) {
         return !lan.vrrp || facts.active_lans.contains(lan.interface);
@@ -115,8 +114,8 @@ void want_relays(Wanted& wanted, const Config& config, const Facts& facts, const
             // only 5 s later (REKEY_TIMEOUT). A peer that is there already, from before a restart, keeps the
             // endpoint it has.
             const bool there = find_peer(have, interface, relay.public_key) != nullptr;
-            const bool ours = relay.kind == RelayKind::ulagate || carries_the_site(config, facts);
-            if ((now.endpoint || there) && ours && !now.renew_peer) {
+            const bool may_begin = now.endpoint && !facts.clock_behind;
+            if ((may_begin || there) && may_use(config, facts, relay) && !now.renew_peer) {
                 wg::PeerConfig& peer = device.peers[relay.public_key];
                 peer.endpoint = now.endpoint;
                 peer.keepalive_seconds = relay.keepalive_seconds;
@@ -177,8 +176,7 @@ void knock(wg::PeerConfig& wanted, const wg::PublicKey& key, const Facts& facts,
 }
 
 void want_slots(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {
-    std::size_t slots = 1;
-    for (const SiteConfig& site : config.sites) slots = std::max(slots, site.routers.size());
+    const std::size_t slots = slot_count(config);
     const unsigned mtu = tunnel_mtu(config.tunnel, facts.uplink, true);
     for (std::size_t slot = 0; slot < slots; ++slot) {
         const auto port = static_cast<std::uint16_t>(config.tunnel.listen_port + slot);
@@ -191,7 +189,8 @@ void want_slots(Wanted& wanted, const Config& config, const Facts& facts, const 
         for (std::size_t slot = 0; slot < site.routers.size(); ++slot) {
             const RouterConfig& router = site.routers[slot];
             const std::string interface = slot_interface(slot);
-            if (auto& device = wanted.tunnels[interface].device) {
+            auto& device = wanted.tunnels[interface].device;
+            if (device && !facts.renew_peers.contains(router.public_key)) {
                 wg::PeerConfig& peer = device->peers[router.public_key];
                 peer.allowed_ips = {site.prefixes.begin(), site.prefixes.end()};
                 peer.allowed_ips.insert(host_route(router.address));
@@ -220,6 +219,14 @@ std::size_t default_slot(const SiteConfig& site) {
     return static_cast<std::size_t>(best - site.routers.begin());
 }
 
+std::size_t slot_count(const Config& config) {
+    std::size_t slots = 1;
+    for (const SiteConfig& site : config.sites) slots = std::max(slots, site.routers.size());
+    return slots;
+}
+bool may_use(const Config& config, const Facts& facts, const RelayConfig& relay) {
+    return relay.kind == RelayKind::ulagate || carries_the_site(config, facts);
+}
 std::string slot_interface(std::size_t slot) { return fmt::format("{}s{}", kLinkPrefix, slot + 1); }
 std::string speaking_interface(const LanConfig& lan) {
     if (!lan.vrrp || !lan.vrrp->virtual_mac) return lan.interface;

@@ -26,10 +26,13 @@ struct Facts {
     std::map<std::string, RelayFacts> relays;   // edge, by name
     std::optional<Way> uplink;                  // the way to the internet
     std::set<std::string> active_lans;          // edge, by interface: the virtual router there is ours
+    bool clock_behind = false;                  // edge: a handshake would carry a time that has been before
     // Relay: the slot that carries a prefix now; without an entry the highest configured priority does.
     std::map<net::Ipv6Prefix, std::size_t> owners;
     // Relay: where the routers that were connected are, for a device that has to be made anew.
     std::map<wg::PublicKey, net::Endpoint> last_endpoints;
+    // Relay: peers that are to be taken away, so that they can be added anew.
+    std::set<wg::PublicKey> renew_peers;
     bool operator==(const Facts&) const = default;
 };
 
@@ -46,9 +49,15 @@ std::string tunnel_interface(const RelayConfig& relay);
 std::size_t default_slot(const SiteConfig& site);
 // "ulg-s1" for slot 0
 std::string slot_interface(std::size_t slot);
+// How many of these a relay has: the most routers that a site of it has, at least one.
+std::size_t slot_count(const Config& config);
 // Where a LAN's router speaks from, and holds its virtual address: the LAN's own interface, or "ulg-v51", a
 // macvlan with the virtual MAC.
 std::string speaking_interface(const LanConfig& lan);
+
+// Whether this router may have a peer at the relay now. A stock relay knows one key for a site: its routers
+// share it, and only the Active one uses it.
+bool may_use(const Config& config, const Facts& facts, const RelayConfig& relay);
 
 // What should be in the kernel. Pure: the same arguments, the same answer.
 Wanted desired(const Config& config, const Facts& facts, const Have& have);

@@ -99,6 +99,7 @@ Result<void> Service::start() {
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals_.add(signal);
     on_signal();
     load_key();
+    load_clock_floor();
     set_config(config_);
     return {};
 }
@@ -140,6 +141,7 @@ void Service::set_config(Config config) {
         endpoints.emplace(relay.name, std::move(endpoint));
     }
     endpoints_ = std::move(endpoints);
+    stock_relays_.clear();
     facts_.relays.clear();
     reconciled_facts_.reset();
     if (edge_control_) edge_control_->set_config(config_);
@@ -147,6 +149,7 @@ void Service::set_config(Config config) {
         relay_control_->set_config(config_);
         take_owners();
     }
+    watch_handshakes();
     ask_resolver();
     choose_endpoints();
 }
@@ -280,9 +283,9 @@ void Service::take_lan_states() {
         edge_control_->set_reachable(relay.name, peer_of(relay) != nullptr);
 }
 
-bool Service::any_relay_alive() const {
+bool Service::any_relay_reachable() const {
     return std::any_of(config_.relays.begin(), config_.relays.end(),
-                       [&](const RelayConfig& relay) { return is_alive(relay); });
+                       [&](const RelayConfig& relay) { return is_reachable(relay); });
 }
 
 // What makes this router worth less than another one that has no such trouble.
@@ -292,7 +295,7 @@ std::vector<Deduction> Service::deductions(const LanConfig& lan) const {
     const auto deduct = [&](bool trouble, std::uint8_t amount, std::string reason) {
         if (trouble && amount > 0) out.push_back({std::move(reason), amount});
     };
-    deduct(!any_relay_alive(), lan.vrrp->no_tunnel, "no relay can be reached");
+    deduct(!any_relay_reachable(), lan.vrrp->no_tunnel, "no relay can be reached");
     deduct(!facts_.uplink, lan.vrrp->no_uplink, "no default route");
     for (const TrackedInterface& tracked : lan.vrrp->tracked) {
         const auto link = reconciler_->have().links.find(tracked.name);
@@ -363,7 +366,9 @@ void Service::tick() {
     }
     reconciler_->mark(stale);
     if (!facts_.private_key && time >= key_retry_at_) load_key();
+    watch_clock();
     reconcile();
+    cure_clocks();
     supervisor_.alive();
     auto next = std::chrono::nanoseconds{kTick};
     if (const auto watchdog = supervisor_.watchdog_interval())
@@ -444,6 +449,7 @@ void Service::finish_hand_over() {
 void Service::take_down() {
     if (stopping_) return;
     stopping_ = true;
+    watch_clock(true);
     supervisor_.stopping();
     if (edge_control_) edge_control_->stop();
     if (relay_control_) relay_control_->stop();

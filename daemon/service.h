@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "daemon/base/fd.h"
+#include "daemon/clock_cure.h"
+#include "daemon/clock_floor.h"
 #include "daemon/config.h"
 #include "daemon/control_server.h"
 #include "daemon/desired.h"
@@ -25,7 +27,9 @@
 #include "daemon/relay_endpoint.h"
 #include "daemon/resolver.h"
 #include "daemon/status.h"
+#include "daemon/stock_relay.h"
 #include "daemon/supervisor_link.h"
+#include "wg/handshake_watch.h"
 
 namespace ulagate {
 
@@ -35,6 +39,7 @@ struct ServicePaths {
     std::string runtime_directory = "/run/ulagate";
     std::string state_directory = "/var/lib/ulagate";  // what outlives a reboot of the machine
     [[nodiscard]] std::string control_socket() const { return runtime_directory + "/control"; }
+    [[nodiscard]] std::string clock_file() const { return state_directory + "/clock"; }
 };
 
 // The running daemon: the one place where events (kernel, packets, time, signals, commands) become facts, and
@@ -63,6 +68,7 @@ private:
     void take_answers();
     void choose_endpoints();
     [[nodiscard]] bool is_alive(const RelayConfig& relay) const;
+    [[nodiscard]] bool is_reachable(const RelayConfig& relay) const;
     void note_tunnel_changes();
     void remember_endpoints();
     FirstHandshake& first_handshake(const RelayConfig& relay);
@@ -70,6 +76,12 @@ private:
     [[nodiscard]] const wg::Peer* peer_of(const RelayConfig& relay) const;
     const std::optional<Way>& way_to(const net::IpAddress& address);
     std::optional<Way> way_to_internet();
+    void load_clock_floor();
+    void watch_clock(bool stopping = false);
+    void watch_handshakes();
+    void take_initiations(std::size_t which);
+    void cure_clocks();
+    [[nodiscard]] ClockCure::Peer cure_peer(const RouterConfig& config, std::size_t slot) const;
 
     // Reconciliation.
     void on_kernel_event();
@@ -81,8 +93,8 @@ private:
     void take_lan_states();
     void renew_leases();
     [[nodiscard]] std::vector<Deduction> deductions(const LanConfig& lan) const;
-    [[nodiscard]] bool any_relay_alive() const;
     void take_owners();
+    [[nodiscard]] bool any_relay_reachable() const;
     void move_prefixes(const std::vector<wg::control::OwnerChanged>& moved);
     void reconcile_now();
     void tick();
@@ -122,6 +134,15 @@ private:
     std::unique_ptr<RelayControl> relay_control_;             // role relay
     std::map<std::string, RelayEndpoint> endpoints_;          // by relay
     std::map<std::string, FirstHandshake> first_handshakes_;  // by relay
+    std::map<std::string, StockRelay> stock_relays_;          // by relay
+    ClockFloor clock_floor_;                                  // role edge
+    ClockCure clock_cure_;                                    // role relay
+    struct Watch {
+        wg::HandshakeWatch socket;
+        std::unique_ptr<Readable> readable;
+    };
+    std::vector<Watch> watches_;                                   // role relay
+    std::pair<std::uint16_t, std::uint16_t> watched_ports_{0, 0};  // the first, how many
     Facts facts_;
     std::map<net::IpAddress, std::optional<Way>> ways_;  // as looked up since the network changed last
     std::optional<Facts>

@@ -100,6 +100,7 @@ Status Service::status() const {
     add_relay_status(status);
     add_router_status(status);
     if (!key_trouble_.empty()) status.problems.push_back(key_trouble_);
+    if (facts_.clock_behind) status.problems.push_back(clock_floor_.trouble(paths_.clock_file()));
     for (const auto& [subject, trouble] : reconciler_->troubles()) {
         status.problems.push_back(
             fmt::format("{}: {} (tried {} times)", trouble.what, trouble.error.text(), trouble.attempts));
@@ -155,6 +156,10 @@ void Service::add_relay_status(Status& status) const {
         const std::string& trouble = endpoints_.at(config.name).trouble();
         if (is_alive(config)) {
             relay.state = "up";
+        } else if (!may_use(config_, facts_, config)) {
+            relay.state = "at rest: a stock relay, only the Active router of the site talks to it";
+        } else if (facts_.clock_behind) {
+            relay.state = "down: waiting for the clock";
         } else if (!trouble.empty()) {
             relay.state = "down: " + trouble;
         } else if (!facts_.relays.at(config.name).way) {
@@ -162,7 +167,7 @@ void Service::add_relay_status(Status& status) const {
         } else {
             relay.state = relay.last_handshake ? "down: no handshake any more" : "down: no handshake yet";
         }
-        if (relay.state != "up")
+        if (relay.state.starts_with("down"))
             status.problems.push_back(fmt::format("relay {} is {}", relay.name, relay.state));
         relay.carries = overlay != have.routes.end() && overlay->second.link == relay.interface;
         add_session_status(config, relay);

@@ -74,10 +74,20 @@ bool Service::is_alive(const RelayConfig& relay) const {
     return peer->connected(std::chrono::system_clock::now());
 }
 
+// Whether the relay is no reason to let another router of the site take over.
+bool Service::is_reachable(const RelayConfig& relay) const {
+    if (relay.kind == RelayKind::ulagate || is_alive(relay)) return is_alive(relay);
+    const auto known = stock_relays_.find(relay.name);
+    return !facts_.clock_behind && (known == stock_relays_.end() || !known->second.unreachable(now()));
+}
+
 FirstHandshake& Service::first_handshake(const RelayConfig& relay) {
     const wg::Peer* peer = peer_of(relay);
     FirstHandshake& first = first_handshakes_[relay.name];
-    first.update(facts_.relays[relay.name].endpoint, peer != nullptr && peer->ever_connected(), now());
+    // A peer that we must not have, or not begin with, has no first handshake to be repeated.
+    const bool wanted = may_use(config_, facts_, relay) && !facts_.clock_behind;
+    first.update(wanted ? facts_.relays[relay.name].endpoint : std::nullopt,
+                 peer != nullptr && peer->ever_connected(), now());
     return first;
 }
 
@@ -106,7 +116,10 @@ void Service::choose_endpoints() {
         RelayEndpoint& endpoint = endpoints_.at(relay.name);
         RelayFacts& facts = facts_.relays[relay.name];
         facts.alive = is_alive(relay);
-        endpoint.choose(has_way, facts.alive, now());
+        // While nothing is sent there, silence says nothing against the relay or its address.
+        const bool quiet = facts_.clock_behind || !may_use(config_, facts_, relay);
+        if (relay.kind == RelayKind::plain) stock_relays_[relay.name].update(!quiet, facts.alive, now());
+        endpoint.choose(has_way, facts.alive || quiet, now());
         facts.endpoint = endpoint.endpoint();
         facts.way = facts.endpoint ? way_to(facts.endpoint->address) : std::nullopt;
     }
@@ -137,6 +150,8 @@ void Service::note_tunnel_changes() {
         const auto& endpoint = facts_.relays[relay.name].endpoint;
         if (alive) {
             log::info(relay.name, "tunnel up, endpoint {}", endpoint ? net::to_string(*endpoint) : "unknown");
+        } else if (!may_use(config_, facts_, relay)) {
+            log::info(relay.name, "tunnel at rest: another router of the site is Active");
         } else {
             log::notice(relay.name, "tunnel down: {}",
                         peer_of(relay) == nullptr ? "its peer is gone" : "no handshake in the last 180 s");

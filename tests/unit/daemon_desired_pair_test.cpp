@@ -125,9 +125,12 @@ TEST(DesiredPair, OnlyTheActiveRouterTalksToAStockRelay) {
         return desired(config, now, machine()).tunnels.at("ulg-r1").device->peers.size();
     };
     EXPECT_EQ(peers(facts(config)), 0U);
+    EXPECT_FALSE(may_use(config, facts(config), config.relays.front()));
     EXPECT_EQ(peers(active(config)), 1U);
+    EXPECT_TRUE(may_use(config, active(config), config.relays.front()));
     config.lans.front().vrrp.reset();
     EXPECT_EQ(peers(facts(config)), 1U);
+    EXPECT_TRUE(may_use(config, facts(config), config.relays.front()));
 }
 
 TEST(DesiredPair, ARelaySendsASiteToTheSlotThatCarriesIt) {

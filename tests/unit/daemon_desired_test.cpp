@@ -159,6 +159,18 @@ TEST(DesiredEdge, ARelayWithoutEndpointHasNoPeerUnlessItIsThereAlready) {
     EXPECT_TRUE(desired(edge(), unheard_of, machine()).tunnels.at("ulg-r1").device->peers.empty());
 }
 
+// A peer that is there already has its session, or it had its chance before.
+TEST(DesiredEdge, WhileTheClockIsBehindNoTunnelIsBegun) {
+    Facts now = facts(edge());
+    now.clock_behind = true;
+    Have have = with_tunnels(machine(), {"ulg-r1"});
+    EXPECT_THAT(desired(edge(), now, have).tunnels.at("ulg-r1").device->peers, IsEmpty());
+
+    const wg::PublicKey relay_key = edge().relays.front().public_key;
+    have.tunnels["ulg-r1"].peers[relay_key].endpoint = fake::kRelay4;
+    EXPECT_TRUE(desired(edge(), now, have).tunnels.at("ulg-r1").device->peers.contains(relay_key));
+}
+
 TEST(DesiredEdge, TheMtuFollowsFromTheWay) {
     struct Case {
         std::optional<unsigned> way;

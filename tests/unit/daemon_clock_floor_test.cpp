@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "daemon/clock_floor.h"
+
+namespace ulagate {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::Optional;
+
+constexpr ClockFloor::Time kNoon{1'795'262'400s};  // 2026-11-21 12:00:00 UTC
+constexpr ClockFloor::TimePoint kStart{1000s};
+
+// One that found this on disk.
+ClockFloor with_file(const std::string& text) {
+    ClockFloor floor;
+    EXPECT_TRUE(floor.load(text)) << text;
+    return floor;
+}
+
+TEST(ClockFloor, WithoutAFileEveryTimeIsRight) {
+    ClockFloor floor;
+    floor.update(ClockFloor::Time{0s}, false);
+    EXPECT_FALSE(floor.behind());
+    EXPECT_EQ(floor.trouble("/clock"), "");
+}
+
+TEST(ClockFloor, AClockThatLosesItsTimeIsBehindUntilTheFloorIsReached) {
+    ClockFloor floor = with_file("1795262400\n");
+    floor.update(ClockFloor::Time{0s}, false);
+    EXPECT_TRUE(floor.behind());
+    floor.update(kNoon - 1s, false);
+    EXPECT_TRUE(floor.behind());
+    floor.update(kNoon, false);
+    EXPECT_FALSE(floor.behind());
+}
+
+TEST(ClockFloor, TheTroubleNamesBothTimesAndTheFile) {
+    ClockFloor floor = with_file("1795262400\n");
+    floor.update(kNoon - 24h, false);
+    const std::string text = floor.trouble("/var/lib/ulagate/clock");
+    EXPECT_THAT(text,
+                HasSubstr("the clock says 2026-11-20 12:00:00 UTC, but it has been 2026-11-21 12:00:00 UTC"));
+    EXPECT_THAT(text, HasSubstr("remove /var/lib/ulagate/clock and restart"));
+}
+
+TEST(ClockFloor, ASynchronisedClockIsBelievedAndTheFloorFollowsItDown) {
+    ClockFloor floor = with_file("1795262400\n");  // written while the clock was wrongly ahead
+    floor.update(kNoon - 24h, true);
+    EXPECT_FALSE(floor.behind());
+    EXPECT_EQ(floor.take_write(kStart, false), "1795176000\n");
+    floor.update(kNoon - 23h, false);
+    EXPECT_FALSE(floor.behind());
+}
+
+TEST(ClockFloor, AClockThatGoesBackWhileWeRunIsBehindToo) {
+    ClockFloor floor;
+    floor.update(kNoon, false);
+    floor.update(kNoon - 1s, false);
+    EXPECT_TRUE(floor.behind());
+    floor.update(kNoon - 1s, true);
+    EXPECT_FALSE(floor.behind());
+}
+
+TEST(ClockFloor, IsWrittenAtOnceThenEveryTenMinutesAndAtTheEnd) {
+    ClockFloor floor;
+    EXPECT_EQ(floor.take_write(kStart, true), std::nullopt);  // nothing is known yet
+    floor.update(kNoon, false);
+    EXPECT_EQ(floor.take_write(kStart, false), "1795262400\n");
+    for (auto passed = 1s; passed < 10min; passed += 1s) {
+        floor.update(kNoon + passed, false);
+        ASSERT_EQ(floor.take_write(kStart + passed, false), std::nullopt) << passed.count();
+    }
+    floor.update(kNoon + 10min, false);
+    EXPECT_EQ(floor.take_write(kStart + 10min, false), "1795263000\n");
+    floor.update(kNoon + 11min, false);
+    EXPECT_EQ(floor.take_write(kStart + 11min, true), "1795263060\n");
+    EXPECT_EQ(floor.take_write(kStart + 11min, true), std::nullopt);
+}
+
+TEST(ClockFloor, IsNeverWrittenLowerByAClockThatNobodyVouchesFor) {
+    ClockFloor floor = with_file("1795262400\n");
+    floor.update(kNoon - 24h, false);
+    EXPECT_EQ(floor.take_write(kStart, false), std::nullopt);
+    EXPECT_EQ(floor.take_write(kStart + 1h, true), std::nullopt);
+}
+
+// Else a power cut within ten minutes would lock the router out.
+TEST(ClockFloor, AFloorThatWasTooHighIsCorrectedOnDiskAtOnce) {
+    ClockFloor floor;
+    floor.update(kNoon + 24h, false);
+    ASSERT_THAT(floor.take_write(kStart, false), Optional(std::string{"1795348800\n"}));
+    floor.update(kNoon, true);
+    EXPECT_EQ(floor.take_write(kStart + 1s, false), "1795262400\n");
+    floor.update(kNoon + 1s, true);
+    EXPECT_EQ(floor.take_write(kStart + 2s, false), std::nullopt);
+}
+
+TEST(ClockFloor, WhatIsNoTimeIsNoFloor) {
+    for (const char* text : {"", "\n", "noon", "12:00", "17952 62400", "-1", "253402300800",
+                             "99999999999999999999", "1795262400x"}) {
+        ClockFloor floor;
+        EXPECT_FALSE(floor.load(text)) << text;
+        floor.update(ClockFloor::Time{0s}, false);
+        EXPECT_FALSE(floor.behind()) << text;
+    }
+    EXPECT_TRUE(ClockFloor{}.load("253402300799"));
+}
+
+}  // namespace
+}  // namespace ulagate

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gtest/gtest.h>
+
+#include "daemon/stock_relay.h"
+
+namespace ulagate {
+namespace {
+
+using namespace std::chrono_literals;
+
+class StockRelayStory : public testing::Test {
+protected:
+    // It stays like this for a while, looked at once a second.
+    void stays(bool used, bool session, std::chrono::seconds how_long) {
+        for (auto passed = 0s; passed < how_long; passed += 1s) {
+            relay_.update(used, session, now_);
+            now_ += 1s;
+        }
+    }
+    [[nodiscard]] bool unreachable() const { return relay_.unreachable(now_); }
+
+    StockRelay relay_;
+    StockRelay::TimePoint now_{1000s};
+};
+
+TEST_F(StockRelayStory, ABackupHasNoPeerThereAndThinksNoIllOfIt) {
+    stays(false, false, 1h);
+    EXPECT_FALSE(unreachable());
+}
+
+TEST_F(StockRelayStory, ARouterThatTookOverWaitsForTheHandshake) {
+    stays(false, false, 1h);
+    stays(true, false, 10s);
+    EXPECT_FALSE(unreachable());
+    stays(true, true, 1s);
+    EXPECT_FALSE(unreachable());
+}
+
+TEST_F(StockRelayStory, WithoutASessionForMoreThanTenSecondsItIsOutOfReach) {
+    stays(true, false, 11s);  // the last look is 10 s after the first
+    EXPECT_FALSE(unreachable());
+    stays(true, false, 1s);
+    EXPECT_TRUE(unreachable());
+    stays(true, false, 1h);
+    EXPECT_TRUE(unreachable());
+}
+
+TEST_F(StockRelayStory, ASessionThatEndedCountsFromItsEnd) {
+    stays(true, true, 1h);
+    stays(true, false, 11s);
+    EXPECT_FALSE(unreachable());
+    stays(true, false, 1s);
+    EXPECT_TRUE(unreachable());
+}
+
+TEST_F(StockRelayStory, ARouterThatBecameBackupForItRemembersItForFiveMinutes) {
+    stays(true, false, 12s);
+    stays(false, false, 298s);  // 299 s since it was judged last
+    EXPECT_TRUE(unreachable());
+    stays(false, false, 1s);
+    EXPECT_FALSE(unreachable());
+}
+
+TEST_F(StockRelayStory, AHandshakeEndsItAtOnce) {
+    stays(true, false, 1min);
+    ASSERT_TRUE(unreachable());
+    stays(true, true, 1s);
+    EXPECT_FALSE(unreachable());
+    stays(false, false, 1s);
+    EXPECT_FALSE(unreachable());
+}
+
+TEST_F(StockRelayStory, TheNextTryHasItsTenSecondsAgain) {
+    stays(true, false, 12s);
+    stays(false, false, 5min);
+    stays(true, false, 11s);
+    EXPECT_FALSE(unreachable());
+    stays(true, false, 1s);
+    EXPECT_TRUE(unreachable());
+}
+
+}  // namespace
+}  // namespace ulagate
