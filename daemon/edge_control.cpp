@@ -13,7 +13,6 @@
 namespace ulagate {
 namespace {
 
-using wg::control::Now;
 using wg::control::RelaySession;
 
 constexpr std::size_t kMaxEpochFile = 64;

@@ -106,7 +106,8 @@ TEST(ShowRa, OfOneOfTwoRoutersNamesTheVirtualAddress) {
     vrrp.machine.vrid = 51;
     vrrp.machine.address = fake::address("fe80::5eed");
     config.lans.front().vrrp = vrrp;
-    EXPECT_THAT(show_ra(config), testing::HasSubstr("from fe80::5eed while this router is Active (VRRP 51)\n"));
+    EXPECT_THAT(show_ra(config),
+                testing::HasSubstr("from fe80::5eed while this router is Active (VRRP 51)\n"));
 }
 
 }  // namespace

@@ -133,17 +133,18 @@ TEST(StatusJson, HoldsTheVirtualRouterAndWhoCarriesTheSite) {
 TEST(StatusText, SaysWhoIsActiveAndWhy) {
     EXPECT_THAT(
         to_text(to_json(one_of_two()), false),
-        AllOf(HasSubstr("         vrrp 51 fe80::5eed: backup for 1 min 30 s, priority 50 of 200; fe80::2 with "
-                        "priority 100 heard 40 ms ago\n"
-                        "         less 150: no relay can be reached\n"
-                        "         refused 3: the checksum is wrong\n"
-                        "         1 min 30 s ago: active -> backup: fe80::2 has priority 100\n"
-                        "         10 min 0 s ago: backup -> active: no advertisement for 361 ms\n"),
-              HasSubstr("         round trip 23 ms; 2 of the last 32 probes lost\n"
-                        "         fd12:3456:789a:a::/64 is carried by fd99::a2\n"
-                        "         fd12:3456:789a:aa::/64 is carried by this router\n"
-                        "         fd12:3456:789a:ff::/64 is carried by nobody: the relay does not have it in "
-                        "our site\n")));
+        AllOf(
+            HasSubstr("         vrrp 51 fe80::5eed: backup for 1 min 30 s, priority 50 of 200; fe80::2 with "
+                      "priority 100 heard 40 ms ago\n"
+                      "         less 150: no relay can be reached\n"
+                      "         refused 3: the checksum is wrong\n"
+                      "         1 min 30 s ago: active -> backup: fe80::2 has priority 100\n"
+                      "         10 min 0 s ago: backup -> active: no advertisement for 361 ms\n"),
+            HasSubstr("         round trip 23 ms; 2 of the last 32 probes lost\n"
+                      "         fd12:3456:789a:a::/64 is carried by fd99::a2\n"
+                      "         fd12:3456:789a:aa::/64 is carried by this router\n"
+                      "         fd12:3456:789a:ff::/64 is carried by nobody: the relay does not have it in "
+                      "our site\n")));
 }
 
 TEST(StatusText, SaysWhatMatters) {
