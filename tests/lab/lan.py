@@ -54,7 +54,8 @@ def another_host(site):
     connect(host, "eth0", site.switch, host.name, site.mtu, left_mac=f"02:00:00:00:{site.number:02x}:65")
     for node, interface in ((host, "eth0"), (site.switch, host.name)):
         switch_off_offloads(node, interface)
-    host.sysctl(net__ipv6__conf__eth0__accept_ra_rt_info_max_plen=64, net__ipv6__conf__eth0__router_solicitation_delay=0)
+    host.sysctl(net__ipv6__conf__eth0__accept_ra_rt_info_max_plen=64,
+                net__ipv6__conf__eth0__router_solicitation_delay=0)
     site.switch.ip(f"link set {host.name} master lan", f"link set {host.name} up")
     host.ip("link set eth0 up")
     return host

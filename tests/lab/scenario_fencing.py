@@ -104,7 +104,8 @@ def partition(pair):
     """Two halves: `one` and a host, `two` and another host. Each half has a router, and both claim the site."""
     one, two = pair.one, pair.two
     hosts = [pair.site.host, lan.another_host(pair.site)]
-    lab.wait_for(lambda: all(lab.can_ping(host, pair.far_address()) for host in hosts), 30, "both hosts reach the far site")
+    lab.wait_for(lambda: all(lab.can_ping(host, pair.far_address()) for host in hosts), 30,
+                 "both hosts reach the far site")
     logged = {daemon: len(daemon.log().splitlines()) for daemon in (one, two, pair.relay)}
     lan.part(pair.site, two.node, hosts[1])
     lab.wait_for(lambda: active(one) and active(two), 5, "both are Active, each on its half")

@@ -100,7 +100,8 @@ def withdraw(pair):
         pair.owner(pair.two, 5)
     pair.during("one of two routers is withdrawn", one_goes, 0)
     lab.check(overlay_route(host), "the host keeps the route")
-    lab.check(not any(lifetimes_end(item.message) for item in heard.heard("fe80::5eed")), "and was never told to drop it")
+    lab.check(not any(lifetimes_end(item.message) for item in heard.heard("fe80::5eed")),
+              "and was never told to drop it")
     pair.two.node.start(pair.two.binary, "withdraw", "--runtime-dir", pair.two.runtime_dir, name="withdraw")
     took = lab.seconds_until(lambda: not overlay_route(host), 5, "the host loses the route with the last router")
     lab.check(took < 4 * lab.slowness(), f"after {took:.2f} s (RFC 4861 6.2.6: 3 s since the last advertisement)")

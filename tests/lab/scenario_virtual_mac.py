@@ -126,8 +126,8 @@ def one_port_at_a_time(paths):
     """A switch believes the last frame that it saw: one from the old router would take the hosts' packets there."""
     frames = []
     for number, path in enumerate(paths):
-        frames += [(float(when), number, protocols.endswith(":vrrp"))
-                   for when, protocols in fields(path, f"eth.src == {VIRTUAL_MAC}", "frame.time_epoch", "frame.protocols")]
+        spoken = fields(path, f"eth.src == {VIRTUAL_MAC}", "frame.time_epoch", "frame.protocols")
+        frames += [(float(when), number, protocols.endswith(":vrrp")) for when, protocols in spoken]
     frames.sort()
     adverts = [frame for frame in frames if frame[2]]
     moves = [after[0] for before, after in itertools.pairwise(adverts) if before[1] != after[1]]
@@ -181,7 +181,8 @@ def gone(pair):
     lab.wait_for(lambda: link(pair.two) is None, 10, "`ulagate withdraw` removes the Backup's macvlan")
     pair.one.command("withdraw")
     lab.check(link(pair.one) is None, "`ulagate withdraw` removes the macvlan")
-    lab.check_equal(lan.neighbor_answers(pair.site, VIRTUAL_ADDRESS, 0.3 * lab.slowness()), [], "nobody answers any more")
+    lab.check_equal(lan.neighbor_answers(pair.site, VIRTUAL_ADDRESS, 0.3 * lab.slowness()), [],
+                    "nobody answers any more")
 
 
 if __name__ == "__main__":
