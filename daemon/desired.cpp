@@ -152,9 +152,12 @@ void want_lans(Wanted& wanted, const Config& config, const Facts& facts, const H
         }
         const bool active = facts.active_lans.contains(lan.interface);
         const std::string speaking = speaking_interface(lan);
-        if (lan.vrrp->virtual_mac)
-            wanted.macvlans[speaking] = {lan.interface, vrrp::virtual_mac(lan.vrrp->machine.vrid), active};
         const auto speaker = have.links.find(speaking);
+        if (lan.vrrp->virtual_mac) {
+            const bool stays = facts.handing_over && speaker != have.links.end() && speaker->second.up;
+            wanted.macvlans[speaking] = {lan.interface, vrrp::virtual_mac(lan.vrrp->machine.vrid),
+                                         active || stays};
+        }
         if (!active || speaker == have.links.end() || !speaker->second.up) continue;
         wanted.addresses[{speaking, {lan.vrrp->machine.address, 128}}] = {false, true};
         wanted.addresses[address(speaking, 1)] = {false, true};

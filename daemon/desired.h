@@ -25,8 +25,9 @@ struct Facts {
     std::optional<wg::PrivateKey> private_key;  // nothing: the key file cannot be used now
     std::map<std::string, RelayFacts> relays;   // edge, by name
     std::optional<Way> uplink;                  // the way to the internet
-    std::set<std::string> active_lans;          // edge, by interface: the virtual router there is ours
-    bool clock_behind = false;                  // edge: a handshake would carry a time that has been before
+    bool handing_over = false;          // edge, stopping: what still reaches the virtual MAC is forwarded
+    std::set<std::string> active_lans;  // edge, by interface: the virtual router there is ours
+    bool clock_behind = false;          // edge: a handshake would carry a time that has been before
     // Relay: the slot that carries a prefix now; without an entry the highest configured priority does.
     std::map<net::Ipv6Prefix, std::size_t> owners;
     // Relay: where the routers that were connected are, for a device that has to be made anew.

@@ -74,6 +74,13 @@ void EdgeControl::set_reachable(const std::string& relay, bool reachable) {
     schedule();
 }
 
+void EdgeControl::set_traffic(const std::string& relay, bool flows) {
+    const auto found = peers_.find(relay);
+    if (found == peers_.end()) return;
+    act(relay, found->second, found->second.session.set_traffic(flows, ControlLink::now()));
+    schedule();
+}
+
 void EdgeControl::stop() {
     for (auto& [name, peer] : peers_) act(name, peer, peer.session.stop(ControlLink::now()));
     alarm_.set(std::nullopt);

@@ -28,6 +28,8 @@ public:
     void set_lans(const std::vector<wg::control::LanPart>& lans);
     // The relays that we can talk to: their tunnels are configured. Starts or goes on; the others rest.
     void set_reachable(const std::string& relay, bool reachable);
+    // Whether overlay traffic flows through the relay now.
+    void set_traffic(const std::string& relay, bool flows);
     // Says goodbye to all relays.
     void stop();
 

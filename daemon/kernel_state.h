@@ -29,6 +29,7 @@ struct Link {
     bool running = false;  // and with carrier (IFF_RUNNING)
     unsigned mtu = 0;      // bytes
     std::optional<net::MacAddress> mac;
+    unsigned parent = 0;  // index of the link that it is on (IFLA_LINK); 0 = none
     bool operator==(const Link&) const = default;
 };
 using Links = std::map<std::string, Link>;  // by name

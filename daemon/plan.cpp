@@ -63,13 +63,18 @@ void plan_tunnels(std::vector<Step>& steps, const Wanted& want, const Have& have
     }
 }
 
+bool is_on(const Link& link, const std::string& parent, const Have& have) {
+    const auto below = have.links.find(parent);
+    return below != have.links.end() && below->second.index == link.parent;
+}
+
 void plan_macvlans(std::vector<Step>& steps, const Wanted& want, const Have& have) {
     for (const auto& [interface, macvlan] : want.macvlans) {
         const auto link = have.links.find(interface);
         if (link == have.links.end()) {
             if (have.links.contains(macvlan.parent))
                 steps.emplace_back(CreateMacvlan{interface, macvlan.parent, macvlan.mac});
-        } else if (link->second.mac != macvlan.mac) {
+        } else if (link->second.mac != macvlan.mac || !is_on(link->second, macvlan.parent, have)) {
             steps.emplace_back(RemoveMacvlan{interface});
         } else if (link->second.up != macvlan.up) {
             steps.emplace_back(SwitchLink{interface, macvlan.up});

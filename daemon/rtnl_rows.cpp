@@ -85,6 +85,7 @@ std::optional<LinkRow> decode_link(const nlmsghdr& message) {
     // and the loopback ever have.
     row.link.running = row.link.up && (header->ifi_flags & IFF_RUNNING) != 0;
     row.link.mtu = attributes.u32(IFLA_MTU).value_or(0);
+    row.link.parent = attributes.u32(IFLA_LINK).value_or(0);
     row.ipv6_mtu = ipv6_mtu(attributes);
     // A tunnel's "hardware address" can be an IP address.
     if (header->ifi_type == ARPHRD_ETHER && attributes.bytes(IFLA_ADDRESS).size() == 6) {

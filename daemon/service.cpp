@@ -26,6 +26,9 @@ constexpr auto kFullCheck = 60s;
 constexpr auto kWaysKept = 10s;       // a path MTU that the kernel has learnt is no event
 constexpr auto kWithdrawLimit = 60s;  // a takeover at the longest interval, three advertisements, 3 s apart
 constexpr auto kHandOverLimit = 2s;
+constexpr auto kClaimedAgain = 5s;
+// In a second, both ways: more than our own probes and a keepalive make of it.
+constexpr std::uint64_t kIdleBytes = 2000;
 // A dump of 10,000 peers costs a relay tens of milliseconds; handshakes are seconds apart.
 constexpr std::size_t kManyPeers = 64;
 constexpr auto kReadManyPeersEvery = 10s;
@@ -101,6 +104,7 @@ Result<void> Service::start() {
     load_key();
     load_clock_floor();
     set_config(config_);
+    if (relay_control_) adopt_owners();
     return {};
 }
 
@@ -236,7 +240,9 @@ void Service::report(const Reconciler::Report& report) {
     for (const Reconciler::Done& done : report.done) {
         const std::string kind = done.what.substr(0, done.what.find(' ', done.what.find(' ') + 1));
         if (++many[kind + (done.restored ? " again" : "")] > kLinesOfAKind) continue;
-        if (done.restored) {
+        if (quiet_) {
+            log::debug("kernel", "{}", done.what);
+        } else if (done.restored) {
             log::notice("kernel", "somebody else removed or changed something of ours: {}", done.what);
         } else {
             log::info("kernel", "{}", done.what);
@@ -316,6 +322,39 @@ void Service::take_owners() {
     }
 }
 
+// After a restart of ours the routers claim again within a second, and until then the routes that are there
+// say who carries what.
+void Service::adopt_owners() {
+    if (const auto read = reconciler_->refresh(); !read) return;  // the first run reports it
+    for (const SiteConfig& site : config_.sites) {
+        for (const net::Ipv6Prefix& prefix : site.prefixes) {
+            const auto route = reconciler_->have().routes.find({prefix, kRouteMetric});
+            if (route == reconciler_->have().routes.end()) continue;
+            for (std::size_t slot = 0; slot < site.routers.size(); ++slot) {
+                if (route->second.link == slot_interface(slot) && slot != default_slot(site))
+                    facts_.owners[prefix] = slot;
+            }
+        }
+    }
+    adopted_.set(now() + kClaimedAgain);
+}
+
+void Service::forget_adopted_owners() {
+    take_owners();
+    reconcile();
+}
+
+// A relay that carries something now has to be missed sooner when it dies.
+void Service::note_traffic() {
+    for (const RelayConfig& relay : config_.relays) {
+        const wg::Peer* peer = peer_of(relay);
+        if (peer == nullptr) continue;
+        const std::uint64_t bytes = peer->rx_bytes + peer->tx_bytes;
+        const std::uint64_t before = std::exchange(tunnel_bytes_[relay.name], bytes);
+        edge_control_->set_traffic(relay.name, bytes > before + kIdleBytes);
+    }
+}
+
 // One route each, at once; the plan then finds nothing left to do. With thousands of sites it would take a
 // tenth of a second.
 void Service::move_prefixes(const std::vector<wg::control::OwnerChanged>& moved) {
@@ -369,6 +408,7 @@ void Service::tick() {
     watch_clock();
     reconcile();
     cure_clocks();
+    if (edge_control_) note_traffic();
     supervisor_.alive();
     auto next = std::chrono::nanoseconds{kTick};
     if (const auto watchdog = supervisor_.watchdog_interval())
@@ -430,6 +470,7 @@ void Service::hand_over() {
     supervisor_.stopping();
     const bool was_active = !facts_.active_lans.empty();
     hand_over_until_ = now() + (was_active ? kHandOverLimit : 0s);
+    facts_.handing_over = true;
     for (const auto& lan : lans_) lan->hand_over();
     reconcile();
     finish_hand_over();

@@ -94,6 +94,9 @@ private:
     void renew_leases();
     [[nodiscard]] std::vector<Deduction> deductions(const LanConfig& lan) const;
     void take_owners();
+    void adopt_owners();
+    void forget_adopted_owners();
+    void note_traffic();
     [[nodiscard]] bool any_relay_reachable() const;
     void move_prefixes(const std::vector<wg::control::OwnerChanged>& moved);
     void reconcile_now();
@@ -169,6 +172,9 @@ private:
     TimePoint give_up_withdraw_at_;
     std::optional<TimePoint> hand_over_until_;  // stopping: another router takes the site over meanwhile
     bool reconcile_posted_ = false;
+    bool quiet_ = false;  // what is done now is routine, and only worth a debug line
+    std::map<std::string, std::uint64_t> tunnel_bytes_;  // by relay, at the last tick
+    Alarm adopted_{io_, [this] { forget_adopted_owners(); }};
     bool stopping_ = false;
 };
 

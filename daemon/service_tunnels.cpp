@@ -103,11 +103,13 @@ void Service::repeat_first_handshakes() {
         facts_.relays[relay.name].renew_peer = true;
         again = true;
     }
+    quiet_ = again;
     if (again) {
         reconcile();
         for (auto& [name, facts] : facts_.relays) facts.renew_peer = false;
     }
     reconcile();
+    quiet_ = false;
 }
 
 void Service::choose_endpoints() {

@@ -48,7 +48,7 @@ void perform(Have& have, const SetLink& step) {
     link.mtu = step.mtu;
 }
 void perform(Have& have, const CreateMacvlan& step) {
-    have.links[step.interface] = Link{2000, false, false, 1500, step.mac};
+    have.links[step.interface] = Link{2000, false, false, 1500, step.mac, have.links[step.parent].index};
 }
 void perform(Have& have, const SwitchLink& step) {
     Link& link = have.links[step.interface];
