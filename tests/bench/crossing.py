@@ -35,7 +35,7 @@ class Crossing:
         """The pings from before the action, which is not in step with the stack, to a second of answers after it."""
         pings = SteadyPings(self._far, self._destination)
         lab.wait_for(lambda: len(pings.result().replies) > 50, PATIENCE, "the far host gets answers")
-        time.sleep(PHASE.uniform(0, self.stack.rhythm) * lab.slowness())
+        time.sleep(PHASE.uniform(0, self.stack.rhythm))
         action()
         done = time.time()
         lab.wait_for(lambda: max(pings.result().replies.values()) > done + lab.slowness(), PATIENCE, "answers again")
@@ -48,10 +48,14 @@ class Crossing:
 
     def pull_active(self):
         """The Active router's cable is pulled, at the switch. Seconds."""
-        edge = lab.wait_for(self.stack.active, 10, "one router is Active")
-        seconds = gap(self.pings_during(f"{edge.name} pulled", lambda: lan.pull(self._site, edge)))
-        lan.plug(self._site, edge)
-        self.stack.wait_back(edge)
+        edges = []
+
+        def pull():
+            edges.append(lab.wait_for(self.stack.active, 10, "one router is Active"))
+            lan.pull(self._site, edges[0])
+        seconds = gap(self.pings_during("cable pulled", pull))
+        lan.plug(self._site, edges[0])
+        self.stack.wait_back(edges[0])
         return seconds
 
 

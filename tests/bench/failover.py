@@ -3,7 +3,7 @@
 """What the far site notices when the routers of site a change places: ulagate beside the source design's stack.
 
 That stack was once seen to lose 10.0 s at 1 s adverts when the cable is pulled. Here it is 3 s with a tunnel that
-follows keepalived, all of them VRRP's, and 15 to 25 s as written, all of them WireGuard's: see stacks.Source.
+follows keepalived, all of them VRRP's, and 15 to 30 s as written, all of them WireGuard's: see stacks.Source.
 
 A word as argument runs only the parts whose name contains it: pulled, handover, killed, order.
 """

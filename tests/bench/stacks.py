@@ -30,7 +30,7 @@ class Source(Stack):
     design as written has both up at all times; then the relay sends to the router that spoke last, in the session of
     the one that shook hands last. When that one has gone, the relay tries a new handshake after 15 s without a packet
     from the site, and then every 5 s, but reaches the Backup only once its next keepalive (every 25 s) has shown where
-    it is: 15, 20 or 25 s, whatever VRRP's interval. Repaired in both: see classic.py; the spelling of `nopreempt`; the
+    it is: 15 to 30 s, whatever VRRP's interval. Repaired in both: see classic.py; the spelling of `nopreempt`; the
     priorities.
     """
 
