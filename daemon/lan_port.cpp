@@ -113,7 +113,7 @@ LanActions LanPort::set_links(const Links& links, const Addresses& addresses, Ti
         announcer_.stop();
         source_ = source;
         // A macvlan comes up only now, so the first advertisement could not leave before.
-        if (source_ && config_.vrrp->virtual_mac)
+        if (source_ && config_.vrrp->virtual_mac && leaving_.empty())
             out.emplace_back(SendVrrp{*self_, machine_->advertisement(machine_->priority())});
         if (source_ && leaving_.empty() && announcer_.start(now)) announce(out);
     }
