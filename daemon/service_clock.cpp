@@ -104,7 +104,9 @@ ClockCure::Peer Service::cure_peer(const RouterConfig& config, std::size_t slot)
         if (peer->endpoint) out.endpoint = peer->endpoint;
         out.known |= peer->ever_connected();
         out.last_handshake = peer->last_handshake;
-        out.live = peer->connected(std::chrono::system_clock::now());
+        // A handshake in the future was before this machine's own clock went back, and says nothing.
+        const auto time = std::chrono::system_clock::now();
+        out.live = peer->connected(time) && peer->last_handshake <= time;
     }
     // Who speaks the control protocol is known to be gone within seconds, and not only when its session ends.
     const auto router = relay_control_->ownership().router(config.address, now());
