@@ -74,7 +74,8 @@ std::vector<wg::PublicKey> ClockCure::judge(const std::vector<Peer>& peers, Now 
             ++source;
             continue;
         }
-        const auto& [place, seen] = *source;
+        const Place& place = source->first;
+        const Source& seen = source->second;
         const bool answered = std::any_of(peers.begin(), peers.end(), [&](const Peer& peer) {
             return peer.slot == place.slot && peer.endpoint == place.from &&
                    since(seen.first.wall, peer.last_handshake, now.wall);
