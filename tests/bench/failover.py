@@ -12,13 +12,13 @@ import os
 import sys
 import time
 
+from table import Table  # first: it finds the lab
+
+import lab
 import start_order
 from crossing import Crossing
 from handover import RESTART_AFTER, TUNNEL_LATE, Handover
 from stacks import Source, Ulagate
-from table import Table
-
-import lab
 
 CI = os.environ.get("ULAGATE_CI") == "1"
 REPEATS = int(os.environ.get("ULAGATE_REPEATS", "2" if CI else "10"))
