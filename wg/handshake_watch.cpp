@@ -60,7 +60,7 @@ Program filter(Family family, std::uint16_t first_port, std::uint16_t count) {
     program.push_back(load(BPF_LD | BPF_B | BPF_ABS, ipv6 ? 6 : 9));
     program.push_back(need(BPF_JEQ, kUdp));
     if (ipv6) {
-        program.push_back(load(BPF_LDX | BPF_W | BPF_IMM, kIpv6Header));
+        program.push_back(load(BPF_LDX | BPF_IMM, kIpv6Header));
     } else {
         program.push_back(load(BPF_LD | BPF_H | BPF_ABS, 6));
         program.push_back(refuse_if(BPF_JSET, kFragment));
