@@ -65,6 +65,23 @@ def run_roots(report):
     forward(report, "roots", [f"{ROOT}/tests/roots/run", "--compile", "debian13"], 1200)
 
 
+def run_sim(report):
+    """Days of a site in virtual time: hundreds of them, without sanitizers, and on every core."""
+    program = build.simulate()
+    shards = os.cpu_count() or 1
+    with concurrent.futures.ThreadPoolExecutor(shards) as pool:
+        running = [pool.submit(run, [program], 600, env={"GTEST_TOTAL_SHARDS": str(shards), "GTEST_SHARD_INDEX": str(i)})
+                   for i in range(shards)]
+    for shard, done in enumerate((one.result() for one in running), 1):
+        if done.code:
+            cases = done.output.split("[ RUN      ] ")
+            wrong = [case for case in cases[1:] if "[       OK ]" not in case]
+            report.fail(f"sim/shard {shard}", done.seconds, (wrong or cases)[0], done.ending)
+        else:
+            passed = done.output.count("[       OK ]")
+            report.ok(f"sim/shard {shard}", done.seconds, passed, f"{passed} cases")
+
+
 def run_fuzz(report):
     build.fuzz()
     fuzz.run_all(report)
@@ -103,6 +120,7 @@ def run_conformance(report):
 PARTS = {
     "layers": (lint.run_layers, True),
     "unit": (run_unit, True),
+    "sim": (run_sim, True),
     "lint": (run_lint, True),
     "fuzz": (run_fuzz, True),
     "lab": (run_lab, True),

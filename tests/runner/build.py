@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The three builds: what is shipped, what the unit tests run on, what the fuzzers run on."""
+"""The builds: what is shipped, what the unit tests run on, what the fuzzers and the simulation run on."""
 
 import os
 import shutil
@@ -10,6 +10,7 @@ from report import ROOT, run
 RELEASE = f"{ROOT}/build/release"
 SANITIZE = f"{ROOT}/build/sanitize"
 FUZZ = f"{ROOT}/build/fuzz"
+SIMULATE = f"{ROOT}/build/simulate"
 
 
 class BuildFailed(Exception):
@@ -36,11 +37,16 @@ def fuzz():
     _build(FUZZ, "-DULAGATE_FUZZ=ON", f"-DCMAKE_CXX_COMPILER={clang('clang++')}")
 
 
-def _build(directory, *options):
+def simulate():
+    _build(SIMULATE, "-DCMAKE_BUILD_TYPE=Release", target="unit_sim")
+    return f"{SIMULATE}/tests/unit_sim"
+
+
+def _build(directory, *options, target="all"):
     if not os.path.exists(f"{directory}/build.ninja"):
         launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
         _must(["cmake", "-G", "Ninja", "-S", ROOT, "-B", directory, *options, *launcher])
-    _must(["cmake", "--build", directory, "--parallel", str(os.cpu_count() or 1)])
+    _must(["cmake", "--build", directory, "--target", target, "--parallel", str(os.cpu_count() or 1)])
 
 
 def _must(argv):
