@@ -264,7 +264,8 @@ std::string Machine::why_active(TimePoint now) const {
     if (!peer_) return "no advertisement for " + in_words(now - since_);
     const std::string name = net::to_string(peer_->address);
     if (peer_->priority == kPriorityStopping) return name + " has stopped";
-    if (preempt_from_ && *preempt_from_ <= peer_->when) {
+    const bool preempts = config_.preempt || priority_ == kPriorityOwner;
+    if (preempts && preempt_from_ && *preempt_from_ <= peer_->when) {
         return name + " has the lower priority " + std::to_string(peer_->priority);
     }
     return "no advertisement for " + in_words(now - peer_->when);
@@ -272,22 +273,22 @@ std::string Machine::why_active(TimePoint now) const {
 
 Actions Machine::differences(const Advertisement& advertisement, const net::Ipv6Address& from) const {
     Actions found;
-    const std::string name = net::to_string(from);
+    const auto name = [&] { return net::to_string(from); };  // seldom needed
     if (state_ == State::active && advertisement.interval != config_.interval) {
-        found.emplace_back(Differs{Difference::interval, name + " advertises every " +
+        found.emplace_back(Differs{Difference::interval, name() + " advertises every " +
                                                              in_words(advertisement.interval) +
                                                              ", we every " + in_words(config_.interval)});
     }
     if (advertisement.addresses != std::vector{config_.address}) {
-        found.emplace_back(Differs{Difference::addresses, name + " advertises " +
+        found.emplace_back(Differs{Difference::addresses, name() + " advertises " +
                                                               list_in_words(advertisement.addresses) +
                                                               ", we " + net::to_string(config_.address)});
     }
     if (priority_ == kPriorityOwner && advertisement.priority != kPriorityStopping) {
-        found.emplace_back(Differs{Difference::owner,
-                                   name + (advertisement.priority == kPriorityOwner
-                                               ? " has priority 255 too: only one router can own the address"
-                                               : " is Active for the address that we own")});
+        found.emplace_back(Differs{
+            Difference::owner, name() + (advertisement.priority == kPriorityOwner
+                                             ? " has priority 255 too: only one router can own the address"
+                                             : " is Active for the address that we own")});
     }
     return found;
 }
