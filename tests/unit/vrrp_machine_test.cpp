@@ -130,7 +130,8 @@ TEST(VrrpMachine, V26_WithPreemptOffAlsoOfALowerPriority) {
     story.wait(2s);
     EXPECT_THAT(story.hear(50, Centiseconds{10}), IsEmpty());
     EXPECT_EQ(story.remaining(), 360937500ns);
-    EXPECT_THAT(story.next(), ElementsAre("send 100", "take", "backup -> active: no advertisement for 360 ms"))
+    EXPECT_THAT(story.next(),
+                ElementsAre("send 100", "take", "backup -> active: no advertisement for 360 ms"))
         << "not because the other one was worth less";
 }
 
