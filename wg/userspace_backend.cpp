@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "wg/link_message.h"
 #include "wg/netlink_socket.h"
 #include "wg/spawn.h"
 #include "wg/uapi.h"
@@ -53,6 +54,14 @@ bool is_gone(const std::string& interface) {
     return link && !*link;
 }
 
+// A killed process loses its socket a moment before its interface. So a tun of ours whose socket refuses is
+// about to go. One that has no socket at all was never ours.
+bool is_dying(const Link& link, const std::string& path) {
+    if (link.kind != "tun") return false;
+    const auto probe = uapi_probe(path);
+    return !probe && probe.error().code == std::errc::connection_refused;
+}
+
 }  // namespace
 
 std::optional<std::string> find_wireguard_go() {
@@ -81,10 +90,12 @@ std::string UserspaceBackend::socket_path(const std::string& interface) const {
 Result<void> UserspaceBackend::make_room(const std::string& interface) const {
     const auto link = find_link(interface);
     if (!link) return tl::unexpected(link.error());
-    if (*link) return fail_errno("create interface " + interface, EEXIST);
+    const std::string path = socket_path(interface);
+    if (*link && !(is_dying(**link, path) && wait_until(kStopPatience, [&] { return is_gone(interface); }))) {
+        return fail_errno("create interface " + interface, EEXIST);
+    }
     // /var/run/wireguard is shared by all network namespaces. A process of ours whose interface was deleted
     // is about to stop, which may take it a moment; any other that answers works for somebody else.
-    const std::string path = socket_path(interface);
     Result<void> probe;
     const bool free = wait_until(kStopPatience, [&] {
         probe = uapi_probe(path);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <filesystem>
 #include <fstream>
@@ -135,6 +137,42 @@ TEST_F(WgUserspaceBackend, AKilledProcessIsReplaced) {
         test::expect_ok(backend.create(kInterface));
         EXPECT_TRUE(backend.read(kInterface)->peers.empty());
         test::expect_ok(backend.remove(kInterface));
+    });
+}
+
+// What a killed process looks like while the kernel closes its files: the socket refuses, the tun is there.
+void leave_a_refusing_socket_and_a_tun() {
+    std::filesystem::create_directories("/run/wireguard");
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::string_view{kSocket}.copy(std::begin(address.sun_path), sizeof(address.sun_path) - 1);
+    const UniqueFd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    ASSERT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    ASSERT_EQ(std::system("ip tuntap add dev wgtest0 mode tun"), 0);
+}
+
+TEST_F(WgUserspaceBackend, TheInterfaceOfADyingProcessIsWaitedFor) {
+    run([](Backend& backend) {
+        leave_a_refusing_socket_and_a_tun();
+        EXPECT_EQ(backend.read(kInterface).error().code, std::errc::no_such_device);
+        std::thread kernel{[] {
+            std::this_thread::sleep_for(200ms);
+            EXPECT_EQ(std::system("ip link del wgtest0"), 0);
+        }};
+        test::expect_ok(backend.create(kInterface));
+        kernel.join();
+        EXPECT_TRUE(backend.read(kInterface));
+        test::expect_ok(backend.remove(kInterface));
+    });
+}
+
+TEST_F(WgUserspaceBackend, AnInterfaceThatStaysIsNotReplaced) {
+    run([](Backend& backend) {
+        leave_a_refusing_socket_and_a_tun();
+        EXPECT_EQ(backend.create(kInterface).error().code, std::errc::file_exists);
+        std::filesystem::remove(kSocket);
+        EXPECT_EQ(backend.create(kInterface).error().code, std::errc::file_exists);
+        EXPECT_EQ(std::system("ip link show wgtest0 > /dev/null"), 0);
     });
 }
 
