@@ -62,7 +62,7 @@ TEST_F(WgKeyFile, LoadsThroughASymbolicLink) {
 }
 
 TEST_F(WgKeyFile, RefusesWhatOthersMayReadAndSaysHowToMendIt) {
-    for (const mode_t mode : {0644, 0640, 0660, 0604, 0610, 0601, 0602}) {
+    for (const mode_t mode : {0644U, 0640U, 0660U, 0604U, 0610U, 0601U, 0602U}) {
         write(kBase64, mode);
         EXPECT_THAT(refusal(), HasSubstr("chmod 600 " + path_)) << mode;
     }
