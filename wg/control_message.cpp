@@ -7,41 +7,11 @@
 #include <utility>
 
 #include "daemon/base/bytes.h"
+#include "wg/control_tlv.h"
+#include "wg/site_codec.h"
 
 namespace ulagate::wg::control {
 namespace {
-
-constexpr std::uint32_t kMagic = 0x554c4743;  // "ULGC"
-constexpr std::size_t kHeader = 12;
-
-enum class Type : std::uint8_t {
-    hello = 1,
-    hello_ack = 2,
-    claim = 3,
-    claim_ack = 4,
-    release = 5,
-    probe = 6,
-    probe_ack = 7,
-    goodbye = 8
-};
-
-// TLVs, the same in every message.
-constexpr std::uint16_t kTlvVersion = 1;       // 1 byte
-constexpr std::uint16_t kTlvCapabilities = 2;  // 4
-constexpr std::uint16_t kTlvClock = 3;         // 8: milliseconds since 1970
-constexpr std::uint16_t kTlvEpoch = 4;         // 8
-constexpr std::uint16_t kTlvPriority = 5;      // 1
-constexpr std::uint16_t kTlvPrefix = 6;        // 17: length, address; repeated
-constexpr std::uint16_t kTlvOwner = 7;         // 42: prefix, router (:: = none), epoch, priority; repeated
-constexpr std::uint16_t kTlvAnswers = 8;       // 4
-constexpr std::uint16_t kTlvProbeId = 9;       // 8
-
-constexpr std::size_t kPrefixSize = 17;
-constexpr std::size_t kOwnerSize = 42;
-
-// What a system_clock::time_point can hold, so that nobody who converts has to check: the year 2262.
-constexpr UnixTime kLastClock =
-    std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::time_point::max());
 
 tl::unexpected<Error> bad(std::string why) {
     return fail(std::make_error_code(std::errc::bad_message), std::move(why));
@@ -79,6 +49,12 @@ struct Fields {
     std::optional<std::uint64_t> probe_id;
     std::vector<net::Ipv6Prefix> prefixes;
     std::vector<Owner> owners;
+    std::optional<std::uint64_t> sites;
+    std::optional<std::uint64_t> sites_from;
+    std::optional<std::uint32_t> sites_part;
+    // Still as bytes: they mean something only together with the overlay.
+    std::vector<net::ByteReader> added;
+    std::vector<net::ByteReader> removed;
 };
 
 template <class T>
@@ -129,6 +105,18 @@ Result<void> read_tlv(std::uint16_t type, net::ByteReader value, Fields& fields)
             return read_once(value, fields.answers);
         case kTlvProbeId:
             return read_once(value, fields.probe_id);
+        case kTlvSites:
+            return read_once(value, fields.sites);
+        case kTlvSitesFrom:
+            return read_once(value, fields.sites_from);
+        case kTlvSitesPart:
+            return read_once(value, fields.sites_part);
+        case kTlvSitesAdded:
+            fields.added.push_back(value);
+            return {};
+        case kTlvSitesRemoved:
+            fields.removed.push_back(value);
+            return {};
         default:
             return {};
     }
@@ -157,17 +145,48 @@ Result<About> to_about(const Fields& fields) {
     return About{*fields.version, *fields.capabilities, UnixTime{since_1970}};
 }
 
+Result<void> read_runs(const std::vector<net::ByteReader>& runs, const net::Ipv6Prefix& overlay,
+                       std::vector<net::Ipv6Prefix>& sites) {
+    for (const net::ByteReader& run : runs) {
+        const std::size_t before = sites.size();
+        if (auto read = read_run(run, overlay, sites); !read) return read;
+        if (before > 0 && sites.at(before).length <= sites.at(before - 1).length)
+            return bad("lists of sites are not in order");
+    }
+    return {};
+}
+
+Result<Message> to_sites(const Fields& fields) {
+    constexpr std::uint32_t kPartBits = 16;
+    if (fields.prefixes.size() != 1 || !fields.sites || !fields.sites_part) {
+        return bad("overlay, generation or part is missing");
+    }
+    Sites sites{fields.prefixes.front(), fields.sites_from.value_or(0), *fields.sites, 0, 1, {}, {}};
+    sites.part = static_cast<std::uint16_t>(*fields.sites_part >> kPartBits);
+    sites.parts = static_cast<std::uint16_t>(*fields.sites_part);
+    if (sites.part >= sites.parts || sites.parts > kMaxParts) return bad("no such part");
+    if (auto read = read_runs(fields.added, sites.overlay, sites.added); !read) {
+        return tl::unexpected<Error>{std::move(read.error())};
+    }
+    if (auto read = read_runs(fields.removed, sites.overlay, sites.removed); !read) {
+        return tl::unexpected<Error>{std::move(read.error())};
+    }
+    return Message{std::move(sites)};
+}
+
 Result<Message> to_message(Type type, Fields fields) {
+    if (fields.sites == 0U || fields.sites_from == 0U) return bad("generation 0 of the list of sites");
+    const std::uint64_t generation = fields.sites.value_or(0);
     switch (type) {
         case Type::hello: {
             auto about = to_about(fields);
             if (!about) return tl::unexpected<Error>{std::move(about.error())};
-            return Message{Hello{*about}};
+            return Message{Hello{*about, generation}};
         }
         case Type::hello_ack: {
             auto about = to_about(fields);
             if (!about) return tl::unexpected<Error>{std::move(about.error())};
-            return Message{HelloAck{*about, std::move(fields.owners)}};
+            return Message{HelloAck{*about, std::move(fields.owners), generation}};
         }
         case Type::claim:
             if (fields.prefixes.empty() || !fields.epoch || !fields.priority) {
@@ -176,7 +195,7 @@ Result<Message> to_message(Type type, Fields fields) {
             return Message{Claim{std::move(fields.prefixes), *fields.epoch, *fields.priority}};
         case Type::claim_ack:
             if (fields.owners.empty()) return bad("no owner");
-            return Message{ClaimAck{fields.answers, std::move(fields.owners)}};
+            return Message{ClaimAck{fields.answers, std::move(fields.owners), generation}};
         case Type::release:
             if (fields.prefixes.empty() || !fields.epoch) return bad("prefixes or epoch is missing");
             return Message{Release{std::move(fields.prefixes), *fields.epoch}};
@@ -188,90 +207,11 @@ Result<Message> to_message(Type type, Fields fields) {
             return Message{ProbeAck{*fields.probe_id}};
         case Type::goodbye:
             return Message{Goodbye{}};
+        case Type::sites:
+            return to_sites(fields);
     }
     return unsupported("message of type " + std::to_string(static_cast<unsigned>(type)));
 }
-
-void put(net::ByteWriter& out, const net::Ipv6Address& address) {
-    out.put(std::as_bytes(std::span{address.bytes}));
-}
-
-void put(net::ByteWriter& out, const net::Ipv6Prefix& prefix) {
-    out.put(prefix.length);
-    put(out, prefix.network().address);
-}
-
-template <class T>
-void put_tlv(net::ByteWriter& out, std::uint16_t type, T value) {
-    out.put(type);
-    out.put(static_cast<std::uint16_t>(sizeof(T)));
-    out.put(value);
-}
-
-void put_prefixes(net::ByteWriter& out, const std::vector<net::Ipv6Prefix>& prefixes) {
-    for (const auto& prefix : std::span{prefixes}.first(std::min(prefixes.size(), kMaxPrefixes))) {
-        out.put(kTlvPrefix);
-        out.put(static_cast<std::uint16_t>(kPrefixSize));
-        put(out, prefix);
-    }
-}
-
-void put_owners(net::ByteWriter& out, const std::vector<Owner>& owners) {
-    for (const auto& owner : std::span{owners}.first(std::min(owners.size(), kMaxPrefixes))) {
-        out.put(kTlvOwner);
-        out.put(static_cast<std::uint16_t>(kOwnerSize));
-        put(out, owner.prefix);
-        put(out, owner.router.value_or(net::Ipv6Address{}));
-        out.put(owner.epoch);
-        out.put(owner.priority);
-    }
-}
-
-void put_about(net::ByteWriter& out, const About& about) {
-    const UnixTime clock = std::clamp(about.clock, UnixTime{}, kLastClock);
-    put_tlv(out, kTlvVersion, about.version);
-    put_tlv(out, kTlvCapabilities, about.capabilities);
-    put_tlv(out, kTlvClock, static_cast<std::uint64_t>(clock.time_since_epoch().count()));
-}
-
-struct BodyWriter {
-    net::ByteWriter& out;
-
-    Type operator()(const Hello& hello) const {
-        put_about(out, hello.about);
-        return Type::hello;
-    }
-    Type operator()(const HelloAck& ack) const {
-        put_about(out, ack.about);
-        put_owners(out, ack.owners);
-        return Type::hello_ack;
-    }
-    Type operator()(const Claim& claim) const {
-        put_tlv(out, kTlvEpoch, claim.epoch);
-        put_tlv(out, kTlvPriority, claim.priority);
-        put_prefixes(out, claim.prefixes);
-        return Type::claim;
-    }
-    Type operator()(const ClaimAck& ack) const {
-        if (ack.answers) put_tlv(out, kTlvAnswers, *ack.answers);
-        put_owners(out, ack.owners);
-        return Type::claim_ack;
-    }
-    Type operator()(const Release& release) const {
-        put_tlv(out, kTlvEpoch, release.epoch);
-        put_prefixes(out, release.prefixes);
-        return Type::release;
-    }
-    Type operator()(const Probe& probe) const {
-        put_tlv(out, kTlvProbeId, probe.id);
-        return Type::probe;
-    }
-    Type operator()(const ProbeAck& ack) const {
-        put_tlv(out, kTlvProbeId, ack.id);
-        return Type::probe_ack;
-    }
-    Type operator()(const Goodbye& /*goodbye*/) const { return Type::goodbye; }
-};
 
 }  // namespace
 
@@ -298,22 +238,9 @@ Result<Packet> parse(std::span<const std::byte> datagram) {
     return packet;
 }
 
-std::vector<std::byte> build(const Packet& packet) {
-    net::ByteWriter body;
-    const Type type = std::visit(BodyWriter{body}, packet.message);
-    net::ByteWriter out;
-    out.put(kMagic);
-    out.put(kVersion);
-    out.put(static_cast<std::uint8_t>(type));
-    out.put(static_cast<std::uint16_t>(kHeader + body.size()));
-    out.put(packet.sequence);
-    out.put(body.bytes());
-    return std::move(out).release();
-}
-
 std::string_view type_name(const Message& message) {
     constexpr std::array<std::string_view, std::variant_size_v<Message>> kNames{
-        "hello", "hello-ack", "claim", "claim-ack", "release", "probe", "probe-ack", "goodbye"};
+        "hello", "hello-ack", "claim", "claim-ack", "release", "probe", "probe-ack", "goodbye", "sites"};
     return kNames.at(message.index());
 }
 

@@ -41,11 +41,19 @@ inline constexpr std::size_t kMaxMessage = 1200;
 // In one message. The answer to a claim of so many fits kMaxMessage too; who has more prefixes sends more
 // messages.
 inline constexpr std::size_t kMaxPrefixes = 24;
+// Of one list of sites: 65,536 sites with numbers of two bytes take 120.
+inline constexpr std::uint16_t kMaxParts = 256;
+
+// What the lists of sites may take in one message: a run is its size_in_run()s and 4 bytes.
+inline constexpr std::size_t kMaxSitesBytes = 1135;
+
+// Capabilities, bits.
+inline constexpr std::uint32_t kWantsSites = 1;  // hello: tell me which sites are connected to you
 
 // What the sender of a hello or its answer says about itself.
 struct About {
     std::uint8_t version = kVersion;  // the newest that it speaks
-    std::uint32_t capabilities = 0;   // bits; none is defined yet
+    std::uint32_t capabilities = 0;   // bits; unknown ones are ignored
     UnixTime clock;
     bool operator==(const About&) const = default;
 };
@@ -61,12 +69,14 @@ struct Owner {
 
 struct Hello {
     About about;
+    std::uint64_t sites = 0;  // the generation of the list of sites that the router has; 0: none
     bool operator==(const Hello&) const = default;
 };
 
 struct HelloAck {
     About about;
     std::vector<Owner> owners;  // of the prefixes of the asking router's site
+    std::uint64_t sites = 0;    // the present generation of the list of sites; 0: the relay does not say
     bool operator==(const HelloAck&) const = default;
 };
 
@@ -81,6 +91,7 @@ struct Claim {
 struct ClaimAck {
     std::optional<std::uint32_t> answers;  // the sequence of the claim or release; nothing: sent unasked
     std::vector<Owner> owners;             // at least one
+    std::uint64_t sites = 0;               // as in HelloAck
     bool operator==(const ClaimAck&) const = default;
 };
 
@@ -105,7 +116,20 @@ struct Goodbye {
     bool operator==(const Goodbye&) const = default;
 };
 
-using Message = std::variant<Hello, HelloAck, Claim, ClaimAck, Release, Probe, ProbeAck, Goodbye>;
+// Which sites are connected to the relay: what changed between two generations of that list, or (from = 0)
+// all of it. A long one comes in parts, in any order; it counts when all of them are there.
+struct Sites {
+    net::Ipv6Prefix overlay;  // a network; the sites lie inside it
+    std::uint64_t from = 0;
+    std::uint64_t to = 0;  // not 0
+    std::uint16_t part = 0;
+    std::uint16_t parts = 1;             // at most kMaxParts
+    std::vector<net::Ipv6Prefix> added;  // each in the order of site_before(), without doubles
+    std::vector<net::Ipv6Prefix> removed;
+    bool operator==(const Sites&) const = default;
+};
+
+using Message = std::variant<Hello, HelloAck, Claim, ClaimAck, Release, Probe, ProbeAck, Goodbye, Sites>;
 
 // A message with its number: each sender counts what it sends to each receiver, from a random start.
 struct Packet {
@@ -126,7 +150,8 @@ struct Outgoing {
 Result<Packet> parse(std::span<const std::byte> datagram);
 
 // At most kMaxMessage bytes: prefixes or owners beyond kMaxPrefixes are the caller's mistake and are left
-// out.
+// out. How many sites fit is for the caller to know
+// (kMaxSitesBytes).
 std::vector<std::byte> build(const Packet& packet);
 
 // "claim", "hello-ack": for logs and status.

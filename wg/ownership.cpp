@@ -178,7 +178,7 @@ void Ownership::on_hello(const Hello& hello, Place from, Now now, Outcome& out, 
     for (const Prefix& prefix : site.prefixes) owners.push_back(told(site, prefix));
     const std::size_t first = std::min(owners.size(), kMaxPrefixes);
     const auto middle = owners.begin() + static_cast<std::ptrdiff_t>(first);
-    send(router, HelloAck{About{kVersion, 0, now.wall}, {owners.begin(), middle}}, out);
+    send(router, HelloAck{About{kVersion, 0, now.wall}, {owners.begin(), middle}, sites_generation_}, out);
     send_owners(router, std::span{owners}.subspan(first), std::nullopt, out);
 }
 
@@ -290,16 +290,21 @@ void Ownership::announce(const Changes& changes, TimePoint now, Outcome& out) {
 }
 
 void Ownership::send_owners(Router& to, std::span<const Owner> owners, std::optional<std::uint32_t> answers,
-                            Outcome& out) {
+                            Outcome& out) const {
     while (!owners.empty()) {
         const auto part = owners.first(std::min(owners.size(), kMaxPrefixes));
         owners = owners.subspan(part.size());
-        send(to, ClaimAck{answers, {part.begin(), part.end()}}, out);
+        send(to, ClaimAck{answers, {part.begin(), part.end()}, sites_generation_}, out);
     }
 }
 
 void Ownership::send(Router& to, Message message, Outcome& out) {
     out.send.push_back({to.row.address, {to.next_sequence++, std::move(message)}});
+}
+
+void Ownership::append(const net::Ipv6Address& to, Message message, Outcome& out) {
+    if (const auto place = place_of_router(to))
+        send(sites_.at(place->site).routers.at(place->index), std::move(message), out);
 }
 
 Outcome Ownership::on_deadline(Now now) {

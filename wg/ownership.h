@@ -106,6 +106,18 @@ public:
     Outcome stop(Now now);
     [[nodiscard]] std::optional<TimePoint> deadline() const;
 
+    // The list of connected sites has this generation now (see SitePublisher); answers carry it.
+    void set_sites_generation(std::uint64_t generation) { sites_generation_ = generation; }
+    // Until when the sender's site has a live router, if none is heard again; TimePoint::min(): it has none.
+    // No prefixes: no router of any site.
+    struct Connected {
+        std::vector<net::Ipv6Prefix> prefixes;
+        TimePoint until = TimePoint::min();
+    };
+    [[nodiscard]] Connected connected(const net::Ipv6Address& router) const;
+    // Another message for a router of ours, with the next number of what it gets.
+    void append(const net::Ipv6Address& to, Message message, Outcome& out);
+
     // Nothing: no prefix of any site, or of a site without routers.
     [[nodiscard]] std::optional<std::size_t> owner_slot(const net::Ipv6Prefix& prefix) const;
 
@@ -208,8 +220,8 @@ private:
 
     void answer(const std::vector<net::Ipv6Prefix>& named, Place to, std::uint32_t sequence, Outcome& out);
     void announce(const Changes& changes, TimePoint now, Outcome& out);
-    static void send_owners(Router& to, std::span<const Owner> owners, std::optional<std::uint32_t> answers,
-                            Outcome& out);
+    void send_owners(Router& to, std::span<const Owner> owners, std::optional<std::uint32_t> answers,
+                     Outcome& out) const;
     static void send(Router& to, Message message, Outcome& out);
 
     Router carried_over(const RouterRow& row) const;
@@ -221,6 +233,7 @@ private:
     std::optional<Place> place_of_prefix(const net::Ipv6Prefix& prefix) const;
 
     std::uint32_t first_sequence_;
+    std::uint64_t sites_generation_ = 0;
     std::vector<Site> sites_;
     std::map<net::Ipv6Address, Place> routers_;
     std::map<net::Ipv6Prefix, Place> prefixes_;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
 #include <string>
 
 #include "wg/ownership.h"
@@ -53,6 +54,18 @@ std::optional<Ownership::Place> Ownership::place_of_router(const net::Ipv6Addres
     const auto found = routers_.find(address);
     if (found == routers_.end()) return std::nullopt;
     return found->second;
+}
+
+Ownership::Connected Ownership::connected(const net::Ipv6Address& router) const {
+    Connected out;
+    const auto place = place_of_router(router);
+    if (!place) return out;
+    const Site& site = sites_.at(place->site);
+    for (const Prefix& prefix : site.prefixes) out.prefixes.push_back(prefix.prefix);
+    for (const Router& each : site.routers) {
+        if (each.last_heard) out.until = std::max(out.until, *each.last_heard + kLease);
+    }
+    return out;
 }
 
 std::optional<Ownership::Place> Ownership::place_of_prefix(const net::Ipv6Prefix& prefix) const {

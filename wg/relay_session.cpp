@@ -23,15 +23,15 @@ constexpr Duration kConflictPatience = seconds{1};
 
 constexpr Duration kProbeIdle = seconds{1};
 constexpr Duration kProbeTraffic = milliseconds{300};
-constexpr unsigned kMissesUntilDown = 3;
-constexpr std::size_t kSamples = 32;
-// A probe without an answer for so long counts as lost.
-constexpr Duration kLostAfter = seconds{1};
+// The relay's list of sites has changed and may again: asked for at most so often.
+constexpr Duration kHelloForSites = seconds{1};
 
 }  // namespace
 
 RelaySession::RelaySession(const Setup& setup)
-    : self_(setup.self), epoch_(setup.epoch), sequence_(setup.first_sequence), probe_id_(setup.first_probe) {}
+    : self_(setup.self), epoch_(setup.epoch), sequence_(setup.first_sequence), probe_id_(setup.first_probe) {
+    if (setup.sites_of) mirror_.emplace(*setup.sites_of);
+}
 
 // A counter at its end stays there: equal epochs are settled by priority and key.
 std::uint64_t RelaySession::next_epoch() {
@@ -67,10 +67,8 @@ SessionOutcome RelaySession::stop(Now /*now*/) {
     SessionOutcome out;
     if (running_) send(Goodbye{}, out);
     running_ = false;
-    alive_ = false;
-    misses_ = 0;
-    heard_since_probe_ = true;
-    samples_.clear();
+    probes_.clear();
+    hello_at_.reset();
     renew_at_.reset();
     quick_at_.reset();
     probe_at_.reset();
@@ -140,14 +138,20 @@ void RelaySession::state(const std::vector<Share*>& shares, SessionOutcome& out)
     });
 }
 
+void RelaySession::send_hello(Now now, SessionOutcome& out) {
+    last_hello_ = now.steady;
+    hello_at_.reset();
+    const About about{kVersion, mirror_ ? kWantsSites : 0, now.wall};
+    send(Hello{about, mirror_ ? mirror_->generation() : 0}, out);
+}
+
 void RelaySession::send_round(Now now, SessionOutcome& out) {
     std::vector<Share*> spoken;
     for (auto& [prefix, share] : shares_) {
         if (share.lan.part != Part::standby) spoken.push_back(&share);
     }
     if (spoken.empty() || !last_hello_ || now.steady >= *last_hello_ + kHelloBesideClaims) {
-        last_hello_ = now.steady;
-        send(Hello{About{kVersion, 0, now.wall}}, out);
+        send_hello(now, out);
     }
     state(spoken, out);
     renew_at_ = now.steady + kRenewal;
@@ -176,16 +180,7 @@ void RelaySession::plan_quick(TimePoint now) {
 }
 
 void RelaySession::send_probe(TimePoint now, SessionOutcome& out) {
-    // Any answer since the last probe will do, also one to an older probe: the way may be slower than the
-    // interval.
-    misses_ = heard_since_probe_ ? 0 : misses_ + 1;
-    if (alive_ && misses_ >= kMissesUntilDown) {
-        alive_ = false;
-        out.events.emplace_back(ReachChanged{false, false});
-    }
-    heard_since_probe_ = false;
-    samples_.push_back({probe_id_, now, false});
-    if (samples_.size() > kSamples) samples_.pop_front();
+    if (probes_.on_sent(probe_id_, now)) out.events.emplace_back(ReachChanged{false, false});
     send(Probe{probe_id_++}, out);
     probe_at_ = now + (traffic_ ? kProbeTraffic : kProbeIdle);
 }
@@ -195,13 +190,14 @@ SessionOutcome RelaySession::on_deadline(Now now) {
     if (!running_) return out;
     if (renew_at_ && now.steady >= *renew_at_) send_round(now, out);
     if (quick_at_ && now.steady >= *quick_at_) send_quick(now.steady, out);
+    if (hello_at_ && now.steady >= *hello_at_) send_hello(now, out);
     if (probe_at_ && now.steady >= *probe_at_) send_probe(now.steady, out);
     return out;
 }
 
 std::optional<TimePoint> RelaySession::deadline() const {
     std::optional<TimePoint> first;
-    for (const auto& timer : {renew_at_, quick_at_, probe_at_}) {
+    for (const auto& timer : {renew_at_, quick_at_, hello_at_, probe_at_}) {
         if (timer && (!first || *timer < *first)) first = timer;
     }
     return first;
@@ -218,14 +214,19 @@ SessionOutcome RelaySession::on_packet(const Packet& packet, Now now) {
     if (const auto* hello = std::get_if<HelloAck>(&packet.message)) {
         relay_ = RelayAbout{hello->about, now.steady};
         news_of(hello->owners, packet.sequence, out);
+        on_generation(hello->sites, now.steady, out);
     } else if (const auto* ack = std::get_if<ClaimAck>(&packet.message)) {
         const auto owners = news_of(ack->owners, packet.sequence, out);
         if (ack->answers) on_answer(*ack->answers, owners, now.steady, out);
+        on_generation(ack->sites, now.steady, out);
     } else if (const auto* probe = std::get_if<ProbeAck>(&packet.message)) {
         on_probe_ack(*probe, now.steady, out);
     } else if (std::holds_alternative<Goodbye>(packet.message)) {
         goodbye_ = packet.sequence;
-        if (std::exchange(alive_, false)) out.events.emplace_back(ReachChanged{false, true});
+        if (probes_.alive()) out.events.emplace_back(ReachChanged{false, true});
+        probes_.set_down();
+    } else if (const auto* sites = std::get_if<Sites>(&packet.message)) {
+        on_sites(*sites, out);
     } else {
         ++counters_.unexpected;
     }
@@ -302,25 +303,28 @@ void RelaySession::on_lost(Share& share, const Owner& owner, TimePoint now, Sess
 }
 
 void RelaySession::on_probe_ack(const ProbeAck& ack, TimePoint now, SessionOutcome& out) {
-    const auto sample = std::find_if(samples_.begin(), samples_.end(),
-                                     [&](const Sample& s) { return s.id == ack.id && !s.answered; });
-    if (sample == samples_.end()) return;
-    sample->answered = true;
-    round_trip_ = now - sample->sent;
-    misses_ = 0;
-    heard_since_probe_ = true;
+    const bool before = probes_.alive();
+    if (!probes_.on_answer(ack.id, now)) return;
     has_answered_ = true;
-    if (!std::exchange(alive_, true)) out.events.emplace_back(ReachChanged{true, false});
+    if (!before) out.events.emplace_back(ReachChanged{true, false});
 }
 
-RelaySession::Loss RelaySession::loss(TimePoint now) const {
-    Loss loss;
-    for (const Sample& sample : samples_) {
-        if (!sample.answered && now < sample.sent + kLostAfter) continue;
-        ++loss.probes;
-        if (!sample.answered) ++loss.lost;
+// The relay's list of sites has this number now.
+void RelaySession::on_generation(std::uint64_t generation, TimePoint now, SessionOutcome& out) {
+    if (!mirror_) return;
+    if (generation == mirror_->generation()) {
+        hello_at_.reset();
+    } else if (generation == 0) {
+        if (mirror_->forget()) out.events.emplace_back(SitesTold{});
+    } else if (!hello_at_) {
+        hello_at_ = last_hello_ ? std::max(now, *last_hello_ + kHelloForSites) : now;
     }
-    return loss;
+}
+
+void RelaySession::on_sites(const Sites& sites, SessionOutcome& out) {
+    if (!mirror_ || !mirror_->on_message(sites)) return;
+    hello_at_.reset();
+    out.events.emplace_back(SitesTold{mirror_->sites()->prefixes().size()});
 }
 
 std::optional<Owner> RelaySession::owner(const net::Ipv6Prefix& prefix) const {
@@ -345,6 +349,10 @@ std::string to_string(const SessionEvent& event) {
         std::string operator()(const OwnerTold& e) const {
             const std::string who = e.owner.router ? net::to_string(*e.owner.router) : "nobody";
             return net::to_string(e.owner.prefix) + " is carried by " + who;
+        }
+        std::string operator()(const SitesTold& e) const {
+            if (!e.count) return "does not say any more which prefixes are connected";
+            return std::to_string(*e.count) + " prefixes are connected";
         }
     };
     return std::visit(Sentence{}, event);

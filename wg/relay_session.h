@@ -4,8 +4,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -13,6 +13,8 @@
 
 #include "daemon/base/address.h"
 #include "wg/control_message.h"
+#include "wg/probe_history.h"
+#include "wg/site_list.h"
 
 namespace ulagate::wg::control {
 
@@ -58,7 +60,13 @@ struct OwnerTold {
     bool operator==(const OwnerTold&) const = default;
 };
 
-using SessionEvent = std::variant<ConflictLost, PrefixRefused, ReachChanged, OwnerTold>;
+// The relay's list of connected sites is another one, or it does not say any more.
+struct SitesTold {
+    std::optional<std::size_t> count;
+    bool operator==(const SitesTold&) const = default;
+};
+
+using SessionEvent = std::variant<ConflictLost, PrefixRefused, ReachChanged, OwnerTold, SitesTold>;
 
 // One sentence without the place: "another router owns fd12:3456:789a:a::/64 with epoch 7: fd99::a2".
 std::string to_string(const SessionEvent& event);
@@ -80,6 +88,9 @@ public:
         std::uint64_t epoch = 0;           // the highest ever used or seen; the caller keeps it on disk
         std::uint32_t first_sequence = 0;  // random: the relay tells a new start by it
         std::uint64_t first_probe = 0;     // random: an answer to a former life is no answer
+        // The overlay whose connected sites we want to know from the relay; nothing: we have no choice of
+        // relays.
+        std::optional<net::Ipv6Prefix> sites_of = std::nullopt;
     };
     explicit RelaySession(const Setup& setup);
 
@@ -99,15 +110,16 @@ public:
 
     // Round trips work. False for a relay that never answers (a stock one, an older version): has_answered()
     // is then false too, and the age of the handshake is all there is to go by.
-    [[nodiscard]] bool alive() const { return alive_; }
+    [[nodiscard]] bool alive() const { return probes_.alive(); }
     [[nodiscard]] bool has_answered() const { return has_answered_; }
-    [[nodiscard]] std::optional<Duration> round_trip() const { return round_trip_; }  // the last one
-    struct Loss {
-        unsigned probes = 0;  // of the last 32, those old enough to judge
-        unsigned lost = 0;
-        bool operator==(const Loss&) const = default;
-    };
-    [[nodiscard]] Loss loss(TimePoint now) const;
+    [[nodiscard]] std::optional<Duration> round_trip() const { return probes_.last_round_trip(); }
+    using Loss = ProbeHistory::Loss;
+    [[nodiscard]] Loss loss(TimePoint now) const { return probes_.loss(now); }
+    [[nodiscard]] const ProbeHistory& probes() const { return probes_; }
+    // Connected to the relay; another object for each change. nullptr: it does not say.
+    [[nodiscard]] std::shared_ptr<const SiteSet> sites() const {
+        return mirror_ ? mirror_->sites() : nullptr;
+    }
 
     // As last told by the relay; nothing: it has not said anything about the prefix.
     [[nodiscard]] std::optional<Owner> owner(const net::Ipv6Prefix& prefix) const;
@@ -143,17 +155,12 @@ private:
         bool conflict_told = false;
         bool refusal_told = false;
     };
-    struct Sample {
-        std::uint64_t id = 0;
-        TimePoint sent;
-        bool answered = false;
-    };
-
     std::uint64_t next_epoch();
     static void begin(Share& share);
     [[nodiscard]] static bool wants_quick(const Share& share);
     void send(Message message, SessionOutcome& out);
     void state(const std::vector<Share*>& shares, SessionOutcome& out);
+    void send_hello(Now now, SessionOutcome& out);
     void send_round(Now now, SessionOutcome& out);
     void send_quick(TimePoint now, SessionOutcome& out);
     void plan_quick(TimePoint now);
@@ -163,6 +170,8 @@ private:
                    SessionOutcome& out);
     void on_lost(Share& share, const Owner& owner, TimePoint now, SessionOutcome& out) const;
     void on_probe_ack(const ProbeAck& ack, TimePoint now, SessionOutcome& out);
+    void on_generation(std::uint64_t generation, TimePoint now, SessionOutcome& out);
+    void on_sites(const Sites& sites, SessionOutcome& out);
 
     net::Ipv6Address self_;
     std::uint64_t epoch_ = 0;
@@ -176,13 +185,11 @@ private:
     std::optional<TimePoint> renew_at_;
     std::optional<TimePoint> quick_at_;
     std::optional<TimePoint> probe_at_;
+    std::optional<TimePoint> hello_at_;  // our list of sites is behind
     bool traffic_ = false;
-    bool alive_ = false;
     bool has_answered_ = false;
-    bool heard_since_probe_ = true;  // before the first one nothing is missed
-    unsigned misses_ = 0;
-    std::optional<Duration> round_trip_;
-    std::deque<Sample> samples_;
+    ProbeHistory probes_;
+    std::optional<SiteMirror> mirror_;
     Counters counters_;
 };
 

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "wg/control_message.h"
+#include "wg/site_list.h"
 
 using namespace ulagate::wg;
 
@@ -29,5 +30,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto again = control::parse(bytes);
     require(again && *again == *packet);
     require(control::build(*again) == bytes);
+    if (const auto* sites = std::get_if<control::Sites>(&packet->message)) {
+        control::SiteMirror mirror{sites->overlay};
+        if (mirror.on_message(*sites)) {
+            for (const auto& site : mirror.sites()->prefixes()) require(sites->overlay.contains(site));
+        }
+    }
     return 0;
 }

@@ -29,6 +29,15 @@ const About kAbout{1, 0x80000001, UnixTime{1'700'000'000'123ms}};
 const Owner kOwner{prefix("fd12:3456:789a:a::/64"), address("fd99::a1"), 7, 200};
 const Owner kNobody{prefix("fd12:3456:789a:b::/64"), std::nullopt, 0, 0};
 
+const Sites kSites{prefix("fd12:3456:789a::/48"),
+                   0x0102030405060708,
+                   0x0102030405060709,
+                   1,
+                   2,
+                   {prefix("fd12:3456:789a:8000::/52"), prefix("fd12:3456:789a:a::/64"),
+                    prefix("fd12:3456:789a:b::/64"), prefix("fd12:3456:789a:1000::/64")},
+                   {prefix("fd12:3456:789a:ffff::/64")}};
+
 // One of each type, every field in use.
 const std::vector<Message> kEvery{
     Hello{kAbout},
@@ -40,6 +49,11 @@ const std::vector<Message> kEvery{
     Probe{0x0102030405060708},
     ProbeAck{1},
     Goodbye{},
+    Hello{kAbout, 9},
+    HelloAck{kAbout, {kOwner}, 10},
+    ClaimAck{1, {kOwner}, 0xffffffffffffffff},
+    Sites{prefix("fd12:3456:789a::/48"), 0, 1, 0, 1, {}, {}},
+    kSites,
 };
 
 TEST(WgControlMessage, GoldenHello) {
@@ -79,6 +93,46 @@ TEST(WgControlMessage, GoldenProbeReleaseAndGoodbye) {
               hex("554c4743 0105002d 00000003 0004 0008 0000000000000001"
                   "0006 0011 10 fd120000000000000000000000000000"));
     EXPECT_EQ(build({4, Goodbye{}}), hex("554c4743 0108000c 00000004"));
+}
+
+TEST(WgControlMessage, GoldenSites) {
+    const auto bytes =
+        hex("55 4c 47 43 | 01 09 00 58 | 00 00 00 05"
+            "00 06 00 11 30 fd 12 34 56 78 9a 00 00 00 00 00 00 00 00 00 00"
+            "00 0a 00 08 01 02 03 04 05 06 07 09 | 00 0b 00 08 01 02 03 04 05 06 07 08"
+            "00 0c 00 04 0001 0002"
+            "00 0d 00 02 34 08"           // /52: number 8
+            "00 0d 00 05 40 0a 00 f4 1f"  // /64: 10, then 0 and 0xff4 = 0x74 | 0x1f << 7 further
+            "00 0e 00 04 40 ff ff 03");   // /64: 0xffff
+    EXPECT_EQ(build({5, kSites}), bytes);
+    EXPECT_EQ(parse(bytes).value(), (Packet{5, kSites}));
+}
+
+// As the last of the lists of sites: what is wrong with it.
+TEST(WgControlMessage, SitesThatNobodyWritesAreRefused) {
+    const auto with = [](std::string_view lists) {
+        auto bytes =
+            hex("55 4c 47 43 | 01 09 00 00 | 00 00 00 05"
+                "00 06 00 11 30 fd 12 34 56 78 9a 00 00 00 00 00 00 00 00 00 00"
+                "00 0a 00 08 00 00 00 00 00 00 00 01 | 00 0c 00 04 0000 0001");
+        const auto more = hex(lists);
+        bytes.insert(bytes.end(), more.begin(), more.end());
+        bytes.at(7) = static_cast<std::byte>(bytes.size());
+        return bytes;
+    };
+    EXPECT_EQ(why(with("")), "accepted");
+    EXPECT_EQ(why(with("000d 0003 40 ff ff")), "a number of a site is cut off");
+    EXPECT_EQ(why(with("000d 0001 40")), "no site in a list of sites");
+    EXPECT_EQ(why(with("000d 0002 2f 00")), "a site of a length that none can have");
+    EXPECT_EQ(why(with("000d 0002 41 00")), "a site of a length that none can have");
+    EXPECT_EQ(why(with("000d 0004 40 80 80 04")), "a site outside the overlay");
+    EXPECT_EQ(why(with("000d 0005 40 ff ff 03 00")), "a site outside the overlay") << "behind the last one";
+    EXPECT_EQ(why(with("000d 0003 40 81 00")), "a number of a site is longer than it has to be");
+    EXPECT_EQ(why(with("000d 000b 40 ff ff ff ff ff ff ff ff ff 02")), "a number of a site is too large");
+    EXPECT_EQ(why(with("000d 0002 40 01 000d 0002 40 02")), "lists of sites are not in order");
+    EXPECT_EQ(why(with("000a 0008 00 00 00 00 00 00 00 02")), "a value that comes once comes twice");
+    EXPECT_EQ(why(with("000b 0008 00 00 00 00 00 00 00 00")), "generation 0 of the list of sites");
+    EXPECT_EQ(why(hex("55 4c 47 43 01 09 00 0c 00 00 00 05")), "overlay, generation or part is missing");
 }
 
 TEST(WgControlMessage, EveryTypeGoesThereAndBack) {
@@ -132,7 +186,7 @@ TEST(WgControlMessage, UnknownTlvsArePassedOver) {
 TEST(WgControlMessage, ANewerVersionAndAnUnknownTypeAreUnsupportedAndNothingElseIs) {
     EXPECT_TRUE(unsupported(hex("554c4743 0201000c 00000001")));
     EXPECT_TRUE(unsupported(hex("554c4743 ff01ffff 00000001 12345678")));  // its layout is not ours to judge
-    EXPECT_TRUE(unsupported(hex("554c4743 0109000c 00000001")));
+    EXPECT_TRUE(unsupported(hex("554c4743 010a000c 00000001")));
     EXPECT_TRUE(unsupported(hex("554c4743 0100000c 00000001")));
     EXPECT_TRUE(unsupported(hex("554c4743 01ff0011 00000001 0005 0001 c8")));
     EXPECT_EQ(why(hex("554c4743 0001000c 00000001")), "version 0");

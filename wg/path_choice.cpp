@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "wg/path_choice.h"
+
+#include <algorithm>
+
+namespace ulagate::wg::control {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+// One that is only better has to be so by this much and this long, and not soon after another change.
+constexpr Duration kBetterBy = milliseconds{10};
+constexpr int kBetterPercent = 20;
+constexpr Duration kBetterFor = seconds{10};
+constexpr Duration kDefaultHold = seconds{30};
+// A relay that came back has to stay this long before it is preferred.
+constexpr Duration kSteadyAfter = seconds{10};
+// Relays publish and routers ask at different moments: a site that comes or goes is in one list a second
+// before the other, and that is no reason to move.
+constexpr Duration kAbsent = seconds{2};
+// A site comes back to the default when that has been good so long; doubled when it fails again soon.
+constexpr Duration kSiteHold = seconds{10};
+constexpr Duration kLongestSiteHold = minutes{5};
+constexpr Duration kSoon = minutes{2};
+
+std::string milliseconds_of(Duration time) {
+    return std::to_string(std::chrono::duration_cast<milliseconds>(time).count()) + " ms";
+}
+
+Duration margin(Duration round_trip) { return std::max(kBetterBy, round_trip * kBetterPercent / 100); }
+
+}  // namespace
+
+bool PathChoice::update(const Input& input, TimePoint now) {
+    input_ = input;
+    changed_ = false;
+    deadline_.reset();
+    note_relays(now);
+    note_lists(now);
+    const std::string before = default_.relay;
+    choose_default(now);
+    if (default_.relay != before) keep_where_they_are(before, now);
+
+    std::set<net::Ipv6Prefix> suspects;
+    if (const auto memory = memory_.find(default_.relay); memory != memory_.end()) {
+        for (const auto& [site, since] : memory->second.absent_since) {
+            if (since + kAbsent <= now) suspects.insert(site);
+            wake_at(since + kAbsent, now);
+        }
+    }
+    for (const auto& [path, works] : input_.end_to_end) {
+        if (!works && path.second == default_.relay) suspects.insert(path.first);
+    }
+    for (const net::Ipv6Prefix& site : suspects) {
+        if (!exceptions_.contains(site)) judge_default(site, now);
+    }
+    std::vector<net::Ipv6Prefix> away;
+    for (const auto& [site, path] : exceptions_) away.push_back(site);
+    for (const net::Ipv6Prefix& site : away) judge_exception(site, now);
+    forget_old_sites(now);
+    return changed_;
+}
+
+const PathChoice::Path& PathChoice::path_to(const net::Ipv6Prefix& site) const {
+    const auto found = exceptions_.find(site);
+    return found == exceptions_.end() ? default_ : found->second;
+}
+
+// --- relays ---
+
+void PathChoice::note_relays(TimePoint now) {
+    std::erase_if(memory_, [&](const auto& entry) { return find(entry.first) == nullptr; });
+    for (const Relay& relay : input_.relays) {
+        Memory& memory = memory_[relay.name];
+        if (relay.alive && !memory.alive) memory.alive_since = now;
+        memory.alive = relay.alive;
+    }
+}
+
+// Which sites are in some list and not in this one.
+void PathChoice::note_lists(TimePoint now) {
+    const bool same = std::all_of(input_.relays.begin(), input_.relays.end(), [&](const Relay& relay) {
+        return memory_.at(relay.name).sites == relay.sites;
+    });
+    if (same) return;
+    std::set<net::Ipv6Prefix> all;
+    for (const Relay& relay : input_.relays) {
+        memory_.at(relay.name).sites = relay.sites;
+        if (relay.sites) all.insert(relay.sites->prefixes().begin(), relay.sites->prefixes().end());
+    }
+    std::erase_if(all, [&](const net::Ipv6Prefix& site) {
+        return std::any_of(input_.own.begin(), input_.own.end(),
+                           [&](const net::Ipv6Prefix& own) { return own.overlaps(site); });
+    });
+    for (const Relay& relay : input_.relays) {
+        Memory& memory = memory_.at(relay.name);
+        std::map<net::Ipv6Prefix, TimePoint> absent;
+        for (const net::Ipv6Prefix& site : all) {
+            if (!relay.sites || relay.sites->covers(site)) continue;
+            const auto known = memory.absent_since.find(site);
+            absent.emplace_hint(absent.end(), site, known == memory.absent_since.end() ? now : known->second);
+        }
+        memory.absent_since = std::move(absent);
+    }
+}
+
+// The first in the configuration of those that are not clearly slower than the fastest. Who does not tell
+// how fast it is counts as equal.
+const PathChoice::Relay* PathChoice::best_of(const std::vector<const Relay*>& candidates) const {
+    std::optional<Duration> fastest;
+    for (const Relay* relay : candidates) {
+        if (relay->round_trip && (!fastest || *relay->round_trip < *fastest)) fastest = relay->round_trip;
+    }
+    for (const Relay* relay : candidates) {
+        if (!relay->round_trip || *relay->round_trip - *fastest < margin(*relay->round_trip)) return relay;
+    }
+    return nullptr;
+}
+
+void PathChoice::choose_default(TimePoint now) {
+    const Relay* current = find(default_.relay);
+    if (current != nullptr && current->alive) {
+        note_better(now);
+        return;
+    }
+    for (auto& [name, memory] : memory_) memory.better_since.reset();
+    std::vector<const Relay*> living;
+    std::vector<const Relay*> steady;
+    for (const Relay& relay : input_.relays) {
+        if (!relay.alive) continue;
+        living.push_back(&relay);
+        if (now >= memory_.at(relay.name).alive_since + kSteadyAfter) steady.push_back(&relay);
+    }
+    if (const Relay* best = best_of(steady.empty() ? living : steady)) {
+        const bool first = default_.why.empty();
+        set_default(best->name, first ? "the first that answered" : fault_of_relay(default_.relay), now);
+    } else if (current == nullptr) {
+        set_default(input_.relays.empty() ? "" : input_.relays.front().name, "", now);
+    }
+}
+
+void PathChoice::set_default(const std::string& relay, std::string why, TimePoint now) {
+    if (relay == default_.relay && why == default_.why) return;
+    changed_ = true;
+    if (relay != default_.relay) {
+        for (auto& [site, state] : sites_) state.good_since.reset();
+        for (auto& [name, memory] : memory_) memory.better_since.reset();
+    }
+    default_ = {relay, now, std::move(why)};
+}
+
+bool PathChoice::is_better(const Relay& candidate, const Relay& than) const {
+    if (candidate.round_trip && than.round_trip)
+        return *than.round_trip - *candidate.round_trip >= margin(*than.round_trip);
+    return &candidate < &than;  // elements of one vector, in the order of the configuration
+}
+
+void PathChoice::note_better(TimePoint now) {
+    const Relay& current = *find(default_.relay);
+    std::vector<const Relay*> ready;
+    for (const Relay& relay : input_.relays) {
+        auto& since = memory_.at(relay.name).better_since;
+        if (!relay.alive || relay.name == current.name || !is_better(relay, current)) {
+            since.reset();
+            continue;
+        }
+        if (!since) since = now;
+        const TimePoint due = std::max(*since + kBetterFor, default_.since + kDefaultHold);
+        if (due <= now) ready.push_back(&relay);
+        wake_at(due, now);
+    }
+    const Relay* best = best_of(ready);
+    if (best == nullptr) return;
+    const bool faster = best->round_trip && current.round_trip;
+    set_default(best->name,
+                faster ? milliseconds_of(*best->round_trip) + " instead of " +
+                             milliseconds_of(*current.round_trip) + " over " + current.name
+                       : "before " + current.name + " in the configuration",
+                now);
+}
+
+// --- sites ---
+
+// The default is another relay, and `before` may still live: who has just moved, or cannot be reached by the
+// new one, stays.
+void PathChoice::keep_where_they_are(const std::string& before, TimePoint now) {
+    std::erase_if(exceptions_, [&](const auto& entry) { return entry.second.relay == default_.relay; });
+    const Relay* left = find(before);
+    if (left == nullptr || !left->alive) return;
+    std::map<net::Ipv6Prefix, std::string> stay;
+    for (const auto& [site, since] : memory_.at(default_.relay).absent_since)
+        stay.emplace(site, "not connected to " + default_.relay);
+    for (const auto& [path, works] : input_.end_to_end) {
+        if (!works && path.second == default_.relay)
+            stay.emplace(path.first, "no answer over " + default_.relay);
+    }
+    for (const auto& [site, state] : sites_) {
+        if (now < state.moved + state.hold) stay.emplace(site, "it has just moved");
+    }
+    for (const auto& [site, why] : stay) {
+        if (exceptions_.contains(site) || !fault(site, before, now).empty()) continue;
+        exceptions_[site] = {before, now, why};
+        Site& state = sites_[site];
+        state.hold = std::max(state.hold, kSiteHold);
+        state.good_since.reset();
+    }
+}
+
+void PathChoice::judge_default(const net::Ipv6Prefix& site, TimePoint now) {
+    std::string why = fault(site, default_.relay, now);
+    if (why.empty()) return;
+    if (const Relay* best = best_for(site, default_.relay))
+        leave_default(site, best->name, std::move(why), now);
+}
+
+void PathChoice::leave_default(const net::Ipv6Prefix& site, const std::string& to, std::string why,
+                               TimePoint now) {
+    Site& state = sites_[site];
+    const bool soon = state.returned && now < *state.returned + kSoon;
+    state.hold = soon ? std::min(2 * state.hold, kLongestSiteHold) : kSiteHold;
+    state.good_since.reset();
+    state.moved = now;
+    exceptions_[site] = {to, now, std::move(why)};
+    changed_ = true;
+}
+
+void PathChoice::judge_exception(const net::Ipv6Prefix& site, TimePoint now) {
+    const std::string here = exceptions_.at(site).relay;
+    Site& state = sites_[site];
+    const bool good = fault(site, default_.relay, now).empty();
+    if (!good) {
+        state.good_since.reset();
+    } else if (!state.good_since) {
+        state.good_since = now;
+    }
+    if (std::string why = fault(site, here, now); !why.empty()) {
+        const Relay* best = good ? nullptr : best_for(site, here);
+        if (best == nullptr || best->name == default_.relay) {
+            return_to_default(site, now);
+        } else {
+            exceptions_[site] = {best->name, now, std::move(why)};
+            state.moved = now;
+            changed_ = true;
+        }
+        return;
+    }
+    if (!state.good_since) return;
+    wake_at(*state.good_since + state.hold, now);
+    if (now >= *state.good_since + state.hold) return_to_default(site, now);
+}
+
+void PathChoice::return_to_default(const net::Ipv6Prefix& site, TimePoint now) {
+    exceptions_.erase(site);
+    Site& state = sites_.at(site);
+    state.moved = now;
+    state.returned = now;
+    changed_ = true;
+}
+
+void PathChoice::forget_old_sites(TimePoint now) {
+    std::erase_if(sites_, [&](const auto& entry) {
+        const Site& state = entry.second;
+        if (exceptions_.contains(entry.first)) return false;
+        return now >= std::max(state.moved + state.hold, state.returned.value_or(state.moved) + kSoon);
+    });
+}
+
+// --- facts ---
+
+const PathChoice::Relay* PathChoice::find(const std::string& name) const {
+    const auto found = std::find_if(input_.relays.begin(), input_.relays.end(),
+                                    [&](const Relay& relay) { return relay.name == name; });
+    return found == input_.relays.end() ? nullptr : &*found;
+}
+
+bool PathChoice::is_dead(const net::Ipv6Prefix& site, const std::string& relay) const {
+    const auto known = input_.end_to_end.find({site, relay});
+    return known != input_.end_to_end.end() && !known->second;
+}
+
+std::string PathChoice::fault_of_relay(const std::string& relay) const {
+    const Relay* known = find(relay);
+    if (known == nullptr) return relay + " is gone from the configuration";
+    return known->alive ? std::string{} : relay + " does not answer";
+}
+
+std::string PathChoice::fault(const net::Ipv6Prefix& site, const std::string& relay, TimePoint now) const {
+    if (std::string why = fault_of_relay(relay); !why.empty()) return why;
+    const auto& absent = memory_.at(relay).absent_since;
+    const auto since = absent.find(site);
+    if (since != absent.end() && now >= since->second + kAbsent) return "not connected to " + relay;
+    if (is_dead(site, relay)) return "no answer over " + relay;
+    return {};
+}
+
+// Who is known to work is better than who may.
+const PathChoice::Relay* PathChoice::best_for(const net::Ipv6Prefix& site, const std::string& except) const {
+    std::vector<const Relay*> works;
+    std::vector<const Relay*> may;
+    for (const Relay& relay : input_.relays) {
+        if (!relay.alive || relay.name == except || is_dead(site, relay.name)) continue;
+        if (relay.sites && !relay.sites->covers(site)) continue;
+        may.push_back(&relay);
+        if (input_.end_to_end.contains({site, relay.name})) works.push_back(&relay);
+    }
+    return best_of(works.empty() ? may : works);
+}
+
+void PathChoice::wake_at(TimePoint when, TimePoint now) {
+    if (when > now && (!deadline_ || when < *deadline_)) deadline_ = when;
+}
+
+}  // namespace ulagate::wg::control

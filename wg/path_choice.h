@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "wg/site_list.h"
+
+namespace ulagate::wg::control {
+
+// Through which relay each site is reached: one for all of them, the default, and exceptions. Values in,
+// decision out; who measures and who moves routes is elsewhere.
+//
+// The default is left at once when it dies, for the best that lives. For one that is only better it is left
+// late and seldom. A site leaves the default alone when it cannot be reached there but can elsewhere, and
+// comes back when that has been good for a while, which doubles each time that it was not good for long.
+class PathChoice {
+public:
+    struct Relay {
+        std::string name;
+        bool alive = false;
+        std::optional<Duration> round_trip;    // smoothed
+        std::shared_ptr<const SiteSet> sites;  // connected to it; nullptr: it does not say
+    };
+    using SiteAndRelay = std::pair<net::Ipv6Prefix, std::string>;
+    struct Input {
+        std::vector<Relay> relays;  // in the order of the configuration, which settles what is equal
+        // What end-to-end probes say: works, or does not. Nothing is known of what is not in here.
+        std::map<SiteAndRelay, bool> end_to_end;
+        std::set<net::Ipv6Prefix> own;  // never a remote site
+    };
+    struct Path {
+        std::string relay;
+        TimePoint since;
+        std::string why;  // "r1 does not answer"
+        bool operator==(const Path&) const = default;
+    };
+
+    // Decides anew. True: a path is another one now.
+    bool update(const Input& input, TimePoint now);
+    // When the same input would lead to something else.
+    [[nodiscard]] std::optional<TimePoint> deadline() const { return deadline_; }
+
+    // Its relay is "" only without any relay.
+    [[nodiscard]] const Path& default_path() const { return default_; }
+    [[nodiscard]] const std::map<net::Ipv6Prefix, Path>& exceptions() const { return exceptions_; }
+    [[nodiscard]] const Path& path_to(const net::Ipv6Prefix& site) const;
+
+private:
+    struct Memory {
+        TimePoint alive_since;
+        bool alive = false;
+        std::optional<TimePoint> better_since;  // than the default
+        std::shared_ptr<const SiteSet> sites;
+        // Sites that another relay has and this one has not.
+        std::map<net::Ipv6Prefix, TimePoint> absent_since;
+    };
+    // A site that is away from the default, or was not long ago.
+    struct Site {
+        Duration hold{};                      // how long the default has to be good
+        std::optional<TimePoint> good_since;  // the default, for it
+        TimePoint moved;                      // the last change of its path
+        std::optional<TimePoint> returned;    // to the default
+    };
+
+    void note_relays(TimePoint now);
+    void note_lists(TimePoint now);
+    void choose_default(TimePoint now);
+    void set_default(const std::string& relay, std::string why, TimePoint now);
+    void note_better(TimePoint now);
+    [[nodiscard]] bool is_better(const Relay& candidate, const Relay& than) const;
+    [[nodiscard]] const Relay* best_of(const std::vector<const Relay*>& candidates) const;
+    void keep_where_they_are(const std::string& before, TimePoint now);
+    void judge_default(const net::Ipv6Prefix& site, TimePoint now);
+    void judge_exception(const net::Ipv6Prefix& site, TimePoint now);
+    void leave_default(const net::Ipv6Prefix& site, const std::string& to, std::string why, TimePoint now);
+    void return_to_default(const net::Ipv6Prefix& site, TimePoint now);
+    void forget_old_sites(TimePoint now);
+
+    [[nodiscard]] const Relay* find(const std::string& name) const;
+    [[nodiscard]] bool is_dead(const net::Ipv6Prefix& site, const std::string& relay) const;
+    [[nodiscard]] std::string fault_of_relay(const std::string& relay) const;
+    // Why the site cannot be reached through the relay; "": it can, as far as we know.
+    [[nodiscard]] std::string fault(const net::Ipv6Prefix& site, const std::string& relay,
+                                    TimePoint now) const;
+    [[nodiscard]] const Relay* best_for(const net::Ipv6Prefix& site, const std::string& except) const;
+    void wake_at(TimePoint when, TimePoint now);
+
+    Input input_;
+    std::map<std::string, Memory> memory_;  // by relay
+    Path default_;
+    std::map<net::Ipv6Prefix, Path> exceptions_;
+    std::map<net::Ipv6Prefix, Site> sites_;
+    std::optional<TimePoint> deadline_;
+    bool changed_ = false;
+};
+
+}  // namespace ulagate::wg::control
