@@ -63,8 +63,17 @@ using Routes = std::map<RouteKey, RouteTarget>;
 // How packets to one outside address leave this machine now.
 struct Way {
     std::string link;
-    unsigned mtu = 0;  // bytes: the route's own, else the link's
+    unsigned mtu = 0;                                      // bytes: the route's own, else the link's
+    std::optional<net::IpAddress> gateway = std::nullopt;  // nothing: on the link itself
+    std::optional<net::IpAddress> source = std::nullopt;   // as the kernel would choose it
     bool operator==(const Way&) const = default;
+};
+
+// A default route, as far as it says where to.
+struct Uplink {
+    std::string link;
+    std::optional<net::IpAddress> gateway;  // nothing: point to point
+    auto operator<=>(const Uplink&) const = default;
 };
 
 }  // namespace ulagate

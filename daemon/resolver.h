@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -9,39 +11,46 @@
 
 #include "daemon/base/address.h"
 #include "daemon/base/result.h"
+#include "daemon/ip_family.h"
 
 namespace ulagate {
 
 // Why a name has no address. Compares equal to
-//   std::errc::address_not_available              the name does not exist, or has no address
+//   std::errc::address_not_available              the name does not exist
 //   std::errc::resource_unavailable_try_again     no answer now, another time perhaps
 const std::error_category& resolver_category();
 
-// Turns names into addresses in a thread of its own, the only one beside the loop, because the C library may
-// wait half a minute for a dead name server. One name after the other, in the order of the requests.
+// Turns names into addresses and says for how long that holds: /etc/hosts first, then DNS (c-ares, driven by
+// the loop: nothing here waits). The name servers are those of /etc/resolv.conf, which is looked at again
+// with each question and each second of waiting: a router that is carried to another network gets new ones.
 class Resolver {
 public:
     struct Answer {
         std::string host;
-        Result<std::vector<net::IpAddress>> addresses;  // in the order of preference (RFC 6724), none twice
+        IpFamily family = IpFamily::ipv6;
+        // In ascending order; none: the name has no address of this family.
+        Result<std::vector<net::IpAddress>> addresses;
+        std::chrono::seconds ttl{0};  // 0 also for what /etc/hosts says
     };
+    using Call = std::function<void(const Answer&)>;
 
-    // `notify` is called from the helper thread when an answer is ready; it must only wake the loop and must
-    // not call back into this object. After the destructor it is called no more.
-    explicit Resolver(std::function<void()> notify);
+    // `call` comes from the loop, never from within request().
+    Resolver(boost::asio::io_context& io, Call call);
     Resolver(const Resolver&) = delete;
     Resolver& operator=(const Resolver&) = delete;
     Resolver(Resolver&&) = delete;
     Resolver& operator=(Resolver&&) = delete;
-    ~Resolver();  // does not wait for a query under way
+    ~Resolver();
 
-    void request(std::string host);  // nothing happens while the same name is waiting or being asked
-    std::vector<Answer> take();
+    // The families are asked for one by one: name servers that drop one kind of question must not delay the
+    // answer to the other. Nothing happens while the same is being asked.
+    void request(const std::string& host, IpFamily family);
+    // The network has changed: what is being asked left by a way that is gone, and is asked anew.
+    void start_again();
 
 private:
-    struct Shared;
-    static void serve(const std::shared_ptr<Shared>& shared);
-    std::shared_ptr<Shared> shared_;
+    class Impl;
+    std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace ulagate

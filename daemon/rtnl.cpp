@@ -162,7 +162,7 @@ Result<Way> Rtnl::way_to(const net::IpAddress& destination) {
     if (!looked.ok() || !link) return fail_errno(what, ENETUNREACH);
     unsigned mtu = link->link.mtu;
     if (ipv6 != nullptr && link->ipv6_mtu) mtu = std::min(mtu, *link->ipv6_mtu);
-    return Way{std::move(link->name), route->mtu.value_or(mtu)};
+    return Way{std::move(link->name), route->mtu.value_or(mtu), route->gateway, route->source};
 }
 
 Result<void> Rtnl::set_link(const std::string& name, bool up, unsigned mtu) {

@@ -29,8 +29,15 @@ std::optional<unsigned> ipv6_mtu(const Attributes<IFLA_MAX>& link) {
 
 using RouteAttributes = Attributes<RTA_MAX>;
 
+std::optional<net::IpAddress> address_of(const rtmsg& header, const RouteAttributes& attributes, int type) {
+    if (header.rtm_family == AF_INET6) return attributes.ipv6(type);
+    return attributes.value<net::Ipv4Address>(type);
+}
+
 RouteRow route_of_any_family(const rtmsg& header, const RouteAttributes& attributes) {
     RouteRow row;
+    row.gateway = address_of(header, attributes, RTA_GATEWAY);
+    row.source = address_of(header, attributes, RTA_PREFSRC);
     row.table = attributes.u32(RTA_TABLE).value_or(header.rtm_table);
     row.protocol = header.rtm_protocol;
     row.type = header.rtm_type;

@@ -35,8 +35,10 @@ struct RouteRow {
     std::uint8_t type = 0;        // RTN_UNICAST, …
     unsigned link = 0;            // "unreachable" has the loopback's
     std::optional<unsigned> mtu;  // bytes, when the route has its own
-    bool cached = false;          // a path MTU or a redirect that the kernel noted, not a route somebody set
-    bool plain = false;           // of the shape that we set ourselves: to one link, or unreachable
+    std::optional<net::IpAddress> gateway;
+    std::optional<net::IpAddress> source;  // of a look-up: what the kernel would send from
+    bool cached = false;  // a path MTU or a redirect that the kernel noted, not a route somebody set
+    bool plain = false;   // of the shape that we set ourselves: to one link, or unreachable
 };
 std::optional<RouteRow> decode_route(const nlmsghdr& message);  // an IPv6 route without a source prefix
 

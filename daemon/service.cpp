@@ -71,7 +71,8 @@ Result<void> Service::start() {
     if (!kernel) return tl::unexpected<Error>{std::move(kernel.error())};
     kernel_ = std::move(*kernel);
     reconciler_.emplace(*kernel_);
-    resolver_ = std::make_unique<Resolver>([this] { boost::asio::post(io_, [this] { take_answers(); }); });
+    resolver_ =
+        std::make_unique<Resolver>(io_, [this](const Resolver::Answer& answer) { take_answer(answer); });
 
     auto rtnl = Readable::watch(io_, kernel_->rtnl().event_handle(), [this] { on_kernel_event(); });
     if (!rtnl) return tl::unexpected<Error>{std::move(rtnl.error())};
@@ -103,6 +104,7 @@ Result<void> Service::start() {
     on_signal();
     load_key();
     load_clock_floor();
+    load_relay_memory();
     set_config(config_);
     if (relay_control_) adopt_owners();
     return {};
@@ -136,15 +138,7 @@ void Service::set_config(Config config) {
     }
     lans_ = std::move(lans);
 
-    std::map<std::string, RelayEndpoint> endpoints;
-    for (const RelayConfig& relay : config_.relays) {
-        const auto known = endpoints_.find(relay.name);
-        const bool keep = known != endpoints_.end() && known->second.host() == relay.host;
-        RelayEndpoint endpoint = keep ? std::move(known->second) : RelayEndpoint{relay.host, relay.port};
-        endpoint.set_port(relay.port);
-        endpoints.emplace(relay.name, std::move(endpoint));
-    }
-    endpoints_ = std::move(endpoints);
+    set_contacts();
     stock_relays_.clear();
     facts_.relays.clear();
     reconciled_facts_.reset();
@@ -173,10 +167,6 @@ void Service::on_kernel_event() {
             changes->our_routes || changes->links;  // the kernel drops routes with their link, silently
         stale.sysctls = changes->links;             // a new interface has settings of its own
         stale.tunnels = changes->links;
-        if (changes->links || changes->addresses || changes->other_routes) {
-            for (auto& [name, endpoint] : endpoints_) endpoint.retry_now();
-            for (auto& [name, first] : first_handshakes_) first.start_again();
-        }
         if (changes->links || changes->addresses) reconciler_->retry_now();
     } else {
         log::warning("kernel", "{}, reading everything again", changes.error().text());
@@ -213,12 +203,21 @@ void Service::reconcile(bool slow_too) {
     const bool lans_work =
         std::all_of(lans_.begin(), lans_.end(), [](const auto& lan) { return lan->trouble().empty(); });
     if (same && lans_work) {
+        send_by_new_ways();
         schedule();
         return;
     }
-    report(reconciler_->run([this](const Have& have) { return desired(config_, facts_, have); }, now(),
-                            slow_too));
+    const auto want = [this](const Have& have) { return desired(config_, facts_, have); };
+    report(reconciler_->run(want, now(), slow_too));
+    if (std::exchange(renewing_, false)) {
+        // The peers that were taken away come anew.
+        for (auto& [name, facts] : facts_.relays) facts.renew_peer = false;
+        take_lan_states();
+        report(reconciler_->run(want, now(), slow_too));
+        quiet_ = false;
+    }
     reconciled_facts_ = facts_;
+    send_by_new_ways();
     note_tunnel_changes();
     update_lans();
     take_lan_states();
@@ -351,7 +350,9 @@ void Service::note_traffic() {
         if (peer == nullptr) continue;
         const std::uint64_t bytes = peer->rx_bytes + peer->tx_bytes;
         const std::uint64_t before = std::exchange(tunnel_bytes_[relay.name], bytes);
-        edge_control_->set_traffic(relay.name, bytes > before + kIdleBytes);
+        overlay_traffic_[relay.name] = bytes > before + kIdleBytes;
+        const bool suspected = now() < suspected_until_[relay.name];
+        edge_control_->set_traffic(relay.name, overlay_traffic_[relay.name] || suspected);
     }
 }
 
@@ -406,6 +407,7 @@ void Service::tick() {
     reconciler_->mark(stale);
     if (!facts_.private_key && time >= key_retry_at_) load_key();
     watch_clock();
+    keep_relay_memory();
     reconcile();
     cure_clocks();
     if (edge_control_) note_traffic();
@@ -418,12 +420,12 @@ void Service::tick() {
 
 void Service::schedule() {
     retry_.set(reconciler_->deadline());
-    std::optional<TimePoint> handshake;
-    for (const RelayConfig& relay : config_.relays) {
-        const auto due = first_handshake(relay).deadline();
-        if (due && (!handshake || *due < *handshake)) handshake = due;
+    std::optional<TimePoint> contact;
+    for (const auto& [name, known] : contacts_) {
+        const auto due = known.deadline();
+        if (due && (!contact || *due < *contact)) contact = due;
     }
-    handshake_.set(handshake);
+    contact_.set(contact);
 }
 
 // --- configuration and end ---
@@ -491,6 +493,7 @@ void Service::take_down() {
     if (stopping_) return;
     stopping_ = true;
     watch_clock(true);
+    keep_relay_memory(true);
     supervisor_.stopping();
     if (edge_control_) edge_control_->stop();
     if (relay_control_) relay_control_->stop();

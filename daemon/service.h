@@ -18,13 +18,13 @@
 #include "daemon/control_server.h"
 #include "daemon/desired.h"
 #include "daemon/edge_control.h"
-#include "daemon/first_handshake.h"
 #include "daemon/lan_task.h"
 #include "daemon/linux_kernel.h"
 #include "daemon/loop.h"
 #include "daemon/reconciler.h"
+#include "daemon/relay_contact.h"
 #include "daemon/relay_control.h"
-#include "daemon/relay_endpoint.h"
+#include "daemon/relay_memory.h"
 #include "daemon/resolver.h"
 #include "daemon/status.h"
 #include "daemon/stock_relay.h"
@@ -40,10 +40,11 @@ struct ServicePaths {
     std::string state_directory = "/var/lib/ulagate";  // what outlives a reboot of the machine
     [[nodiscard]] std::string control_socket() const { return runtime_directory + "/control"; }
     [[nodiscard]] std::string clock_file() const { return state_directory + "/clock"; }
+    [[nodiscard]] std::string relays_file() const { return state_directory + "/relays"; }
 };
 
 // The running daemon: the one place where events (kernel, packets, time, signals, commands) become facts, and
-// facts are brought to the kernel by the reconciler. One thread; the resolver is the only helper.
+// facts are brought to the kernel by the reconciler. One thread.
 class Service {
 public:
     using TimePoint = std::chrono::steady_clock::time_point;
@@ -65,14 +66,19 @@ private:
     // Facts.
     void load_key();
     void ask_resolver();
-    void take_answers();
+    void take_answer(const Resolver::Answer& answer);
+    void set_contacts();
     void choose_endpoints();
+    void choose_endpoint(const RelayConfig& relay);
+    void on_network_change();
+    void on_contact_deadline();
+    void send_by_new_ways();
+    void load_relay_memory();
+    void keep_relay_memory(bool stopping = false);
     [[nodiscard]] bool is_alive(const RelayConfig& relay) const;
     [[nodiscard]] bool is_reachable(const RelayConfig& relay) const;
     void note_tunnel_changes();
     void remember_endpoints();
-    FirstHandshake& first_handshake(const RelayConfig& relay);
-    void repeat_first_handshakes();
     [[nodiscard]] const wg::Peer* peer_of(const RelayConfig& relay) const;
     const std::optional<Way>& way_to(const net::IpAddress& address);
     std::optional<Way> way_to_internet();
@@ -133,13 +139,13 @@ private:
     std::unique_ptr<Resolver> resolver_;
     std::unique_ptr<ControlServer> control_;
     std::vector<std::unique_ptr<LanTask>> lans_;
-    std::unique_ptr<EdgeControl> edge_control_;               // role edge
-    std::unique_ptr<RelayControl> relay_control_;             // role relay
-    std::map<std::string, RelayEndpoint> endpoints_;          // by relay
-    std::map<std::string, FirstHandshake> first_handshakes_;  // by relay
-    std::map<std::string, StockRelay> stock_relays_;          // by relay
-    ClockFloor clock_floor_;                                  // role edge
-    ClockCure clock_cure_;                                    // role relay
+    std::unique_ptr<EdgeControl> edge_control_;       // role edge
+    std::unique_ptr<RelayControl> relay_control_;     // role relay
+    std::map<std::string, RelayContact> contacts_;    // by relay
+    RelayMemory relay_memory_;                        // role edge
+    std::map<std::string, StockRelay> stock_relays_;  // by relay
+    ClockFloor clock_floor_;                          // role edge
+    ClockCure clock_cure_;                            // role relay
     struct Watch {
         wg::HandshakeWatch socket;
         std::unique_ptr<Readable> readable;
@@ -160,7 +166,7 @@ private:
     Alarm soon_{io_, [this] { reconcile(); }};
     Alarm tick_{io_, [this] { tick(); }};
     Alarm retry_{io_, [this] { reconcile(); }};
-    Alarm handshake_{io_, [this] { repeat_first_handshakes(); }};
+    Alarm contact_{io_, [this] { on_contact_deadline(); }};
     Alarm withdraw_alarm_{io_, [this] { finish_withdraw(); }};
     Alarm hand_over_alarm_{io_, [this] { finish_hand_over(); }};
     Alarm exit_{io_, [this] { io_.stop(); }};
@@ -172,8 +178,11 @@ private:
     TimePoint give_up_withdraw_at_;
     std::optional<TimePoint> hand_over_until_;  // stopping: another router takes the site over meanwhile
     bool reconcile_posted_ = false;
-    bool quiet_ = false;  // what is done now is routine, and only worth a debug line
+    bool renewing_ = false;  // facts ask for a peer to be made anew
+    bool quiet_ = false;     // what is done now is routine, and only worth a debug line
     std::map<std::string, std::uint64_t> tunnel_bytes_;  // by relay, at the last tick
+    std::map<std::string, bool> overlay_traffic_;        // by relay, in the second before it
+    std::map<std::string, TimePoint> suspected_until_;   // by relay: its death has to be seen soon
     Alarm adopted_{io_, [this] { forget_adopted_owners(); }};
     bool stopping_ = false;
 };

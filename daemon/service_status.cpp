@@ -153,7 +153,7 @@ void Service::add_relay_status(Status& status) const {
         }
         if (const auto link = have.links.find(relay.interface); link != have.links.end())
             relay.mtu = link->second.mtu;
-        const std::string& trouble = endpoints_.at(config.name).trouble();
+        const std::string trouble = contacts_.at(config.name).addresses.trouble();
         if (is_alive(config)) {
             relay.state = "up";
         } else if (!may_use(config_, facts_, config)) {

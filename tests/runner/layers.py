@@ -14,7 +14,7 @@ FOLDERS = ("ra", "vrrp", "firewall", "wg", "daemon")
 PROTOCOLS = ("ra", "vrrp", "firewall", "wg")
 IMPURE_HEADERS = re.compile(r"sys/socket\.h|unistd\.h|poll\.h|sys/epoll\.h|fcntl\.h|net/if\.h|thread|mutex|future|"
                             r"condition_variable|fstream|iostream|cstdio|ctime|time\.h|sys/time\.h|random|"
-                            r"boost/(?!json/).*|libmnl/.*|libnftnl/.*|nftables/.*|netlink/.*|systemd/.*")
+                            r"boost/(?!json/).*|libmnl/.*|libnftnl/.*|nftables/.*|netlink/.*|systemd/.*|ares\.h")
 IMPURE_OWN_HEADERS = {"daemon/base/log.h", "daemon/base/fd.h", "daemon/base/file.h"}
 CLOCK = re.compile(r"::now\s*\(|\btime\s*\(\s*(nullptr|NULL|0)\s*\)|\bclock_gettime\s*\(|\brandom_device\b")
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)', re.M)

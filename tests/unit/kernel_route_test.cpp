@@ -228,6 +228,27 @@ void expect_no_way(Rtnl& kernel, const char* destination) {
     EXPECT_EQ(way.error().code, std::errc::network_unreachable) << way.error().text();
 }
 
+// Link and MTU.
+std::pair<std::string, unsigned> road(Rtnl& kernel, const char* destination) {
+    const Way found = way(kernel, destination);
+    return {found.link, found.mtu};
+}
+
+TEST_F(RtnlWay, TellsTheGatewayAndTheSourceThatTheKernelChooses) {
+    with_kernel([](Rtnl& kernel) {
+        ASSERT_TRUE(
+            run("ip addr add 198.51.100.2/24 dev lan0 && ip addr add 2001:db8:1::2/64 dev far0 nodad"));
+        ASSERT_TRUE(
+            run("ip route add default via 198.51.100.1 && ip -6 route add default via fe80::1 dev far0"));
+        EXPECT_EQ(way(kernel, "192.0.2.1"), (Way{"lan0", 1500, ip("198.51.100.1"), ip("198.51.100.2")}));
+        EXPECT_EQ(way(kernel, "2001:db8::1"), (Way{"far0", 1500, ip("fe80::1"), ip("2001:db8:1::2")}));
+        EXPECT_EQ(way(kernel, "198.51.100.9"), (Way{"lan0", 1500, std::nullopt, ip("198.51.100.2")}));
+        ASSERT_TRUE(run("ip addr add 198.51.100.3/24 dev lan0"));
+        ASSERT_TRUE(run("ip route replace default via 198.51.100.1 src 198.51.100.3"));
+        EXPECT_EQ(way(kernel, "192.0.2.1").source, ip("198.51.100.3"));
+    });
+}
+
 TEST_F(RtnlWay, FollowsTheRoutesOfBothFamilies) {
     with_kernel([](Rtnl& kernel) {
         expect_no_way(kernel, "192.0.2.1");
@@ -235,12 +256,12 @@ TEST_F(RtnlWay, FollowsTheRoutesOfBothFamilies) {
         ASSERT_TRUE(run("ip addr add 198.51.100.2/24 dev lan0 && ip link set lan0 mtu 1492"));
         ASSERT_TRUE(
             run("ip route add default via 198.51.100.1 && ip -6 route add default via fe80::1 dev far0"));
-        EXPECT_EQ(way(kernel, "192.0.2.1"), (Way{"lan0", 1492}));
-        EXPECT_EQ(way(kernel, "2001:db8::1"), (Way{"far0", 1500}));
+        EXPECT_EQ(road(kernel, "192.0.2.1"), std::pair(std::string("lan0"), 1492U));
+        EXPECT_EQ(road(kernel, "2001:db8::1"), std::pair(std::string("far0"), 1500U));
         ASSERT_TRUE(run("ip route add 192.0.2.0/24 via 198.51.100.1 mtu 1400"));
         ASSERT_TRUE(run("ip -6 route add 2001:db8::/32 via fe80::1 dev far0 mtu 1380"));
-        EXPECT_EQ(way(kernel, "192.0.2.1"), (Way{"lan0", 1400}));
-        EXPECT_EQ(way(kernel, "2001:db8::1"), (Way{"far0", 1380}));
+        EXPECT_EQ(road(kernel, "192.0.2.1"), std::pair(std::string("lan0"), 1400U));
+        EXPECT_EQ(road(kernel, "2001:db8::1"), std::pair(std::string("far0"), 1380U));
         EXPECT_EQ(way(kernel, "127.0.0.1").link, "lo");
         EXPECT_EQ(way(kernel, "::1").link, "lo");
     });
@@ -251,7 +272,7 @@ TEST_F(RtnlWay, KnowsTheIpv6MtuOfTheLink) {
         ASSERT_TRUE(run("ip -6 route add default via fe80::1 dev far0"));
         // As a router advertisement with an MTU option would.
         if (!run("echo 1340 > /proc/sys/net/ipv6/conf/far0/mtu")) GTEST_SKIP() << "read-only /proc/sys";
-        EXPECT_EQ(way(kernel, "2001:db8::1"), (Way{"far0", 1340}));
+        EXPECT_EQ(road(kernel, "2001:db8::1"), std::pair(std::string("far0"), 1340U));
     });
 }
 

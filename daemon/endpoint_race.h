@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/base/address.h"
+#include "daemon/ip_family.h"
+#include "daemon/kernel_state.h"
+
+namespace ulagate {
+
+// One of the relay's addresses, and the uplink that leads there: the one that the routing table says, or
+// another default route of this machine that we pin it to.
+struct Candidate {
+    net::IpAddress address;
+    std::optional<Uplink> via;
+    bool operator==(const Candidate&) const = default;
+};
+
+// Which of a relay's addresses is used: the candidates are tried one after the other until one brings a
+// handshake. Pure.
+//
+// WireGuard sends an initiation at most every 5 s a peer (REKEY_TIMEOUT); a peer that is removed and added
+// again may send at once. So a try is: the peer anew with the endpoint, and some time for the answer, short
+// at first and longer in each round.
+class EndpointRace {
+public:
+    using TimePoint = std::chrono::steady_clock::time_point;
+
+    // How it is now.
+    struct View {
+        std::vector<net::IpAddress> addresses;                    // the most wanted first
+        std::function<bool(const net::IpAddress&)> has_way;       // by the routing table, without our pins
+        std::function<std::vector<Uplink>(IpFamily)> other_ways;  // default routes that are not in use
+        std::optional<net::IpAddress> in_use;                     // of the peer in the kernel
+        bool may_send = true;         // else silence says nothing against a candidate
+        bool alive = false;           // the tunnel works
+        bool answered = false;        // since the try began, something authentic came from its address
+        bool traffic = false;         // the overlay uses the tunnel now
+        bool answers_probes = false;  // a candidate can be tried without a new handshake
+    };
+    struct Try {
+        bool renew = false;  // the peer is to be made anew; else its session lives on with the new endpoint
+        bool operator==(const Try&) const = default;
+    };
+
+    // A winner of former days, and the addresses that the relay had then.
+    void remember(std::optional<net::IpAddress> winner, std::vector<net::IpAddress> addresses);
+    // Nothing: all stays as it is. Else choice() is to be tried from now on.
+    std::optional<Try> update(const View& view, TimePoint now);
+    // The network under it has changed: tries begin anew, and what is preferred gets a chance.
+    void network_changed(TimePoint now);
+    [[nodiscard]] std::optional<TimePoint> deadline() const { return deadline_; }
+
+    [[nodiscard]] const std::optional<Candidate>& choice() const { return choice_; }
+    // The last address that answered.
+    [[nodiscard]] const std::optional<net::IpAddress>& winner() const { return winner_; }
+    // The tunnel works, and only a better candidate is being looked at.
+    [[nodiscard]] bool on_trial() const { return fallback_.has_value(); }
+
+private:
+    [[nodiscard]] static std::vector<Candidate> candidates(const View& view);
+    [[nodiscard]] static bool usable(const Candidate& candidate, const View& view);
+    [[nodiscard]] bool is_new(const net::IpAddress& address) const;
+    [[nodiscard]] const Candidate* best(const std::vector<Candidate>& field) const;
+    void rest(const std::vector<Candidate>& field, const View& view);
+    std::optional<Try> settle(const std::vector<Candidate>& field, const View& view, TimePoint now);
+    std::optional<Try> judge_trial(const View& view, TimePoint now);
+    std::optional<Try> race(const std::vector<Candidate>& field, const View& view, TimePoint now);
+    std::optional<Try> next(const std::vector<Candidate>& field, TimePoint now);
+    void try_choice(TimePoint now);
+    void forget_tries();
+
+    std::optional<Candidate> choice_;
+    std::optional<net::IpAddress> winner_;
+    std::vector<net::IpAddress> known_;  // the addresses when the tunnel came to work: others are newer
+    bool racing_ = false;
+    bool rested_ = false;              // nothing was sent to the choice so far
+    bool answered_ = false;            // the choice did; the tunnel is about to work
+    std::vector<Candidate> tried_;     // in this round
+    std::vector<net::IpAddress> met_;  // tried since the race began, or the network changed
+    unsigned round_ = 0;
+    std::optional<Candidate> fallback_;  // of a trial
+    std::optional<TimePoint> trial_at_;  // nothing: there is no better candidate
+    std::optional<TimePoint> deadline_;
+};
+
+}  // namespace ulagate

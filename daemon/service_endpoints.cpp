@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Where the relays are, and by which of their addresses and of our uplinks the tunnels go.
+#include <utility>
+
+#include "daemon/base/file.h"
+#include "daemon/base/log.h"
+#include "daemon/service.h"
+
+namespace ulagate {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kMaxRelaysFile = std::size_t{1} << 20U;
+// After a change of the way, and while another address is on trial, the relay is probed as under traffic.
+constexpr auto kSuspicion = 3s;
+
+Service::TimePoint now() { return std::chrono::steady_clock::now(); }
+
+}  // namespace
+
+void Service::load_relay_memory() {
+    if (config_.role != Role::edge) return;
+    if (const auto text = read_file(paths_.relays_file(), kMaxRelaysFile)) relay_memory_.load(*text);
+}
+
+void Service::keep_relay_memory(bool stopping) {
+    if (config_.role != Role::edge) return;
+    std::map<std::string, RelayMemory::Relay> relays;
+    for (const auto& [name, contact] : contacts_) {
+        auto addresses = contact.addresses.all();
+        if (!contact.addresses.is_name() || addresses.empty()) continue;
+        relays[name] = {contact.addresses.host(), contact.race.winner(), std::move(addresses)};
+    }
+    relay_memory_.update(std::move(relays));
+    const auto text = relay_memory_.take_write(now(), stopping);
+    if (!text) return;
+    if (const auto written = write_file_atomically(paths_.relays_file(), *text, 0600); !written)
+        log::warning("relays", "{}, going on", written.error().text());
+}
+
+void Service::set_contacts() {
+    std::map<std::string, RelayContact> contacts;
+    for (const RelayConfig& relay : config_.relays) {
+        const auto known = contacts_.find(relay.name);
+        if (known != contacts_.end() && known->second.addresses.host() == relay.host) {
+            contacts.insert(contacts_.extract(known));
+            contacts.at(relay.name).port = relay.port;
+            continue;
+        }
+        RelayContact contact{relay.host, relay.port};
+        if (const auto* memory = relay_memory_.find(relay.name, relay.host)) {
+            contact.addresses.remember(memory->addresses);
+            contact.race.remember(memory->winner, memory->addresses);
+        }
+        contacts.emplace(relay.name, std::move(contact));
+    }
+    contacts_ = std::move(contacts);
+}
+
+void Service::ask_resolver() {
+    for (auto& [name, contact] : contacts_) {
+        for (const IpFamily family : kIpFamilies) {
+            if (contact.addresses.ask(family, now())) resolver_->request(contact.addresses.host(), family);
+        }
+    }
+}
+
+void Service::take_answer(const Resolver::Answer& answer) {
+    for (auto& [name, contact] : contacts_) {
+        if (!contact.addresses.is_name() || contact.addresses.host() != answer.host) continue;
+        const std::string before = contact.addresses.trouble();
+        contact.addresses.on_answer(answer.family, answer.addresses, answer.ttl, now());
+        const std::string trouble = contact.addresses.trouble();
+        if (trouble != before && !trouble.empty()) log::warning(name, "{}, retrying", trouble);
+    }
+    reconcile_now();
+}
+
+// The way to a relay is another one: names may have other addresses there, and what is being asked has left
+// by the old one.
+void Service::on_network_change() {
+    resolver_->start_again();
+    for (auto& [name, contact] : contacts_) contact.addresses.ask_again();
+}
+
+void Service::on_contact_deadline() {
+    // An answer to the last try that is there already must not be lost by the next one.
+    Stale stale;
+    stale.tunnels = true;
+    reconciler_->mark(stale);
+    reconcile();
+}
+
+void Service::choose_endpoints() {
+    // What was answered counts. An error is reported by the run that follows.
+    if (!config_.relays.empty()) static_cast<void>(reconciler_->refresh());
+    for (const RelayConfig& relay : config_.relays) choose_endpoint(relay);
+    facts_.uplink = way_to_internet();
+}
+
+void Service::choose_endpoint(const RelayConfig& relay) {
+    RelayContact& contact = contacts_.at(relay.name);
+    RelayFacts& facts = facts_.relays[relay.name];
+    const wg::Peer* peer = peer_of(relay);
+    facts.alive = is_alive(relay);
+    const bool may_use_it = may_use(config_, facts_, relay) && !facts_.clock_behind;
+    if (relay.kind == RelayKind::plain) stock_relays_[relay.name].update(may_use_it, facts.alive, now());
+
+    EndpointRace::View view;
+    view.addresses = contact.addresses.all();
+    view.has_way = [this](const net::IpAddress& address) { return way_to(address).has_value(); };
+    view.other_ways = [](IpFamily) { return std::vector<Uplink>{}; };
+    if (peer != nullptr && peer->endpoint) view.in_use = peer->endpoint->address;
+    // While nothing is sent there, silence says nothing against the relay or its address.
+    view.may_send =
+        may_use_it && facts_.private_key && reconciler_->have().tunnels.contains(tunnel_interface(relay));
+    view.alive = facts.alive;
+    view.answered = contact.answered(peer);
+    view.traffic = overlay_traffic_[relay.name];
+    view.answers_probes = edge_control_->alive(relay.name).has_value();
+    if (view.may_send) contact.addresses.set_alive(view.alive, now());
+    const auto attempt = contact.race.update(view, now());
+    facts.endpoint = contact.endpoint();
+    facts.way = facts.endpoint ? way_to(facts.endpoint->address) : std::nullopt;
+    if (!attempt) return;
+    contact.begin_try(*attempt, peer);
+    log::debug(relay.name, "trying {}{}", net::to_string(*facts.endpoint), attempt->renew ? " anew" : "");
+    suspected_until_[relay.name] = now() + kSuspicion;
+    if (attempt->renew) {
+        facts.renew_peer = peer != nullptr;
+        renewing_ |= facts.renew_peer;
+        quiet_ |= renewing_;
+        contact.way.expect(facts.way);
+    } else {
+        contact.way.send_now();
+    }
+}
+
+// Packets of a tunnel leave by the way that there is now, from its source address, and the relay learns it at
+// once.
+void Service::send_by_new_ways() {
+    bool moved = false;
+    for (const RelayConfig& relay : config_.relays) {
+        RelayContact& contact = contacts_.at(relay.name);
+        const RelayFacts& facts = facts_.relays[relay.name];
+        const auto send = contact.way.update(facts.way, now());
+        if (send == WayWatch::Send::no) continue;
+        if (send == WayWatch::Send::by_new_way) {
+            moved = true;
+            contact.race.network_changed(now());
+        }
+        const std::string interface = tunnel_interface(relay);
+        const wg::Peer* peer = peer_of(relay);
+        if (peer == nullptr || !facts.endpoint || facts.renew_peer) continue;
+        log::debug(relay.name, "sending at once by {}", facts.way->link);
+        report(reconciler_->apply_ahead(
+            ConfigureTunnel{interface,
+                            send_at_once(relay.public_key, *facts.endpoint, relay.keepalive_seconds)},
+            now()));
+        suspected_until_[relay.name] = now() + kSuspicion;
+        edge_control_->set_traffic(relay.name, true);
+    }
+    if (moved) on_network_change();
+}
+
+const std::optional<Way>& Service::way_to(const net::IpAddress& address) {
+    const auto known = ways_.find(address);
+    if (known != ways_.end()) return known->second;
+    auto way = kernel_->rtnl().way_to(address);
+    return ways_.emplace(address, way ? std::optional{std::move(*way)} : std::nullopt).first->second;
+}
+
+// A route lookup, no packet: any address that only a default route leads to.
+std::optional<Way> Service::way_to_internet() {
+    for (const char* somewhere : {"2000::1", "1.0.0.1"}) {
+        if (const auto& way = way_to(*net::parse_ip(somewhere))) return way;
+    }
+    return std::nullopt;
+}
+
+}  // namespace ulagate
