@@ -12,9 +12,15 @@ using namespace std::chrono_literals;
 // More than a round trip to most relays; the rounds that follow have time for the others.
 constexpr auto kFirstTry = 300ms;
 constexpr auto kLongestTry = 5s;
+// The probe that went unanswered has just been repeated: time for one round trip.
+constexpr auto kGentleTry = 100ms;
+constexpr auto kLongestGentleTry = 300ms;
+// So long WireGuard may go on without a daemon.
+constexpr auto kRestart = 5s;
 // From a handshake to the first round trip in the tunnel. One that does not come is a way that lets only
-// small packets through, say.
+// small packets through, say; or there is nobody who would answer, by whatever way.
 constexpr auto kProof = 3s;
+constexpr auto kLaterProof = 60s;
 constexpr auto kTrial = 1s;
 constexpr std::chrono::seconds kTrialEvery = 10min;
 // The addresses and routes of a network come one after the other, and so do the answers to A and AAAA.
@@ -114,6 +120,7 @@ std::optional<EndpointRace::Try> EndpointRace::settle(const std::vector<Candidat
     if (racing_ || known_.empty()) known_ = view.addresses;
     forget_tries();
     rested_ = false;
+    settled_ = true;
     winner_ = choice_->address;
     const auto better = std::find_if(field.begin(), field.end(), [this](const Candidate& candidate) {
         return cost(candidate) < cost(*choice_);
@@ -161,18 +168,8 @@ std::optional<EndpointRace::Try> EndpointRace::judge_trial(const View& view, Tim
 
 std::optional<EndpointRace::Try> EndpointRace::race(const std::vector<Candidate>& field, const View& view,
                                                     TimePoint now) {
+    if (!racing_) return first(field, view, now);
     const bool listed = choice_ && has(field, *choice_);
-    if (!racing_) {
-        forget_tries();
-        met_.clear();
-        racing_ = true;
-        // The peer is only now about to come.
-        if (std::exchange(rested_, false) && listed) {
-            try_choice(now);
-            return std::nullopt;
-        }
-        return next(field, now);
-    }
     const bool news = std::any_of(field.begin(), field.end(), [this](const Candidate& candidate) {
         return is_new(candidate.address) && !has(met_, candidate.address);
     });
@@ -180,10 +177,29 @@ std::optional<EndpointRace::Try> EndpointRace::race(const std::vector<Candidate>
     if (view.answered && !answered_) {
         answered_ = true;
         winner_ = choice_->address;
-        deadline_ = now + kProof;
+        const bool kept = tried_.empty();
+        deadline_ = now + (kept ? kRestart : round_ == 0 ? kProof : kLaterProof);
     }
     if (now < *deadline_) return std::nullopt;
     return next(field, now);
+}
+
+std::optional<EndpointRace::Try> EndpointRace::first(const std::vector<Candidate>& field, const View& view,
+                                                     TimePoint now) {
+    const bool listed = choice_ && has(field, *choice_);
+    forget_tries();
+    met_.clear();
+    racing_ = true;
+    const bool worked = std::exchange(settled_, false);
+    // The peer is only now about to come.
+    if (std::exchange(rested_, false) && listed) {
+        try_choice(now);
+        return std::nullopt;
+    }
+    if (!worked || !listed || !view.answers_probes || is_new(best(field)->address)) return next(field, now);
+    deadline_ = now + std::clamp<std::chrono::milliseconds>(2 * view.round_trip + 50ms, kGentleTry,
+                                                            kLongestGentleTry);
+    return Try{false};
 }
 
 std::optional<EndpointRace::Try> EndpointRace::next(const std::vector<Candidate>& field, TimePoint now) {
@@ -210,6 +226,7 @@ void EndpointRace::network_changed(TimePoint now) {
     if (fallback_) choice_ = std::exchange(fallback_, std::nullopt);
     forget_tries();
     met_.clear();
+    settled_ = false;
     trial_at_ = now + kTrialSoon;
 }
 

@@ -27,6 +27,9 @@ struct Candidate {
 // WireGuard sends an initiation at most every 5 s a peer (REKEY_TIMEOUT); a peer that is removed and added
 // again may send at once. So a try is: the peer anew with the endpoint, and some time for the answer, short
 // at first and longer in each round.
+//
+// A new peer costs what its session could still carry, so it is not the first thing to do when a relay stops
+// answering probes: it may only be its daemon that is restarted, while WireGuard goes on.
 class EndpointRace {
 public:
     using TimePoint = std::chrono::steady_clock::time_point;
@@ -42,6 +45,7 @@ public:
         bool answered = false;        // since the try began, something authentic came from its address
         bool traffic = false;         // the overlay uses the tunnel now
         bool answers_probes = false;  // a candidate can be tried without a new handshake
+        std::chrono::milliseconds round_trip{0};  // as last measured
     };
     struct Try {
         bool renew = false;  // the peer is to be made anew; else its session lives on with the new endpoint
@@ -71,6 +75,7 @@ private:
     std::optional<Try> settle(const std::vector<Candidate>& field, const View& view, TimePoint now);
     std::optional<Try> judge_trial(const View& view, TimePoint now);
     std::optional<Try> race(const std::vector<Candidate>& field, const View& view, TimePoint now);
+    std::optional<Try> first(const std::vector<Candidate>& field, const View& view, TimePoint now);
     std::optional<Try> next(const std::vector<Candidate>& field, TimePoint now);
     void try_choice(TimePoint now);
     void forget_tries();
@@ -79,6 +84,7 @@ private:
     std::optional<net::IpAddress> winner_;
     std::vector<net::IpAddress> known_;  // the addresses when the tunnel came to work: others are newer
     bool racing_ = false;
+    bool settled_ = false;             // the tunnel worked over the choice
     bool rested_ = false;              // nothing was sent to the choice so far
     bool answered_ = false;            // the choice did; the tunnel is about to work
     std::vector<Candidate> tried_;     // in this round

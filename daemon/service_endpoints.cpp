@@ -119,6 +119,8 @@ void Service::choose_endpoint(const RelayConfig& relay) {
     view.answered = contact.answered(peer);
     view.traffic = overlay_traffic_[relay.name];
     view.answers_probes = edge_control_->alive(relay.name).has_value();
+    if (const auto* session = edge_control_->session(relay.name); session != nullptr && session->round_trip())
+        view.round_trip = std::chrono::duration_cast<std::chrono::milliseconds>(*session->round_trip());
     if (view.may_send) contact.addresses.set_alive(view.alive, now());
     const auto attempt = contact.race.update(view, now());
     facts.endpoint = contact.endpoint();
