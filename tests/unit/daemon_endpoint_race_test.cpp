@@ -45,8 +45,8 @@ public:
         milliseconds when;  // since kStart
         std::string what;
         bool operator==(const Tried&) const = default;
-        friend std::ostream& operator<<(std::ostream& out, const Tried& tried) {
-            return out << tried.when.count() << " ms " << tried.what;
+        friend std::ostream& operator<<(std::ostream& out, const Tried& one) {
+            return out << one.when.count() << " ms " << one.what;
         }
     };
     std::vector<Tried> tried;
