@@ -156,6 +156,15 @@ def edge_input(net):
     net.heard("overlay control with hop limit 254", control, "ulg-r1", message(254), False)
     net.heard("overlay control from the LAN", control, "lan0", message(255), False)
 
+    probes = net.listen(socket.SOCK_DGRAM, 17, 51818)
+    probe = lambda source, hops: udp(source, SITE + "1", 51818, 51818, hops)
+    for hops, expected in ((254, True), (253, True), (252, False)):
+        net.heard(f"path probe of another site's router, hop limit {hops}", probes, "ulg-r1", probe(FAR + "1", hops),
+                  expected)
+    net.heard("path probe from outside the overlay", probes, "ulg-r1", probe("fd99::1", 254), False)
+    net.heard("path probe from our own site out of the tunnel", probes, "ulg-r1", probe(SITE + "9", 254), False)
+    net.heard("path probe from the LAN", probes, "lan0", probe(SITE + "10", 254), False)
+
     net.connects("ssh from the LAN, link-local", "lan", "fe80::1%lan0", 22)
     net.connects("ssh from the LAN, overlay address", "lan", SITE + "1", 22)
     net.connects("ssh from the LAN, IPv4", "lan", "192.168.7.1", 22)
@@ -176,6 +185,8 @@ def edge_forward(net):
     host, far = SITE + "10", FAR + "9"
     before = net.tracked()
     net.passes("LAN to another site", "lan0", udp(host, far, 40000, 58000), "ulg-r1")
+    net.dropped("a path probe that a host made", "lan0", udp(host, far, 51818, 51818), "ulg-r1")
+    check("the other site has traffic", f"{FAR} " in net.output("nft list set inet ulagate busy"))
     net.passes("any protocol: edges do not choose", "lan0", tcp(host, far, 40000, 443, 2), "ulg-r1")
     net.passes("an answer that nobody asked for here", "ulg-r1", tcp(far, host, 443, 40001, 0x12), "lan0")
     net.passes("a connection from another site", "ulg-r1", tcp(far, host, 40002, 22, 2), "lan0")
@@ -275,6 +286,8 @@ def relay(net):
                         ip6(a, b, 44, struct.pack("!BBHI", 17, 0, 800, 7) + rest))
     last = lambda p: p[6] == 44 and p[42:44] == b"\x03\x20" and p[48:] == rest
     check("passes: both fragments of a datagram", net.arrives(two, last) is not None)
+    net.passes("a path probe", one, udp(a, b, 51818, 51818, 255), two)
+    net.refused("a path probe from a tunnel address", one, udp("fd99::a1", b, 51818, 51818, 255), NO_ROUTE_FORBIDDEN)
     net.refused("UDP to another port", one, udp(a, b, 1024, 57999), NO_ROUTE_FORBIDDEN)
     net.refused("TCP", one, tcp(a, b, 1024, 58000, 2), NO_ROUTE_FORBIDDEN)
     net.refused("neighbour discovery", one, icmp6(a, b, 135, hops=255), NO_ROUTE_FORBIDDEN)

@@ -144,6 +144,10 @@ class Net:
     def router(self, command):
         sh(f"ip netns exec {self.names['router']} {command}")
 
+    def output(self, command):
+        return subprocess.run(["ip", "netns", "exec", self.names["router"], *command.split()], check=True,
+                              capture_output=True, text=True).stdout
+
     def load(self, golden):
         self.router(f"nft -f {GOLDEN}/firewall_{golden}.nft")
         print(f"--- {golden}")

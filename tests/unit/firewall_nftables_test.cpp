@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <functional>
 
+#include "firewall/busy_sites.h"
 #include "firewall/nftables.h"
 #include "firewall/render.h"
 #include "tests/unit/firewall_models.h"
@@ -20,6 +21,7 @@ namespace ulagate::firewall {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -276,6 +278,33 @@ TEST(Nftables, LostEventsOfOurOwnAreNoForeignHand) {
         EXPECT_TRUE(foreign_hand(*nftables));
         install(*nftables, render(many));
         EXPECT_FALSE(foreign_hand(*nftables));
+    });
+}
+
+TEST(BusySites, ReadsWhatTheRulesNotedWhichIsNoForeignHand) {
+    in_namespace([] {
+        auto nftables = open_nftables();
+        auto busy = BusySites::open();
+        ASSERT_TRUE(busy) << busy.error().text();
+        EXPECT_TRUE(busy->read().value().empty()) << "there is no such set yet";
+        install(*nftables, render(edge_model()));
+        EXPECT_TRUE(busy->read().value().empty());
+        EXPECT_FALSE(foreign_hand(*nftables));
+        // The rule of forward_lan, where a packet of this namespace can meet it.
+        shell("ip link set lo up && ip -6 address add fd12:3456:789a:a::9/128 dev lo nodad");
+        shell("nft add chain inet ulagate test '{ type filter hook output priority 0; }'");
+        shell(
+            "nft add rule inet ulagate test "
+            "ip6 daddr fd12:3456:789a::/48 update @busy '{ ip6 daddr & ffff:ffff:ffff:ffff:: }'");
+        EXPECT_TRUE(foreign_hand(*nftables));
+        shell("ping -6 -c1 -W1 fd12:3456:789a:a::9 >/dev/null");
+        EXPECT_THAT(busy->read().value(), ElementsAre(prefix("fd12:3456:789a:a::/64")));
+        EXPECT_FALSE(foreign_hand(*nftables)) << "elements that rules add are nobody's hand";
+        for (int i = 0; i < 100; ++i) {
+            shell("nft add element inet ulagate busy '{ fd12:3456:789a:" + std::to_string(1000 + i) +
+                  ":: }'");
+        }
+        EXPECT_EQ(busy->read().value().size(), 101U);
     });
 }
 

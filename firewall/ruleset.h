@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <set>
+#include <string>
+#include <utility>
+
+#include "firewall/model.h"
+#include "firewall/writer.h"
+
+namespace ulagate::firewall {
+
+// Renders one model; each function one chain. For this folder only: others use render().
+class Ruleset {
+public:
+    explicit Ruleset(const Model& model)
+        : model_(model), edge_(model.role == Role::edge), appliance_(model.mode == Mode::appliance) {}
+
+    std::string text() &&;
+
+private:
+    using Protocol = Service::Protocol;
+
+    void sets();
+    void prerouting();
+    void output();
+    void closed_address();
+    void clamp_mss();
+    void input();
+    void input_lan_protocols();
+    void input_tunnel();
+    void input_icmp();
+    void input_services();
+    void forward_edge();
+    void forward_lan();
+    void forward_tunnel();
+    void forward_relay();
+    void forward_sites();
+    void forward_services();
+    void refuse_rest();
+    void refused();
+    void reject_traceroute();
+    // Who has no choice of tunnels need not know where the traffic goes.
+    [[nodiscard]] bool notes_traffic() const { return edge_ && model_.tunnels.size() > 1; }
+    [[nodiscard]] std::set<std::string> vrrp_interfaces() const;
+    [[nodiscard]] std::set<std::string> closed_addresses() const;
+    [[nodiscard]] std::string overlay() const { return to_string(model_.overlay.network()); }
+
+    static constexpr std::pair<Protocol, const char*> kWithPorts[] = {{Protocol::tcp, "tcp"},
+                                                                      {Protocol::udp, "udp"}};
+
+    const Model& model_;
+    const bool edge_;
+    const bool appliance_;
+    Writer out_;
+};
+
+// An interface name as nft wants it. Throws std::invalid_argument for one that does not fit into a rule.
+std::string quoted(const std::string& name);
+
+inline constexpr const char* kLogLimit = "limit rate 10/minute burst 5 packets log prefix";
+
+}  // namespace ulagate::firewall
