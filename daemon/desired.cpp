@@ -78,16 +78,36 @@ void want_tunnel(Wanted& wanted, const std::string& interface, unsigned mtu, std
     wanted.firewall.tunnels.push_back({interface, port, static_cast<std::uint16_t>(mtu)});
 }
 
-// The first relay of the list that works; while none does, the first that has an interface.
+// The chosen relay; while that has no interface, the first that has one.
 const RelayConfig* carrying_relay(const Config& config, const Facts& facts, const Have& have) {
     const RelayConfig* candidate = nullptr;
     for (const RelayConfig& relay : config.relays) {
         if (!have.links.contains(tunnel_interface(relay))) continue;
-        const auto known = facts.relays.find(relay.name);
-        if (known != facts.relays.end() && known->second.alive) return &relay;
+        if (relay.name == facts.carrier) return &relay;
         if (candidate == nullptr) candidate = &relay;
     }
     return candidate;
+}
+
+// The same as one route for each site, in fewer entries: the overlay through the relay that carries most of
+// them, and a longer prefix for each site that takes another way.
+void want_overlay(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {
+    if (const RelayConfig* relay = carrying_relay(config, facts, have)) {
+        wanted.routes[{config.overlay, kRouteMetric}] = {tunnel_interface(*relay)};
+    }
+    if (config.relays.size() == 1) return;
+    // Behind it one for each tunnel. A probe is bound to its tunnel, and the kernel sends it there only if
+    // some route leads there; should the chosen interface vanish, the next one takes over by itself.
+    std::uint32_t metric = kRouteMetric;
+    for (const RelayConfig& relay : config.relays) {
+        const std::string interface = tunnel_interface(relay);
+        ++metric;
+        if (!have.links.contains(interface)) continue;
+        wanted.routes[{config.overlay, metric}] = {interface};
+        for (const auto& [site, way] : facts.other_ways) {
+            if (way == relay.name) wanted.routes[{site, kRouteMetric}] = {interface};
+        }
+    }
 }
 
 bool carries_the_site(const Config& config, const Facts& facts) {
@@ -129,9 +149,7 @@ void want_relays(Wanted& wanted, const Config& config, const Facts& facts, const
         }
         ++port;
     }
-    if (const RelayConfig* relay = carrying_relay(config, facts, have)) {
-        wanted.routes[{config.overlay, kRouteMetric}] = {tunnel_interface(*relay)};
-    }
+    want_overlay(wanted, config, facts, have);
 }
 
 void want_lans(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {

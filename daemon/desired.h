@@ -27,7 +27,11 @@ struct Facts {
     std::optional<Way> uplink;                  // the way to the internet
     bool handing_over = false;          // edge, stopping: what still reaches the virtual MAC is forwarded
     std::set<std::string> active_lans;  // edge, by interface: the virtual router there is ours
-    bool clock_behind = false;          // edge: a handshake would carry a time that has been before
+    // Edge: the relay that carries all sites but some, by name; "": not chosen yet.
+    std::string carrier;
+    // Edge: sites that take another one.
+    std::map<net::Ipv6Prefix, std::string> other_ways;
+    bool clock_behind = false;  // edge: a handshake would carry a time that has been before
     // Relay: the slot that carries a prefix now; without an entry the highest configured priority does.
     std::map<net::Ipv6Prefix, std::size_t> owners;
     // Relay: where the routers that were connected are, for a device that has to be made anew.

@@ -23,9 +23,10 @@ constexpr std::uint64_t kSpareEpochs = 100;
 }  // namespace
 
 EdgeControl::EdgeControl(boost::asio::io_context& io, std::string state_directory,
-                         std::function<void()> changed)
+                         std::function<void()> changed, std::function<void()> paths_changed)
     : epoch_file_(std::move(state_directory) + "/epoch"),
       changed_(std::move(changed)),
+      paths_changed_(std::move(paths_changed)),
       reserve_(io, [this] { reserve_epochs(); }),
       link_(io, [this] { receive(); }),
       alarm_(io, [this] { on_timer(); }) {
@@ -51,6 +52,9 @@ void EdgeControl::set_config(const Config& config) {
     for (auto& [name, peer] : peers_) act(name, peer, peer.session.stop(ControlLink::now()));
     peers_ = std::move(peers);
     if (!peers_.empty()) link_.bind(self_);
+    const bool choice = config.relays.size() > 1;
+    for (auto& [name, peer] : peers_)
+        peer.session.want_sites(choice ? std::optional{config.overlay} : std::nullopt);
     for (auto& [name, peer] : peers_) act(name, peer, peer.session.set_lans(lans_, ControlLink::now()));
     schedule();
 }
@@ -130,14 +134,20 @@ void EdgeControl::act(const std::string& relay, Peer& peer, wg::control::Session
     out.reserve(outcome.send.size());
     for (auto& packet : outcome.send) out.push_back({peer.address, std::move(packet)});
     link_.send(out);
+    bool paths = false;
     for (const auto& event : outcome.events) {
-        if (std::holds_alternative<wg::control::ConflictLost>(event) ||
-            std::holds_alternative<wg::control::PrefixRefused>(event)) {
+        paths = paths || std::holds_alternative<wg::control::ReachChanged>(event) ||
+                std::holds_alternative<wg::control::SitesTold>(event);
+        if (std::holds_alternative<wg::control::SitesTold>(event)) {
+            log::debug(relay, "{}", wg::control::to_string(event));
+        } else if (std::holds_alternative<wg::control::ConflictLost>(event) ||
+                   std::holds_alternative<wg::control::PrefixRefused>(event)) {
             log::warning(relay, "{}, going on", wg::control::to_string(event));
         } else {
             log::info(relay, "{}", wg::control::to_string(event));
         }
     }
+    if (paths) paths_changed_();
     if (!outcome.events.empty()) changed_();
 }
 

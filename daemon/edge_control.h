@@ -22,7 +22,9 @@ namespace ulagate {
 class EdgeControl {
 public:
     // `changed`: a relay can be reached, or not any more, or has another owner for a prefix of ours.
-    EdgeControl(boost::asio::io_context& io, std::string state_directory, std::function<void()> changed);
+    // `paths_changed`: what the choice between relays depends on; called first, in the same turn of the loop.
+    EdgeControl(boost::asio::io_context& io, std::string state_directory, std::function<void()> changed,
+                std::function<void()> paths_changed);
 
     void set_config(const Config& config);
     void set_lans(const std::vector<wg::control::LanPart>& lans);
@@ -56,6 +58,7 @@ private:
 
     std::string epoch_file_;
     std::function<void()> changed_;
+    std::function<void()> paths_changed_;
     net::Ipv6Address self_;
     std::map<std::string, Peer> peers_;  // by relay
     std::vector<wg::control::LanPart> lans_;

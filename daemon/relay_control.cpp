@@ -36,29 +36,60 @@ RelayControl::RelayControl(boost::asio::io_context& io, Changed changed)
 
 void RelayControl::set_config(const Config& config) {
     link_.bind(config.tunnel.address);
+    if (!publisher_ || overlay_ != config.overlay) {
+        constexpr unsigned kNeverComesRound = 1;  // below 2^63
+        overlay_ = config.overlay;
+        publisher_.emplace(
+            wg::control::SitePublisher::Setup{overlay_, (ControlLink::random() >> kNeverComesRound) | 1U},
+            ControlLink::now().steady);
+    }
     act(ownership_.set_config(rows_of(config), ControlLink::now()));
 }
 
 void RelayControl::stop() {
+    if (stopped_) return;
     act(ownership_.stop(ControlLink::now()));
     alarm_.set(std::nullopt);
+    stopped_ = true;
 }
 
 void RelayControl::receive() {
     const auto now = ControlLink::now();
     Outcome all;
     for (const auto& received : link_.receive()) {
+        if (stopped_) continue;  // an answer would say that we are there
         Outcome one = ownership_.on_packet(received.from, received.packet, now);
+        publish(received, now.steady, one);
         std::move(one.send.begin(), one.send.end(), std::back_inserter(all.send));
         std::move(one.events.begin(), one.events.end(), std::back_inserter(all.events));
     }
     act(all);
 }
 
+// Who was heard is connected, and is told what has changed if it asks.
+void RelayControl::publish(const wg::control::Received& received, wg::control::TimePoint now, Outcome& out) {
+    const auto site = ownership_.connected(received.from);
+    publisher_->set_connected(site.prefixes, site.until, now);
+    const auto* hello = std::get_if<wg::control::Hello>(&received.packet.message);
+    if (hello == nullptr || (hello->about.capabilities & wg::control::kWantsSites) == 0) return;
+    for (auto& part : publisher_->answer(hello->sites, now))
+        ownership_.append(received.from, std::move(part), out);
+}
+
 void RelayControl::on_timer() {
     // A claim that waits in the socket is none that has ended.
     receive();
-    act(ownership_.on_deadline(ControlLink::now()));
+    const auto now = ControlLink::now();
+    publisher_->on_deadline(now.steady);
+    ownership_.set_sites_generation(publisher_->generation());
+    act(ownership_.on_deadline(now));
+}
+
+void RelayControl::set_alarm() {
+    auto next = ownership_.deadline();
+    const auto publishing = publisher_ ? publisher_->deadline() : std::nullopt;
+    if (publishing && (!next || *publishing < *next)) next = publishing;
+    alarm_.set(next);
 }
 
 // The routes move before the routers hear of it: who is told that another one carries the site stops
@@ -75,7 +106,7 @@ void RelayControl::act(const Outcome& outcome) {
     }
     if (!moved.empty()) changed_(moved);
     link_.send(outcome.send);
-    alarm_.set(ownership_.deadline());
+    if (!stopped_) set_alarm();
 }
 
 }  // namespace ulagate

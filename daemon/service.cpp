@@ -26,6 +26,8 @@ constexpr auto kFullCheck = 60s;
 constexpr auto kWaysKept = 10s;       // a path MTU that the kernel has learnt is no event
 constexpr auto kWithdrawLimit = 60s;  // a takeover at the longest interval, three advertisements, 3 s apart
 constexpr auto kHandOverLimit = 2s;
+// A relay that stops goes on forwarding until its goodbye has reached the routers and they have moved.
+constexpr auto kFarewell = 500ms;
 constexpr auto kClaimedAgain = 5s;
 // In a second, both ways: more than our own probes and a keepalive make of it.
 constexpr std::uint64_t kIdleBytes = 2000;
@@ -93,8 +95,9 @@ Result<void> Service::start() {
                      fail_errno("create " + paths_.state_directory).value().text());
     }
     if (config_.role == Role::edge) {
-        edge_control_ =
-            std::make_unique<EdgeControl>(io_, paths_.state_directory, [this] { reconcile_now(); });
+        edge_control_ = std::make_unique<EdgeControl>(
+            io_, paths_.state_directory, [this] { reconcile_now(); }, [this] { decide_paths(); });
+        path_control_ = std::make_unique<PathControl>(io_, [this] { move_paths(); });
     } else {
         relay_control_ = std::make_unique<RelayControl>(
             io_, [this](const std::vector<wg::control::OwnerChanged>& moved) { move_prefixes(moved); });
@@ -107,6 +110,7 @@ Result<void> Service::start() {
     load_relay_memory();
     set_config(config_);
     if (relay_control_) adopt_owners();
+    if (path_control_) adopt_paths();
     return {};
 }
 
@@ -143,6 +147,7 @@ void Service::set_config(Config config) {
     facts_.relays.clear();
     reconciled_facts_.reset();
     if (edge_control_) edge_control_->set_config(config_);
+    if (path_control_) path_control_->set_config(config_);
     if (relay_control_) {
         relay_control_->set_config(config_);
         take_owners();
@@ -194,6 +199,7 @@ void Service::reconcile(bool slow_too) {
     if (stopping_) return;
     ask_resolver();
     choose_endpoints();
+    if (path_control_) decide_paths();
     take_lan_states();
     // A plan for 10,000 sites costs tens of milliseconds: only when something could come of it. What cannot
     // be read is reported by run().
@@ -286,6 +292,7 @@ void Service::take_lan_states() {
     edge_control_->set_lans(parts);
     for (const RelayConfig& relay : config_.relays)
         edge_control_->set_reachable(relay.name, peer_of(relay) != nullptr);
+    note_own_part();
 }
 
 bool Service::any_relay_reachable() const {
@@ -411,6 +418,7 @@ void Service::tick() {
     reconcile();
     cure_clocks();
     if (edge_control_) note_traffic();
+    if (path_control_) note_busy_sites();
     supervisor_.alive();
     auto next = std::chrono::nanoseconds{kTick};
     if (const auto watchdog = supervisor_.watchdog_interval())
@@ -473,15 +481,19 @@ void Service::hand_over() {
     const bool was_active = !facts_.active_lans.empty();
     hand_over_until_ = now() + (was_active ? kHandOverLimit : 0s);
     facts_.handing_over = true;
+    if (relay_control_) {
+        relay_control_->stop();
+        hand_over_until_ = now() + kFarewell;
+    }
     for (const auto& lan : lans_) lan->hand_over();
     reconcile();
     finish_hand_over();
 }
 
 void Service::finish_hand_over() {
-    const bool taken = !edge_control_ || std::all_of(lans_.begin(), lans_.end(), [&](const auto& lan) {
-        return edge_control_->handed_over(lan->port().config().prefix);
-    });
+    const bool taken = edge_control_ && std::all_of(lans_.begin(), lans_.end(), [&](const auto& lan) {
+                           return edge_control_->handed_over(lan->port().config().prefix);
+                       });
     if (taken || now() >= *hand_over_until_) {
         take_down();
     } else {

@@ -21,6 +21,7 @@
 #include "daemon/lan_task.h"
 #include "daemon/linux_kernel.h"
 #include "daemon/loop.h"
+#include "daemon/path_control.h"
 #include "daemon/reconciler.h"
 #include "daemon/relay_contact.h"
 #include "daemon/relay_control.h"
@@ -29,6 +30,7 @@
 #include "daemon/status.h"
 #include "daemon/stock_relay.h"
 #include "daemon/supervisor_link.h"
+#include "firewall/busy_sites.h"
 #include "wg/handshake_watch.h"
 
 namespace ulagate {
@@ -104,6 +106,11 @@ private:
     void forget_adopted_owners();
     void note_traffic();
     [[nodiscard]] bool any_relay_reachable() const;
+    void adopt_paths();
+    void decide_paths();
+    void move_paths();
+    void note_busy_sites();
+    void note_own_part();
     void move_prefixes(const std::vector<wg::control::OwnerChanged>& moved);
     void reconcile_now();
     void tick();
@@ -125,6 +132,7 @@ private:
     [[nodiscard]] Status status() const;
     void add_lan_status(Status& status) const;
     void add_relay_status(Status& status) const;
+    void add_path_status(Status& status) const;
     void add_session_status(const RelayConfig& config, Status::Relay& relay) const;
     void add_router_status(Status& status) const;
 
@@ -140,6 +148,8 @@ private:
     std::unique_ptr<ControlServer> control_;
     std::vector<std::unique_ptr<LanTask>> lans_;
     std::unique_ptr<EdgeControl> edge_control_;       // role edge
+    std::unique_ptr<PathControl> path_control_;       // role edge
+    std::optional<firewall::BusySites> busy_sites_;   // role edge
     std::unique_ptr<RelayControl> relay_control_;     // role relay
     std::map<std::string, RelayContact> contacts_;    // by relay
     RelayMemory relay_memory_;                        // role edge

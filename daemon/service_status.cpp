@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/json/object.hpp>
+#include <set>
 
 #include "daemon/base/text.h"
 #include "daemon/service.h"
@@ -59,6 +60,18 @@ std::optional<Status::Vrrp> vrrp_status(const LanPort& port) {
     return out;
 }
 
+Status::Probes probes_of(const wg::control::ProbeHistory& history,
+                         std::chrono::steady_clock::time_point now) {
+    Status::Probes out;
+    const auto round = [](wg::control::Duration time) {
+        return std::chrono::duration_cast<std::chrono::microseconds>(time);
+    };
+    if (const auto time = history.round_trip()) out.round_trip = round(*time);
+    for (const auto& time : history.round_trips(now))
+        out.history.push_back(time ? std::optional{round(*time)} : std::nullopt);
+    return out;
+}
+
 std::string firewall_state(const FirewallConfig& config, const Have& have) {
     if (config.mode == firewall::Mode::off) return "off, this machine's own rules decide";
     const char* mode = config.mode == firewall::Mode::appliance ? "appliance" : "shared";
@@ -98,6 +111,7 @@ Status Service::status() const {
     status.last_reload = last_reload_;
     add_lan_status(status);
     add_relay_status(status);
+    if (path_control_) add_path_status(status);
     add_router_status(status);
     if (!key_trouble_.empty()) status.problems.push_back(key_trouble_);
     if (facts_.clock_behind) status.problems.push_back(clock_floor_.trouble(paths_.clock_file()));
@@ -180,9 +194,12 @@ void Service::add_session_status(const RelayConfig& config, Status::Relay& relay
     if (session == nullptr || !session->has_answered()) return;
     if (const auto time = session->round_trip())
         relay.round_trip = std::chrono::duration_cast<milliseconds>(*time);
-    const auto loss = session->loss(std::chrono::steady_clock::now());
+    const auto now = std::chrono::steady_clock::now();
+    const auto loss = session->loss(now);
     relay.probes = loss.probes;
     relay.lost = loss.lost;
+    relay.measured = probes_of(session->probes(), now);
+    if (const auto sites = session->sites()) relay.connected = sites->prefixes().size();
     for (const LanConfig& lan : config_.lans) {
         const auto owner = session->owner(lan.prefix);
         if (!owner) continue;
@@ -190,6 +207,55 @@ void Service::add_session_status(const RelayConfig& config, Status::Relay& relay
         out.prefix = net::to_string(lan.prefix);
         out.us = owner->router == config_.tunnel.address;
         if (owner->router) out.router = net::to_string(*owner->router);
+    }
+}
+
+// Sites with traffic, and those that take another way than most.
+void Service::add_path_status(Status& status) const {
+    constexpr std::size_t kMost = 256;
+    const auto now = std::chrono::steady_clock::now();
+    const wg::control::PathChoice& choice = path_control_->choice();
+    for (Status::Relay& relay : status.relays) {
+        if (relay.name != choice.default_path().relay || status.relays.size() == 1) continue;
+        relay.carries_since = age_of(std::optional{choice.default_path().since});
+        relay.carries_why = choice.default_path().why;
+    }
+    std::set<net::Ipv6Prefix> known;
+    for (const RelayConfig& config : config_.relays) {
+        const wg::control::RelaySession* session = edge_control_->session(config.name);
+        const auto sites = session == nullptr ? nullptr : session->sites();
+        if (sites) known.insert(sites->prefixes().begin(), sites->prefixes().end());
+    }
+    for (const LanConfig& lan : config_.lans) known.erase(lan.prefix.network());
+    status.sites_known = known.size();
+    const auto& busy = path_control_->busy();
+    std::set<net::Ipv6Prefix> shown{busy.begin(), busy.end()};
+    for (const auto& [site, path] : choice.exceptions()) {
+        if (shown.size() < kMost) shown.insert(site);
+    }
+    const auto& probed = path_control_->probe().sites();
+    for (const net::Ipv6Prefix& prefix : shown) {
+        const wg::control::PathChoice::Path& path = choice.path_to(prefix);
+        Status::Site& site = status.sites.emplace_back();
+        site.prefix = net::to_string(prefix);
+        site.relay = path.relay;
+        site.alone = choice.exceptions().contains(prefix);
+        site.busy = std::binary_search(busy.begin(), busy.end(), prefix);
+        site.since = age_of(std::optional{path.since});
+        site.why = path.why;
+        const auto measured = probed.find(prefix);
+        if (measured == probed.end()) continue;
+        const auto end_to_end = path_control_->probe().end_to_end();
+        for (const auto& [relay, probes] : measured->second.paths) {
+            Status::Way& way = site.ways.emplace_back();
+            way.relay = relay;
+            if (const auto works = end_to_end.find({prefix, relay}); works != end_to_end.end())
+                way.works = works->second;
+            const auto loss = probes.history.loss(now);
+            way.probes = loss.probes;
+            way.lost = loss.lost;
+            way.measured = probes_of(probes.history, now);
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 #include <iterator>
 
 #include "daemon/base/text.h"
+#include "daemon/json_fields.h"
 
 namespace ulagate {
 namespace {
@@ -88,19 +89,24 @@ json::object to_json(const Status::Lan& lan) {
 }
 
 json::object to_json(const Status::Relay& relay) {
-    return {{"name", relay.name},
-            {"interface", relay.interface},
-            {"endpoint", relay.endpoint},
-            {"state", relay.state},
-            {"last_handshake_ms_ago", age(relay.last_handshake)},
-            {"rx_bytes", relay.rx_bytes},
-            {"tx_bytes", relay.tx_bytes},
-            {"mtu", relay.mtu},
-            {"carries", relay.carries},
-            {"round_trip_ms", age(relay.round_trip)},
-            {"probes", relay.probes},
-            {"probes_lost", relay.lost},
-            {"owners", list(relay.owners)}};
+    json::object out{{"name", relay.name},
+                     {"interface", relay.interface},
+                     {"endpoint", relay.endpoint},
+                     {"state", relay.state},
+                     {"last_handshake_ms_ago", age(relay.last_handshake)},
+                     {"rx_bytes", relay.rx_bytes},
+                     {"tx_bytes", relay.tx_bytes},
+                     {"mtu", relay.mtu},
+                     {"carries", relay.carries},
+                     {"round_trip_ms", age(relay.round_trip)},
+                     {"probes", relay.probes},
+                     {"probes_lost", relay.lost},
+                     {"connected", relay.connected ? json::value(*relay.connected) : json::value(nullptr)},
+                     {"carries_ms", age(relay.carries_since)},
+                     {"carries_why", relay.carries_why},
+                     {"owners", list(relay.owners)}};
+    add_json(out, relay.measured);
+    return out;
 }
 
 json::object to_json(const Status::Router& router) {
@@ -116,49 +122,7 @@ json::object to_json(const Status::Router& router) {
             {"carries", texts(router.carries)}};
 }
 
-// The reading side: a daemon of another version may lack a member, which must not stop the command.
-std::string text_of(const json::value& object, const char* name) {
-    const json::value* member = object.is_object() ? object.as_object().if_contains(name) : nullptr;
-    return member != nullptr && member->is_string() ? std::string{member->as_string()} : std::string{};
-}
-
-std::uint64_t number_of(const json::value& object, const char* name) {
-    const json::value* member = object.is_object() ? object.as_object().if_contains(name) : nullptr;
-    json::error_code inexact;  // negative, broken or too large: 0
-    return member != nullptr && member->is_number() ? member->to_number<std::uint64_t>(inexact) : 0;
-}
-
-bool flag_of(const json::value& object, const char* name) {
-    const json::value* member = object.is_object() ? object.as_object().if_contains(name) : nullptr;
-    return member != nullptr && member->is_bool() && member->as_bool();
-}
-
-const json::array& list_of(const json::value& object, const char* name) {
-    static const json::array empty;
-    const json::value* member = object.is_object() ? object.as_object().if_contains(name) : nullptr;
-    return member != nullptr && member->is_array() ? member->as_array() : empty;
-}
-
-std::string ago_of(const json::value& object, const char* name) {
-    const json::value* member = object.is_object() ? object.as_object().if_contains(name) : nullptr;
-    if (member == nullptr || !member->is_number()) return "never";
-    json::error_code inexact;
-    return human_duration(std::chrono::milliseconds{member->to_number<std::int64_t>(inexact)}) + " ago";
-}
-
-std::string size_of(const json::value& object, const char* name) {
-    const std::uint64_t bytes = number_of(object, name);
-    if (bytes < 10'000) return fmt::format("{} B", bytes);
-    if (bytes < 10'000'000) return fmt::format("{} kB", bytes / 1'000);
-    if (bytes < 10'000'000'000) return fmt::format("{} MB", bytes / 1'000'000);
-    return fmt::format("{} GB", bytes / 1'000'000'000);
-}
-
 using Out = std::back_insert_iterator<std::string>;
-
-std::string string_of(const json::value& item) {
-    return item.is_string() ? std::string{item.as_string()} : std::string{};
-}
 
 void print_vrrp(Out out, const json::value& vrrp) {
     if (!vrrp.is_object()) return;
@@ -207,18 +171,28 @@ void print_lan(Out out, const json::value& lan) {
         print_vrrp(out, *vrrp);
 }
 
+std::string carries_text(const json::value& relay) {
+    if (!has(relay, "carries_ms")) return {};
+    const std::string why = text_of(relay, "carries_why");
+    return fmt::format(" for {}{}{}",
+                       human_duration(std::chrono::milliseconds{number_of(relay, "carries_ms")}),
+                       why.empty() ? "" : ": ", why);
+}
+
 void print_relay(Out out, const json::value& relay) {
     fmt::format_to(out, "relay  {}  {}{}\n", text_of(relay, "name"), text_of(relay, "state"),
-                   flag_of(relay, "carries") ? ", carries the overlay" : "");
+                   flag_of(relay, "carries") ? ", carries the overlay" + carries_text(relay) : "");
     const std::string endpoint = text_of(relay, "endpoint");
     fmt::format_to(out, "         endpoint {}; last handshake {}; received {}, sent {}; {} MTU {}\n",
                    endpoint.empty() ? "unknown" : endpoint, ago_of(relay, "last_handshake_ms_ago"),
                    size_of(relay, "rx_bytes"), size_of(relay, "tx_bytes"), text_of(relay, "interface"),
                    number_of(relay, "mtu"));
     if (const auto probes = number_of(relay, "probes"); probes > 0) {
-        fmt::format_to(out, "         round trip {} ms; {} of the last {} probes lost\n",
-                       number_of(relay, "round_trip_ms"), number_of(relay, "probes_lost"), probes);
+        fmt::format_to(out, "         {}; {} of the last {} probes lost\n", probes_text(relay),
+                       number_of(relay, "probes_lost"), probes);
     }
+    if (has(relay, "connected"))
+        fmt::format_to(out, "         {} prefixes connected\n", number_of(relay, "connected"));
     for (const json::value& owner : list_of(relay, "owners")) {
         const std::string router = text_of(owner, "router");
         fmt::format_to(out, "         {} is carried by {}\n", text_of(owner, "prefix"),
@@ -263,6 +237,8 @@ json::value to_json(const Status& status) {
                         {"firewall", status.firewall},
                         {"lans", list(status.lans)},
                         {"relays", list(status.relays)},
+                        {"sites", list(status.sites)},
+                        {"sites_known", status.sites_known},
                         {"routers", list(status.routers)},
                         {"problems", texts(status.problems)},
                         {"last_reload", status.last_reload}};
@@ -279,6 +255,7 @@ std::string to_text(const json::value& status, bool all) {
                    text_of(status, "version"));
     for (const json::value& lan : list_of(status, "lans")) print_lan(out, lan);
     for (const json::value& relay : list_of(status, "relays")) print_relay(out, relay);
+    text += sites_text(status, all);
     if (text_of(status, "role") == "relay") print_routers(out, list_of(status, "routers"), all);
     fmt::format_to(out, "wg     {} WireGuard\n", text_of(status, "backend"));
     fmt::format_to(out, "fw     {}\n", text_of(status, "firewall"));

@@ -54,6 +54,11 @@ struct Status {
         std::string router;  // its tunnel address; "" = the relay does not know the prefix
         bool us = false;
     };
+    // The last probes of a path.
+    struct Probes {
+        std::optional<std::chrono::microseconds> round_trip;            // smoothed; nothing: no answer yet
+        std::vector<std::optional<std::chrono::microseconds>> history;  // the oldest first; nothing: lost
+    };
     struct Relay {
         std::string name;
         std::string interface;
@@ -67,7 +72,29 @@ struct Status {
         Age round_trip;        // the last one; nothing: it does not answer probes
         unsigned probes = 0;   // the last ones that should have been answered
         unsigned lost = 0;     // of these
+        Probes measured;
+        std::optional<std::size_t> connected;  // prefixes, as the relay says
+        Age carries_since;
+        std::string carries_why;
         std::vector<Owner> owners;
+    };
+    // One way to a remote site, measured end to end.
+    struct Way {
+        std::string relay;
+        std::optional<bool> works;  // nothing: not known (yet)
+        unsigned probes = 0;
+        unsigned lost = 0;
+        Probes measured;
+    };
+    // A remote site that has traffic, or takes another way than most.
+    struct Site {
+        std::string prefix;
+        std::string relay;   // that carries it
+        bool alone = false;  // not the one that carries most sites
+        bool busy = false;
+        Age since;
+        std::string why;
+        std::vector<Way> ways;
     };
     // A site's router as the relay sees it.
     struct Router {
@@ -93,12 +120,22 @@ struct Status {
     std::string firewall;  // "appliance, in force", or what is wrong
     std::vector<Lan> lans;
     std::vector<Relay> relays;
+    std::vector<Site> sites;      // edge; the first ones of many
+    std::size_t sites_known = 0;  // connected to any relay, as the relays say
     std::vector<Router> routers;
     std::vector<std::string> problems;  // what keeps something from working now
     std::string last_reload;            // "" = none since the start
 };
 
 boost::json::value to_json(const Status& status);
+boost::json::object to_json(const Status::Site& site);
+// As members of the thing that was measured.
+void add_json(boost::json::object& to, const Status::Probes& probes);
+// Lines about relays' measurements and about sites, from the JSON.
+std::string probes_text(const boost::json::value& measured);
+std::string sites_text(const boost::json::value& status, bool all);
+// Round trips as a row of bars, the highest for the slowest; a cross for what was lost.
+std::string sparkline(const std::vector<std::optional<std::chrono::microseconds>>& history);
 // For a tired person, from the JSON that the daemon sent. `all`: every router of a relay, not only those that
 // are down and the first few.
 std::string to_text(const boost::json::value& status, bool all);

@@ -41,6 +41,8 @@ public:
         bool operator==(const Path&) const = default;
     };
 
+    // What carried everything before a restart of ours; until a relay answers it goes on.
+    void adopt(const std::string& relay) { default_.relay = relay; }
     // Decides anew. True: a path is another one now.
     bool update(const Input& input, TimePoint now);
     // When the same input would lead to something else.

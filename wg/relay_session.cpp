@@ -29,9 +29,7 @@ constexpr Duration kHelloForSites = seconds{1};
 }  // namespace
 
 RelaySession::RelaySession(const Setup& setup)
-    : self_(setup.self), epoch_(setup.epoch), sequence_(setup.first_sequence), probe_id_(setup.first_probe) {
-    if (setup.sites_of) mirror_.emplace(*setup.sites_of);
-}
+    : self_(setup.self), epoch_(setup.epoch), sequence_(setup.first_sequence), probe_id_(setup.first_probe) {}
 
 // A counter at its end stays there: equal epochs are settled by priority and key.
 std::uint64_t RelaySession::next_epoch() {
@@ -106,6 +104,13 @@ SessionOutcome RelaySession::set_traffic(bool flows, Now now) {
     traffic_ = flows;
     if (running_ && flows && probe_at_) probe_at_ = std::min(*probe_at_, now.steady + kProbeTraffic);
     return {};
+}
+
+void RelaySession::want_sites(const std::optional<net::Ipv6Prefix>& overlay) {
+    if (overlay == sites_of_) return;
+    sites_of_ = overlay;
+    mirror_.reset();
+    if (overlay) mirror_.emplace(*overlay);
 }
 
 // Claims or releases the given LANs, in as few messages as their epochs and priorities allow.

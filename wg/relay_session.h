@@ -88,9 +88,6 @@ public:
         std::uint64_t epoch = 0;           // the highest ever used or seen; the caller keeps it on disk
         std::uint32_t first_sequence = 0;  // random: the relay tells a new start by it
         std::uint64_t first_probe = 0;     // random: an answer to a former life is no answer
-        // The overlay whose connected sites we want to know from the relay; nothing: we have no choice of
-        // relays.
-        std::optional<net::Ipv6Prefix> sites_of = std::nullopt;
     };
     explicit RelaySession(const Setup& setup);
 
@@ -100,6 +97,9 @@ public:
     SessionOutcome set_lans(const std::vector<LanPart>& lans, Now now);
     // Does overlay traffic flow through this relay? Then its death has to be seen sooner.
     SessionOutcome set_traffic(bool flows, Now now);
+    // The overlay whose connected sites we want to know from the relay; nothing: there is no choice of
+    // relays.
+    void want_sites(const std::optional<net::Ipv6Prefix>& overlay);
     // What the relay's address sent.
     SessionOutcome on_packet(const Packet& packet, Now now);
     // `now` may be late; earlier than deadline() it does nothing.
@@ -189,7 +189,8 @@ private:
     bool traffic_ = false;
     bool has_answered_ = false;
     ProbeHistory probes_;
-    std::optional<SiteMirror> mirror_;
+    std::optional<net::Ipv6Prefix> sites_of_;
+    std::optional<SiteMirror> mirror_;  // of sites_of_
     Counters counters_;
 };
 

@@ -209,23 +209,49 @@ TEST(DesiredEdge, TheMtuFollowsFromTheWay) {
     }
 }
 
-TEST(DesiredEdge, TheFirstRelayThatWorksCarries) {
+TEST(DesiredEdge, EveryTunnelHasARouteAndASiteMayTakeAnotherWay) {
+    Config config = edge();
+    config.relays.push_back(another_relay("r2", 2));
+    Facts now = facts(config);
+    now.carrier = "r2";
+    const net::Ipv6Prefix site = prefix("fd12:3456:789a:c::/64");
+    now.other_ways = {{site, "r1"}, {prefix("fd12:3456:789a:d::/64"), "gone"}};
+    const auto ways = [&](const Have& have) {
+        Routes found;
+        for (const auto& [key, target] : desired(config, now, have).routes) {
+            if (config.overlay.contains(key.destination) && target.link && target.link->starts_with("ulg-r"))
+                found.emplace(key, target);
+        }
+        return found;
+    };
+    const RouteTarget r1{"ulg-r1"};
+    const RouteTarget r2{"ulg-r2"};
+    EXPECT_EQ(ways(with_tunnels(machine(), {"ulg-r1", "ulg-r2"})), (Routes{{{config.overlay, 128}, r2},
+                                                                           {{config.overlay, 129}, r1},
+                                                                           {{config.overlay, 130}, r2},
+                                                                           {{site, 128}, r1}}));
+    EXPECT_EQ(ways(with_tunnels(machine(), {"ulg-r2"})),
+              (Routes{{{config.overlay, 128}, r2}, {{config.overlay, 130}, r2}}));
+    config.relays.pop_back();
+    EXPECT_EQ(ways(with_tunnels(machine(), {"ulg-r1"})), (Routes{{{config.overlay, 128}, r1}}));
+}
+
+TEST(DesiredEdge, TheChosenRelayCarries) {
     Config config = edge();
     config.relays.push_back(another_relay("r2", 2));
     config.relays.push_back(another_relay("r3", 3));
     const Have all = with_tunnels(machine(), {"ulg-r1", "ulg-r2", "ulg-r3"});
-    const auto carries = [&](std::set<std::string> alive, const Have& have) {
+    const auto carries = [&](const std::string& chosen, const Have& have) {
         Facts now = facts(config);
-        for (auto& [name, relay] : now.relays) relay.alive = alive.contains(name);
+        now.carrier = chosen;
         return overlay_way(desired(config, now, have));
     };
-    EXPECT_EQ(carries({"r1", "r2", "r3"}, all), "ulg-r1");
-    EXPECT_EQ(carries({"r2", "r3"}, all), "ulg-r2");
-    EXPECT_EQ(carries({"r3"}, all), "ulg-r3");
-    EXPECT_EQ(carries({}, all), "ulg-r1");
-    EXPECT_EQ(carries({}, with_tunnels(machine(), {"ulg-r2", "ulg-r3"})), "ulg-r2");
-    EXPECT_EQ(carries({"r1"}, with_tunnels(machine(), {"ulg-r2"})), "ulg-r2");
-    EXPECT_EQ(carries({"r1"}, machine()), "none");
+    EXPECT_EQ(carries("r1", all), "ulg-r1");
+    EXPECT_EQ(carries("r3", all), "ulg-r3");
+    EXPECT_EQ(carries("", all), "ulg-r1");
+    EXPECT_EQ(carries("", with_tunnels(machine(), {"ulg-r2", "ulg-r3"})), "ulg-r2");
+    EXPECT_EQ(carries("r1", with_tunnels(machine(), {"ulg-r2"})), "ulg-r2");
+    EXPECT_EQ(carries("r1", machine()), "none");
 
     const Wanted wanted = desired(config, facts(config), all);
     EXPECT_EQ(wanted.tunnels.at("ulg-r1").device->listen_port, 51820);

@@ -78,7 +78,9 @@ TEST(StatusJson, HoldsEveryMember) {
         "relays": [{"name": "r1", "interface": "ulg-r1", "endpoint": "192.0.2.1:51820", "state": "up",
                     "last_handshake_ms_ago": 65000, "rx_bytes": 9999, "tx_bytes": 12345678901234,
                     "mtu": 1440, "carries": true, "round_trip_ms": null, "probes": 0, "probes_lost": 0,
-                    "owners": []}],
+                    "connected": null, "carries_ms": null, "carries_why": "", "owners": [],
+                    "round_trip_us": null, "history_us": []}],
+        "sites": [], "sites_known": 0,
         "routers": [], "problems": ["clock: not set"], "last_reload": "done"})");
     EXPECT_EQ(to_json(edge()), expected);
     EXPECT_EQ(json::parse(json::serialize(to_json(edge()))), expected);  // over the socket and back
@@ -108,6 +110,7 @@ Status one_of_two() {
                         {"backup", "active", "no advertisement for 361 ms", 10min}};
     status.lans[0].vrrp = vrrp;
     status.relays[0].round_trip = 23ms;
+    status.relays[0].measured = {23400us, {23000us, std::nullopt, 46000us}};
     status.relays[0].probes = 32;
     status.relays[0].lost = 2;
     status.relays[0].owners = {{"fd12:3456:789a:a::/64", "fd99::a2", false},
@@ -140,7 +143,7 @@ TEST(StatusText, SaysWhoIsActiveAndWhy) {
                       "         refused 3: the checksum is wrong\n"
                       "         1 min 30 s ago: active -> backup: fe80::2 has priority 100\n"
                       "         10 min 0 s ago: backup -> active: no advertisement for 361 ms\n"),
-            HasSubstr("         round trip 23 ms; 2 of the last 32 probes lost\n"
+            HasSubstr("         round trip 23 ms ▄×█; 2 of the last 32 probes lost\n"
                       "         fd12:3456:789a:a::/64 is carried by fd99::a2\n"
                       "         fd12:3456:789a:aa::/64 is carried by this router\n"
                       "         fd12:3456:789a:ff::/64 is carried by nobody: the relay does not have it in "

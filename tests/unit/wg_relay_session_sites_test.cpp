@@ -13,7 +13,7 @@ const net::Ipv6Prefix kOverlay = prefix("fd12:3456:789a::/48");
 
 class RelaySessionSites : public RelaySessionStory {
 protected:
-    RelaySessionSites() { session_ = RelaySession{{kUs, 41, next_sequence_, 7000, kOverlay}}; }
+    RelaySessionSites() { session_.want_sites(kOverlay); }
     static Sent asks(milliseconds at, std::uint64_t generation) {
         return {at, Hello{About{kVersion, kWantsSites, kWall}, generation}};
     }
