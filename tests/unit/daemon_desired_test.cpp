@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/desired.h"
+#include "daemon/plan.h"
 #include "tests/unit/daemon_fake_kernel.h"
 
 namespace ulagate {
@@ -356,6 +357,30 @@ TEST(DesiredRelay, KnocksAtTheLastEndpointOfARouterUntilItAnswers) {
     now.last_endpoints.clear();
     EXPECT_EQ(peer(machine()).endpoint, std::nullopt);
     EXPECT_EQ(peer(machine()).keepalive_seconds, 0);
+}
+
+// WireGuard forgets with the peer what it held against a router whose clock went back.
+TEST(DesiredRelay, APeerToBeRenewedIsGoneForOneRunAndComesBackKnocking) {
+    const Config config = relay();
+    const wg::PublicKey router_key = config.sites[0].routers[0].public_key;
+    const net::Ipv6Prefix tunnel{config.sites[0].routers[0].address, 128};
+    Facts now = facts(config);
+    now.last_endpoints[router_key] = fake::kRelay4;
+    Have have = with_tunnels(machine(), {"ulg-s1"});
+    have.tunnels["ulg-s1"].peers[router_key].endpoint = fake::kRelay4;
+
+    now.renew_peers = {router_key};
+    const Wanted without = desired(config, now, have);
+    EXPECT_FALSE(without.tunnels.at("ulg-s1").device->peers.contains(router_key));
+    EXPECT_TRUE(without.routes.contains({tunnel, kRouteMetric})) << "its routes stay";
+    for (const Step& step : plan(without, have)) simulate(have, step);
+    EXPECT_FALSE(have.tunnels.at("ulg-s1").peers.contains(router_key));
+
+    now.renew_peers.clear();
+    const wg::PeerConfig again = desired(config, now, have).tunnels.at("ulg-s1").device->peers.at(router_key);
+    EXPECT_TRUE(again.allowed_ips.contains(tunnel));
+    EXPECT_EQ(again.endpoint, fake::kRelay4);
+    EXPECT_EQ(again.keepalive_seconds, 25);
 }
 
 TEST(DesiredRelay, ErrorsToHostsAreNotStarvedByRedirects) {
