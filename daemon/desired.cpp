@@ -134,11 +134,13 @@ void want_relays(Wanted& wanted, const Config& config, const Facts& facts, const
             // only 5 s later (REKEY_TIMEOUT). A peer that is there already, from before a restart, keeps the
             // endpoint it has.
             const bool there = find_peer(have, interface, relay.public_key) != nullptr;
-            const bool may_begin = now.endpoint && !facts.clock_behind;
+            const bool may_begin = now.endpoint && !facts.clock_behind && !facts.handing_over;
             if ((may_begin || there) && may_use(config, facts, relay) && !now.renew_peer) {
                 wg::PeerConfig& peer = device.peers[relay.public_key];
                 peer.endpoint = now.endpoint;
-                peer.keepalive_seconds = relay.keepalive_seconds;
+                // The relay would answer to wherever the shared key was heard last.
+                const bool quiet = relay.kind == RelayKind::plain && facts.handing_over;
+                peer.keepalive_seconds = quiet ? std::uint16_t{0} : relay.keepalive_seconds;
                 peer.allowed_ips = {config.overlay, host_route(relay.address)};
             }
             wanted.tunnels[interface].device = std::move(device);
@@ -246,7 +248,7 @@ std::size_t slot_count(const Config& config) {
     return slots;
 }
 bool may_use(const Config& config, const Facts& facts, const RelayConfig& relay) {
-    return relay.kind == RelayKind::ulagate || carries_the_site(config, facts);
+    return relay.kind == RelayKind::ulagate || carries_the_site(config, facts) || facts.handing_over;
 }
 std::string slot_interface(std::size_t slot) { return fmt::format("{}s{}", kLinkPrefix, slot + 1); }
 std::string speaking_interface(const LanConfig& lan) {

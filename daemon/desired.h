@@ -25,8 +25,8 @@ struct Facts {
     std::optional<wg::PrivateKey> private_key;  // nothing: the key file cannot be used now
     std::map<std::string, RelayFacts> relays;   // edge, by name
     std::optional<Way> uplink;                  // the way to the internet
-    bool handing_over = false;          // edge, stopping: what still reaches the virtual MAC is forwarded
-    std::set<std::string> active_lans;  // edge, by interface: the virtual router there is ours
+    bool handing_over = false;                  // edge, Active and stopping: what still comes is forwarded
+    std::set<std::string> active_lans;          // edge, by interface: the virtual router there is ours
     // Edge: the relay that carries all sites but some, by name; "": not chosen yet.
     std::string carrier;
     // Edge: sites that take another one.

@@ -23,10 +23,12 @@ constexpr std::uint64_t kSpareEpochs = 100;
 }  // namespace
 
 EdgeControl::EdgeControl(boost::asio::io_context& io, std::string state_directory,
-                         std::function<void()> changed, std::function<void()> paths_changed)
+                         std::function<void()> changed, std::function<void()> paths_changed,
+                         std::function<void(const net::Ipv6Prefix&)> regained)
     : epoch_file_(std::move(state_directory) + "/epoch"),
       changed_(std::move(changed)),
       paths_changed_(std::move(paths_changed)),
+      regained_(std::move(regained)),
       reserve_(io, [this] { reserve_epochs(); }),
       link_(io, [this] { receive(); }),
       alarm_(io, [this] { on_timer(); }) {
@@ -146,6 +148,7 @@ void EdgeControl::act(const std::string& relay, Peer& peer, wg::control::Session
         } else {
             log::info(relay, "{}", wg::control::to_string(event));
         }
+        if (const auto* regained = std::get_if<wg::control::Regained>(&event)) regained_(regained->prefix);
     }
     if (paths) paths_changed_();
     if (!outcome.events.empty()) changed_();

@@ -23,8 +23,9 @@ class EdgeControl {
 public:
     // `changed`: a relay can be reached, or not any more, or has another owner for a prefix of ours.
     // `paths_changed`: what the choice between relays depends on; called first, in the same turn of the loop.
+    // `regained`: another router was Active beside us on the LAN with this prefix, and is not any more.
     EdgeControl(boost::asio::io_context& io, std::string state_directory, std::function<void()> changed,
-                std::function<void()> paths_changed);
+                std::function<void()> paths_changed, std::function<void(const net::Ipv6Prefix&)> regained);
 
     void set_config(const Config& config);
     void set_lans(const std::vector<wg::control::LanPart>& lans);
@@ -59,6 +60,7 @@ private:
     std::string epoch_file_;
     std::function<void()> changed_;
     std::function<void()> paths_changed_;
+    std::function<void(const net::Ipv6Prefix&)> regained_;
     net::Ipv6Address self_;
     std::map<std::string, Peer> peers_;  // by relay
     std::vector<wg::control::LanPart> lans_;

@@ -211,6 +211,7 @@ LanActions LanPort::on_vrrp(std::span<const std::byte> packet, const vrrp::Packe
     if (!self_ || info.source == *self_) return refuse(vrrp::Refusal::own_source);
     ++counters_.vrrp_received;
     if (!leaving_.empty() && advertisement->priority != vrrp::kPriorityStopping) {
+        if (!taken_over_) taken_over_ = now;
         end_farewell();  // somebody has taken over: hosts keep their route, and need no word
         return out;
     }
@@ -251,6 +252,12 @@ LanActions LanPort::hand_over(TimePoint now) {
         append(out, advertiser_.set_source(std::nullopt, now));
     }
     announcer_.stop();
+    return out;
+}
+
+LanActions LanPort::announce_again(TimePoint now) {
+    LanActions out;
+    if (machine_ && source_ && leaving_.empty() && announcer_.start(now)) announce(out);
     return out;
 }
 

@@ -74,9 +74,13 @@ public:
     LanActions on_deadline(TimePoint now);
     // Another router shall take over: the address is given up, and hosts are told nothing.
     LanActions hand_over(TimePoint now);
+    // Hosts may have heard of another router meanwhile: tells them anew where the virtual address is.
+    LanActions announce_again(TimePoint now);
     // The site leaves: hosts are told, unless another router takes over. Done when done().
     LanActions withdraw(TimePoint now);
     [[nodiscard]] bool done() const { return !deadline(); }
+    // When another router was first heard as Active after hand_over() or withdraw().
+    [[nodiscard]] std::optional<TimePoint> taken_over() const { return taken_over_; }
     [[nodiscard]] std::optional<TimePoint> deadline() const;
 
     // The virtual address (and <site>::1) is to be on speaking_interface(), leased.
@@ -122,6 +126,7 @@ private:
     std::optional<ra::Source> source_;       // from where we advertise
     std::optional<TimePoint> leased_until_;  // the virtual address, as last put
     std::optional<TimePoint> farewell_at_;   // withdrawn; nobody has taken over yet
+    std::optional<TimePoint> taken_over_;
     std::optional<TimePoint> last_sent_;
     LanCounters counters_;
     std::string waiting_for_;

@@ -77,6 +77,7 @@ void LanTask::set_deductions(std::vector<Deduction> deductions) {
 
 void LanTask::hand_over() { perform(port_.hand_over(now())); }
 void LanTask::withdraw() { perform(port_.withdraw(now())); }
+void LanTask::announce_again() { perform(port_.announce_again(now())); }
 void LanTask::address_renewed() { port_.address_renewed(now()); }
 
 void LanTask::receive_icmpv6() {

@@ -27,6 +27,7 @@ public:
     void set_deductions(std::vector<Deduction> deductions);
     void hand_over();
     void withdraw();
+    void announce_again();
     void address_renewed();
     // What waits in the sockets and what is due, now.
     void catch_up();

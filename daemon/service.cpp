@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
-#include <boost/json/object.hpp>
 #include <csignal>
 #include <utility>
 
@@ -23,11 +22,7 @@ using namespace std::chrono_literals;
 constexpr auto kMergeEvents = 20ms;
 constexpr auto kTick = 1s;
 constexpr auto kFullCheck = 60s;
-constexpr auto kWaysKept = 10s;       // a path MTU that the kernel has learnt is no event
-constexpr auto kWithdrawLimit = 60s;  // a takeover at the longest interval, three advertisements, 3 s apart
-constexpr auto kHandOverLimit = 2s;
-// A relay that stops goes on forwarding until its goodbye has reached the routers and they have moved.
-constexpr auto kFarewell = 500ms;
+constexpr auto kWaysKept = 10s;  // a path MTU that the kernel has learnt is no event
 constexpr auto kClaimedAgain = 5s;
 // In a second, both ways: more than our own probes and a keepalive make of it.
 constexpr std::uint64_t kIdleBytes = 2000;
@@ -96,7 +91,8 @@ Result<void> Service::start() {
     }
     if (config_.role == Role::edge) {
         edge_control_ = std::make_unique<EdgeControl>(
-            io_, paths_.state_directory, [this] { reconcile_now(); }, [this] { decide_paths(); });
+            io_, paths_.state_directory, [this] { reconcile_now(); }, [this] { decide_paths(); },
+            [this](const net::Ipv6Prefix& prefix) { announce_again(prefix); });
         path_control_ = std::make_unique<PathControl>(io_, [this] { move_paths(); });
     } else {
         relay_control_ = std::make_unique<RelayControl>(
@@ -282,7 +278,9 @@ void Service::take_lan_states() {
         if (port.wants_address()) active.insert(port.config().interface);
         if (const vrrp::Machine* machine = port.machine()) {
             part.priority = machine->priority();
-            if (machine->state() != vrrp::State::active) part.part = wg::control::Part::standby;
+            const bool leaves = hand_over_until_ || withdrawing_;
+            if (machine->state() != vrrp::State::active)
+                part.part = leaves ? wg::control::Part::leaving : wg::control::Part::standby;
         }
         // While it hands over, the router goes on forwarding: that the LAN is silent then is no fault.
         if (port.link_dead() && !hand_over_until_) part.part = wg::control::Part::unfit;
@@ -293,6 +291,12 @@ void Service::take_lan_states() {
     for (const RelayConfig& relay : config_.relays)
         edge_control_->set_reachable(relay.name, peer_of(relay) != nullptr);
     note_own_part();
+}
+
+void Service::announce_again(const net::Ipv6Prefix& prefix) {
+    for (const auto& lan : lans_) {
+        if (lan->port().config().prefix == prefix) lan->announce_again();
+    }
 }
 
 bool Service::any_relay_reachable() const {
@@ -434,6 +438,11 @@ void Service::schedule() {
         if (due && (!contact || *due < *contact)) contact = due;
     }
     contact_.set(contact);
+    std::optional<TimePoint> reminder;
+    for (const auto& [name, stock] : stock_relays_) {
+        if (stock.deadline() && (!reminder || *stock.deadline() < *reminder)) reminder = stock.deadline();
+    }
+    reminder_.set(reminder);
 }
 
 // --- configuration and end ---
@@ -449,76 +458,6 @@ void Service::on_signal() {
             hand_over();
         }
     });
-}
-
-void Service::withdraw(ControlServer::Reply reply) {
-    if (withdrawing_) {
-        reply(boost::json::object{{"error", "already withdrawing"}});
-        return;
-    }
-    log::notice("ulagate", "withdrawing: telling the hosts, then removing everything");
-    withdrawing_ = std::move(reply);
-    for (const auto& lan : lans_) lan->withdraw();
-    give_up_withdraw_at_ = now() + kWithdrawLimit;
-    finish_withdraw();
-}
-
-// Forwarding goes on until every LAN has heard the last advertisement.
-void Service::finish_withdraw() {
-    const bool silent = std::all_of(lans_.begin(), lans_.end(), [](const auto& lan) { return lan->done(); });
-    if (silent || now() >= give_up_withdraw_at_) {
-        take_down();
-    } else {
-        withdraw_alarm_.set(now() + 50ms);
-    }
-}
-
-// A clean stop: the virtual addresses are given up, and this router goes on forwarding until the relays know
-// the one that takes over. No packet is lost meanwhile.
-void Service::hand_over() {
-    if (stopping_ || hand_over_until_) return;
-    supervisor_.stopping();
-    const bool was_active = !facts_.active_lans.empty();
-    hand_over_until_ = now() + (was_active ? kHandOverLimit : 0s);
-    facts_.handing_over = true;
-    if (relay_control_) {
-        relay_control_->stop();
-        hand_over_until_ = now() + kFarewell;
-    }
-    for (const auto& lan : lans_) lan->hand_over();
-    reconcile();
-    finish_hand_over();
-}
-
-void Service::finish_hand_over() {
-    const bool taken = edge_control_ && std::all_of(lans_.begin(), lans_.end(), [&](const auto& lan) {
-                           return edge_control_->handed_over(lan->port().config().prefix);
-                       });
-    if (taken || now() >= *hand_over_until_) {
-        take_down();
-    } else {
-        hand_over_alarm_.set(now() + 20ms);
-    }
-}
-
-void Service::take_down() {
-    if (stopping_) return;
-    stopping_ = true;
-    watch_clock(true);
-    keep_relay_memory(true);
-    supervisor_.stopping();
-    if (edge_control_) edge_control_->stop();
-    if (relay_control_) relay_control_->stop();
-    reconciler_->mark(Stale::all());
-    reconciler_->retry_now();
-    const auto originals = kernel_->sysctl_originals();
-    report(reconciler_->run([&](const Have&) { return nothing_wanted(originals); }, now()));
-    if (reconciler_->settled()) kernel_->forget_originals();
-    if (withdrawing_) withdrawing_(boost::json::object{{"withdrawn", true}});
-    log::info("ulagate", "stopped after {}",
-              human_duration(std::chrono::duration_cast<std::chrono::milliseconds>(now() - started_)));
-    // The answer to a client still has to leave.
-    exit_.set(now() + (withdrawing_ ? 100ms : 0ms));
 }
 
 }  // namespace ulagate

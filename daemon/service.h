@@ -99,6 +99,7 @@ private:
     void report(const Reconciler::Report& report);
     void update_lans();
     void take_lan_states();
+    void announce_again(const net::Ipv6Prefix& prefix);
     void renew_leases();
     [[nodiscard]] std::vector<Deduction> deductions(const LanConfig& lan) const;
     void take_owners();
@@ -124,7 +125,9 @@ private:
     void on_signal();
     void withdraw(ControlServer::Reply reply);
     void finish_withdraw();
+    void remind_stock_relays();
     void hand_over();
+    [[nodiscard]] bool handed_over(const LanPort& lan) const;
     void finish_hand_over();
     void take_down();
 
@@ -177,6 +180,7 @@ private:
     Alarm tick_{io_, [this] { tick(); }};
     Alarm retry_{io_, [this] { reconcile(); }};
     Alarm contact_{io_, [this] { on_contact_deadline(); }};
+    Alarm reminder_{io_, [this] { remind_stock_relays(); }};
     Alarm withdraw_alarm_{io_, [this] { finish_withdraw(); }};
     Alarm hand_over_alarm_{io_, [this] { finish_hand_over(); }};
     Alarm exit_{io_, [this] { io_.stop(); }};

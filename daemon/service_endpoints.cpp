@@ -104,7 +104,7 @@ void Service::choose_endpoint(const RelayConfig& relay) {
     RelayFacts& facts = facts_.relays[relay.name];
     const wg::Peer* peer = peer_of(relay);
     facts.alive = is_alive(relay);
-    const bool may_use_it = may_use(config_, facts_, relay) && !facts_.clock_behind;
+    const bool may_use_it = may_use(config_, facts_, relay) && !facts_.clock_behind && !facts_.handing_over;
     if (relay.kind == RelayKind::plain) stock_relays_[relay.name].update(may_use_it, facts.alive, now());
 
     EndpointRace::View view;

@@ -6,9 +6,9 @@
 
 namespace ulagate {
 
-// Whether a stock relay (WireGuard only) counts as out of reach. It answers no probes, and only the Active
-// router of a site has a peer there: a Backup cannot know, and one that has just taken over does not know
-// yet. Pure.
+// What there is to know about a stock relay (WireGuard only). It answers no probes, and only the Active
+// router of a site has a peer there: whether it is out of reach a Backup cannot know, and one that has just
+// taken over does not know yet. Pure.
 class StockRelay {
 public:
     using TimePoint = std::chrono::steady_clock::time_point;
@@ -18,7 +18,17 @@ public:
     void update(bool used, bool session, TimePoint now);
     [[nodiscard]] bool unreachable(TimePoint now) const { return now < unreachable_until_; }
 
+    // True once for each time that something is to be sent to it, whatever it is. It answers to wherever the
+    // site's key was heard last: a packet that the former Active router had on its way would have it send
+    // there until WireGuard speaks again by itself, 10 s later (KEEPALIVE_TIMEOUT). After some seconds all
+    // hosts know the new router.
+    bool take_reminder(TimePoint now);
+    [[nodiscard]] std::optional<TimePoint> deadline() const { return remind_at_; }
+
 private:
+    bool used_ = false;
+    std::optional<TimePoint> remind_at_;
+    unsigned reminders_ = 0;
     std::optional<TimePoint> silent_since_;  // used, and without a session
     TimePoint unreachable_until_;
 };

@@ -95,7 +95,8 @@ struct ClaimAck {
     bool operator==(const ClaimAck&) const = default;
 };
 
-// "I cannot carry these": the LAN is dead while the tunnel lives. Repeated as long as that is so.
+// "I do not carry these any more": another router has become Active. Or the LAN is dead while the tunnel
+// lives; then it is repeated as long as that is so.
 struct Release {
     std::vector<net::Ipv6Prefix> prefixes;  // networks, at least one
     std::uint64_t epoch = 0;                // not below that of the claim that it ends

@@ -202,14 +202,20 @@ void Ownership::on_claim(const Claim& claim, Place from, std::uint32_t sequence,
 
 void Ownership::on_release(const Release& release, Place from, std::uint32_t sequence, TimePoint now,
                            Outcome& out, Changes& changes) {
-    sites_.at(from.site).routers.at(from.index).last_heard = now;
+    Site& site = sites_.at(from.site);
+    site.routers.at(from.index).last_heard = now;
+    std::vector<const Prefix*> rivalled;
     for (Prefix* prefix : news_of(release.prefixes, from, sequence, now, out)) {
         Standing& standing = prefix->standings.at(from.index);
         if (release.epoch < standing.epoch) continue;  // of an earlier life than the claim
+        if (standing.losing_since && standing.claimed_until > now) rivalled.push_back(prefix);
+        standing.losing_since.reset();
         standing.claimed_until = TimePoint::min();
         standing.released_until = now + kLease;
     }
     settle_site(from.site, Reason::released, now, out, changes);
+    // Two were Active, and hosts may have heard the loser last: the winner is to know that it is alone now.
+    for (const Prefix* prefix : rivalled) changes[from.site].push_back(told(site, *prefix));
     answer(release.prefixes, from, sequence, out);
 }
 

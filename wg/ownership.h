@@ -87,7 +87,8 @@ struct Outcome {
 //
 // A live claim beats none; of several the higher (epoch, priority) wins, then the lower key. Without a live
 // claim a prefix stays with its owner as long as that is heard and has not released it, then goes to another
-// live router of the site, the best priority first; if none is live it stays. What nobody has ever claimed
+// live router of the site, the best priority first; if none is live it stays. A release is not a farewell:
+// for a lease the router is no fall-back, but it may claim again at once. What nobody has ever claimed
 // belongs to the highest configured priority. Slots count from 0.
 //
 // A stranger makes it allocate nothing. A message costs O(log n) for each prefix of the sender's site.

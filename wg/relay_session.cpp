@@ -18,8 +18,6 @@ constexpr Duration kQuickSpacing = milliseconds{50};
 constexpr unsigned kQuick = 3;
 // A relay that started anew learns our clock and version again, also while we only send claims.
 constexpr Duration kHelloBesideClaims = seconds{10};
-// In a hand-over the new owner may reach the relay before VRRP reaches us; what lasts is a conflict.
-constexpr Duration kConflictPatience = seconds{1};
 
 constexpr Duration kProbeIdle = seconds{1};
 constexpr Duration kProbeTraffic = milliseconds{300};
@@ -39,13 +37,20 @@ std::uint64_t RelaySession::next_epoch() {
 
 // Its next message is the first of a new matter.
 void RelaySession::begin(Share& share) {
-    share.quick_left = share.lan.part == Part::standby ? 0 : kQuick;
+    const bool speaks = share.lan.part == Part::active || share.lan.part == Part::unfit;
+    share.quick_left = speaks ? kQuick : 0;
     share.acknowledged = false;
     share.first_sequence.reset();
     share.lost_since.reset();
 }
 
 bool RelaySession::wants_quick(const Share& share) { return share.quick_left > 0 && !share.acknowledged; }
+
+// Nothing to be said of it but hello; a Backup that was Active just now still releases.
+bool RelaySession::is_silent(const Share& share) {
+    if (share.lan.part == Part::standby) return !wants_quick(share);
+    return share.lan.part == Part::leaving;
+}
 
 void RelaySession::send(Message message, SessionOutcome& out) {
     out.send.push_back({sequence_++, std::move(message)});
@@ -90,7 +95,10 @@ SessionOutcome RelaySession::set_lans(const std::vector<LanPart>& lans, Now now)
                 share.raised = share.conflict_told = share.refusal_told = false;
             }
             begin(share);
-            speak |= lan.part != Part::standby;
+            // The other router may have claimed all along, and the relay need not wait for our lease to end.
+            if (was == Part::active && lan.part == Part::standby) share.quick_left = kQuick;
+            share.part_since = now.steady;
+            speak |= !is_silent(share);
         }
         shares.emplace(lan.prefix, share);
     }
@@ -153,7 +161,7 @@ void RelaySession::send_hello(Now now, SessionOutcome& out) {
 void RelaySession::send_round(Now now, SessionOutcome& out) {
     std::vector<Share*> spoken;
     for (auto& [prefix, share] : shares_) {
-        if (share.lan.part != Part::standby) spoken.push_back(&share);
+        if (!is_silent(share)) spoken.push_back(&share);
     }
     if (spoken.empty() || !last_hello_ || now.steady >= *last_hello_ + kHelloBesideClaims) {
         send_hello(now, out);
@@ -222,7 +230,11 @@ SessionOutcome RelaySession::on_packet(const Packet& packet, Now now) {
         on_generation(hello->sites, now.steady, out);
     } else if (const auto* ack = std::get_if<ClaimAck>(&packet.message)) {
         const auto owners = news_of(ack->owners, packet.sequence, out);
-        if (ack->answers) on_answer(*ack->answers, owners, now.steady, out);
+        if (ack->answers) {
+            on_answer(*ack->answers, owners, now.steady, out);
+        } else {
+            on_unasked(owners, now.steady, out);
+        }
         on_generation(ack->sites, now.steady, out);
     } else if (const auto* probe = std::get_if<ProbeAck>(&packet.message)) {
         on_probe_ack(*probe, now.steady, out);
@@ -236,75 +248,6 @@ SessionOutcome RelaySession::on_packet(const Packet& packet, Now now) {
         ++counters_.unexpected;
     }
     return out;
-}
-
-// Remembers who owns what, and gives those about whom the message is the newest of the relay. Order matters
-// for each prefix by itself only: an echo that overtakes an answer does no harm.
-std::vector<Owner> RelaySession::news_of(const std::vector<Owner>& owners, std::uint32_t sequence,
-                                         SessionOutcome& out) {
-    std::vector<Owner> news;
-    bool stale = false;
-    for (const Owner& owner : owners) {
-        epoch_ = std::max(epoch_, owner.epoch);
-        const auto found = shares_.find(owner.prefix);
-        if (found == shares_.end()) continue;
-        Share& share = found->second;
-        if (share.told_by && is_stale(*share.told_by, sequence)) {
-            stale = true;
-            continue;
-        }
-        share.told_by = sequence;
-        if (!share.told || share.told->router != owner.router) out.events.emplace_back(OwnerTold{owner});
-        share.told = owner;
-        news.push_back(owner);
-    }
-    if (stale) ++counters_.stale;
-    return news;
-}
-
-void RelaySession::on_answer(std::uint32_t answers, const std::vector<Owner>& owners, TimePoint now,
-                             SessionOutcome& out) {
-    std::vector<Share*> raised;
-    std::optional<std::uint64_t> epoch;
-    for (const Owner& owner : owners) {
-        const auto found = shares_.find(owner.prefix);
-        if (found == shares_.end()) continue;
-        Share& share = found->second;
-        // An answer to what we said before the present matter says nothing about it.
-        constexpr std::uint32_t kHalf = 0x80000000;
-        if (!share.first_sequence || answers - *share.first_sequence >= kHalf) continue;
-        const bool first = !std::exchange(share.acknowledged, true);
-        if (share.lan.part != Part::active) continue;
-        if (owner.router == self_) {
-            share.lost_since.reset();
-            share.conflict_told = false;
-        } else if (owner.router && first && !share.raised && owner.epoch > share.epoch) {
-            if (!epoch) epoch = next_epoch();
-            share.epoch = *epoch;
-            share.raised = true;
-            begin(share);
-            raised.push_back(&share);
-        } else {
-            on_lost(share, owner, now, out);
-        }
-    }
-    if (!raised.empty()) {
-        state(raised, out);
-        quick_at_.reset();
-    }
-    plan_quick(now);
-}
-
-void RelaySession::on_lost(Share& share, const Owner& owner, TimePoint now, SessionOutcome& out) const {
-    if (!owner.router) {
-        if (!std::exchange(share.refusal_told, true)) {
-            out.events.emplace_back(PrefixRefused{owner.prefix});
-        }
-        return;
-    }
-    if (!share.lost_since) share.lost_since = now;
-    if (now < *share.lost_since + kConflictPatience || std::exchange(share.conflict_told, true)) return;
-    out.events.emplace_back(ConflictLost{owner.prefix, *owner.router, owner.epoch});
 }
 
 void RelaySession::on_probe_ack(const ProbeAck& ack, TimePoint now, SessionOutcome& out) {
@@ -332,12 +275,6 @@ void RelaySession::on_sites(const Sites& sites, SessionOutcome& out) {
     out.events.emplace_back(SitesTold{mirror_->sites()->prefixes().size()});
 }
 
-std::optional<Owner> RelaySession::owner(const net::Ipv6Prefix& prefix) const {
-    const auto found = shares_.find(prefix);
-    if (found == shares_.end()) return std::nullopt;
-    return found->second.told;
-}
-
 std::string to_string(const SessionEvent& event) {
     struct Sentence {
         std::string operator()(const ConflictLost& e) const {
@@ -358,6 +295,9 @@ std::string to_string(const SessionEvent& event) {
         std::string operator()(const SitesTold& e) const {
             if (!e.count) return "does not say any more which prefixes are connected";
             return std::to_string(*e.count) + " prefixes are connected";
+        }
+        std::string operator()(const Regained& e) const {
+            return "no other router claims " + net::to_string(e.prefix) + " any more";
         }
     };
     return std::visit(Sentence{}, event);

@@ -20,9 +20,10 @@ namespace ulagate::wg::control {
 
 // What this router is to one of its prefixes.
 enum class Part {
-    standby,  // VRRP says Backup: silent, the Active router's claim wins
+    standby,  // VRRP says Backup: silent; a claim that it had is released
     active,   // claimed
-    unfit     // the LAN side is dead while the tunnel may live: released
+    unfit,    // the LAN side is dead while the tunnel may live: released as long as that is so
+    leaving  // not Active any more and going: silent, so that its claim holds until another router's is there
 };
 
 struct LanPart {
@@ -66,7 +67,14 @@ struct SitesTold {
     bool operator==(const SitesTold&) const = default;
 };
 
-using SessionEvent = std::variant<ConflictLost, PrefixRefused, ReachChanged, OwnerTold, SitesTold>;
+// Another router claimed the prefix beside us, and has stopped, or lost it to us: it was Active too, and
+// hosts may have heard it last.
+struct Regained {
+    net::Ipv6Prefix prefix;
+    bool operator==(const Regained&) const = default;
+};
+
+using SessionEvent = std::variant<ConflictLost, PrefixRefused, ReachChanged, OwnerTold, SitesTold, Regained>;
 
 // One sentence without the place: "another router owns fd12:3456:789a:a::/64 with epoch 7: fd99::a2".
 std::string to_string(const SessionEvent& event);
@@ -147,6 +155,7 @@ private:
         std::optional<Owner> told;
         std::optional<std::uint32_t> told_by;  // the sequence of that message
         std::uint64_t epoch = 0;
+        TimePoint part_since;
         unsigned quick_left = 0;
         bool acknowledged = false;
         bool raised = false;                          // went above a higher epoch once
@@ -158,6 +167,7 @@ private:
     std::uint64_t next_epoch();
     static void begin(Share& share);
     [[nodiscard]] static bool wants_quick(const Share& share);
+    [[nodiscard]] static bool is_silent(const Share& share);
     void send(Message message, SessionOutcome& out);
     void state(const std::vector<Share*>& shares, SessionOutcome& out);
     void send_hello(Now now, SessionOutcome& out);
@@ -169,6 +179,8 @@ private:
     void on_answer(std::uint32_t answers, const std::vector<Owner>& owners, TimePoint now,
                    SessionOutcome& out);
     void on_lost(Share& share, const Owner& owner, TimePoint now, SessionOutcome& out) const;
+    void on_unasked(const std::vector<Owner>& owners, TimePoint now, SessionOutcome& out);
+    static void on_regained(Share& share, TimePoint now, SessionOutcome& out);
     void on_probe_ack(const ProbeAck& ack, TimePoint now, SessionOutcome& out);
     void on_generation(std::uint64_t generation, TimePoint now, SessionOutcome& out);
     void on_sites(const Sites& sites, SessionOutcome& out);

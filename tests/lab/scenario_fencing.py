@@ -11,7 +11,7 @@ from daemon import VIRTUAL_ADDRESS
 from keepalived import holds
 from pair import FAILOVER, FENCED, Pair, active, vrrp_status
 
-CONFORMANCE = ("V-38", "V-49")
+CONFORMANCE = ("V-38", "V-48", "V-49", "V-50")
 ALONE = "it judges gaps of a tenth of a second"
 BACK_WITHIN = 1.0  # seconds after somebody else's hand
 
@@ -28,6 +28,7 @@ def scenario():
     addresses_taken_away(pair)
     leftover(pair)
     partition(pair)
+    two_owners(pair)
     for daemon in pair.overlay.all():
         lab.check_equal(daemon.problems(), [], f"{daemon.node.name} reports no problem")
 
@@ -121,15 +122,37 @@ def partition(pair):
     for host in hosts:
         took = lab.seconds_until(lambda: lab.can_ping(host, pair.far_address()), 3, f"{host.name} reaches the far site")
         lab.check(took < 1 * lab.slowness(), f"{host.name} reaches the far site after {took:.2f} s")
-    # The loser's claim is the newer one, and nothing was said of a release: until its lease ends it carries the site,
-    # as Backup, which harms nobody.
-    lab.wait_for(lambda: pair.carrier() == "ulg-s1", FENCED, "and the relay sends to it again")
+    # The loser's claim was the newer one; it gives it up as soon as it is Backup.
+    took = lab.seconds_until(lambda: pair.carrier() == "ulg-s1", FENCED, "the relay sends to it again")
+    lab.check(took < 0.5 * lab.slowness(), f"and need not wait for the end of a lease: {took:.3f} s")
+    lab.check(pair.relay.lines("from slot 2 to slot 1: released"), "the claim was released")
+    lab.wait_for(lambda: one.lines("no other router claims"), 2, "the relay tells the one that stays, which tells the hosts")
     new = {daemon: daemon.log().splitlines()[logged[daemon]:] for daemon in logged}
     for daemon in (one, two, pair.relay):
         print("".join(f"    {daemon.node.name}: {line}\n" for line in new[daemon]), end="")
     conflicts = {daemon: [line for line in lines if "warning" in line] for daemon, lines in new.items()}
     lab.check_equal([len(conflicts[pair.relay]), len(conflicts[one]) + len(conflicts[two])], [1, 1],
                     "the relay and the loser have logged the conflict, once each")
+
+
+def two_owners(pair):
+    """Both are configured as the owner of the address: they say so, and the one with the larger address has it."""
+    priorities = {daemon: vrrp_status(daemon)["priority"] for daemon in (pair.one, pair.two)}
+    def set_priorities(wanted):
+        for daemon, priority in wanted.items():
+            daemon.config["lan"][0]["vrrp"]["priority"] = priority
+            daemon.write_config()
+            daemon.reload()
+    said = lambda daemon: daemon.lines("only one router can own the address")
+    set_priorities({daemon: 255 for daemon in priorities})
+    lab.wait_for(lambda: said(pair.two), 5, "the Backup says that there are two")
+    pair.owner(pair.one)
+    pair.two.stop()
+    pair.two.start_again()
+    pair.owner(pair.two)
+    lab.check_equal(len(said(pair.one)), 1, "the other one has said so too, once")
+    set_priorities(priorities)
+    pair.owner(pair.one)
 
 
 if __name__ == "__main__":

@@ -133,6 +133,29 @@ TEST(DesiredPair, OnlyTheActiveRouterTalksToAStockRelay) {
     EXPECT_TRUE(may_use(config, facts(config), config.relays.front()));
 }
 
+// What a stock relay still sends to the old router until the new one has shaken hands is forwarded; but the
+// shared key may not be heard from the old one any more, or the relay would answer to there.
+TEST(DesiredPair, ASharedKeyIsKeptWhileItsRouterHandsOverAndNotUsed) {
+    Config config = pair();
+    config.relays.front().kind = RelayKind::plain;
+    const wg::PublicKey relay_key = config.relays.front().public_key;
+    Facts now = active(config);
+    Have have = with_tunnels(machine(), {"ulg-r1"});
+    ASSERT_EQ(desired(config, now, have).tunnels.at("ulg-r1").device->peers.at(relay_key).keepalive_seconds,
+              25);
+    now.active_lans.clear();
+    now.handing_over = true;
+    const auto peers = [&] { return desired(config, now, have).tunnels.at("ulg-r1").device->peers; };
+    EXPECT_FALSE(peers().contains(relay_key)) << "it was not there, and nothing is begun";
+    have.tunnels["ulg-r1"].peers[relay_key] = {};
+    EXPECT_EQ(peers().at(relay_key).keepalive_seconds, 0);
+    config.relays.front().kind = RelayKind::ulagate;
+    EXPECT_EQ(peers().at(relay_key).keepalive_seconds, 25);
+    config.relays.front().kind = RelayKind::plain;
+    now.handing_over = false;
+    EXPECT_FALSE(peers().contains(relay_key));
+}
+
 TEST(DesiredPair, ARelaySendsASiteToTheSlotThatCarriesIt) {
     Config config = relay();
     SiteConfig& site = config.sites.front();

@@ -198,8 +198,14 @@ TEST(LanPortVrrpChange, WhoNeverSpokeHasNoLastWord) {
 TEST(LanPortVrrpChange, WhoHasLeftDoesNotComeBack) {
     Story story = active(lan(100));
     story.record(story.port.hand_over(story.now));
-    EXPECT_THAT(story.hear(50), IsEmpty());
     EXPECT_THAT(story.hear(0), IsEmpty());
+    EXPECT_EQ(story.port.taken_over(), std::nullopt) << "that one leaves too";
+    story.wait(60ms);
+    EXPECT_THAT(story.hear(50), IsEmpty());
+    story.wait(100ms);
+    EXPECT_THAT(story.hear(50), IsEmpty());
+    EXPECT_EQ(story.port.taken_over(), story.now - 100ms);
+    EXPECT_THAT(story.record(story.port.announce_again(story.now)), IsEmpty());
     EXPECT_THAT(story.solicit(), IsEmpty());
     EXPECT_THAT(deduct(story, {kNoTunnel}), IsEmpty());
     EXPECT_THAT(configure(story, lan(200)), IsEmpty());

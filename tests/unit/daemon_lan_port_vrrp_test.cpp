@@ -251,6 +251,19 @@ TEST(LanPortVrrp, V50_AnnouncesAgainWhenARivalSaysThatItStops) {
     EXPECT_THAT(story.hear(0), ElementsAre("vrrp 100", kNa, kNaSite));
 }
 
+// The rival fell silent as soon as it heard us, so that only a relay that both talked to can tell of it.
+TEST(LanPortVrrp, V50_AnnouncesAgainWhenToldTo) {
+    Story story = active(lan(100));
+    const auto told = [&] { return story.record(story.port.announce_again(story.now)); };
+    EXPECT_THAT(told(), ElementsAre(kNa, kNaSite));
+    story.wait(500ms);
+    EXPECT_THAT(told(), IsEmpty()) << "once a second is enough, whoever asks";
+    EXPECT_THAT(without_vrrp(story.wait(499ms)), IsEmpty());
+    EXPECT_THAT(without_vrrp(story.wait(3s)), ElementsAre(kNa, kNaSite, kNa, kNaSite, kNa, kNaSite));
+    story.hear(200);
+    EXPECT_THAT(told(), IsEmpty()) << "it is the other's now";
+}
+
 TEST(LanPortVrrp, V51_WhoStoodStillForTheLeaseIsNotActiveAnyMore) {
     Story story = active(lan(100));
     EXPECT_THAT(story.late(3s), ElementsAre(AllOf(HasSubstr("active -> backup: the virtual address was not "

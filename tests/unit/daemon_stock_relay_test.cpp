@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <vector>
 
 #include "daemon/stock_relay.h"
 
@@ -77,6 +80,31 @@ TEST_F(StockRelayStory, TheNextTryHasItsTenSecondsAgain) {
     EXPECT_FALSE(unreachable());
     stays(true, false, 1s);
     EXPECT_TRUE(unreachable());
+}
+
+TEST_F(StockRelayStory, WhoTookOverRemindsItSevenTimes) {
+    relay_.update(false, false, now_);
+    EXPECT_EQ(relay_.deadline(), std::nullopt);
+    const auto start = now_;
+    relay_.update(true, false, now_);
+    std::vector<std::chrono::milliseconds> reminders;
+    while (relay_.deadline()) {
+        EXPECT_FALSE(relay_.take_reminder(*relay_.deadline() - 1ms));
+        now_ = *relay_.deadline();
+        EXPECT_TRUE(relay_.take_reminder(now_));
+        reminders.push_back(std::chrono::duration_cast<std::chrono::milliseconds>(now_ - start));
+        relay_.update(true, true, now_);
+    }
+    EXPECT_THAT(reminders, testing::ElementsAre(50ms, 100ms, 200ms, 400ms, 800ms, 1600ms, 3200ms));
+    EXPECT_FALSE(relay_.take_reminder(now_ + 1h));
+}
+
+TEST_F(StockRelayStory, WhoIsNotActiveAnyMoreDoesNotRemindIt) {
+    relay_.update(true, false, now_);
+    relay_.update(false, false, now_ + 10ms);
+    EXPECT_FALSE(relay_.take_reminder(now_ + 1s));
+    relay_.update(true, false, now_ + 2s);
+    EXPECT_TRUE(relay_.take_reminder(now_ + 2050ms));
 }
 
 }  // namespace

@@ -214,6 +214,24 @@ TEST(WgOwnershipSimulation, TwoClaimantsOfAPartitionedLanMakeOneEventOnEachSide)
     EXPECT_EQ(world.owner(), 0U);
 }
 
+TEST(WgOwnershipSimulation, V50_WhenThePartitionHealsTheWinnerOfVrrpHasThePrefixWithinARoundTrip) {
+    World world{7};
+    world.part(0, Part::active);
+    world.run_for(5s);
+    world.part(1, Part::active);
+    world.run_for(10s);
+    ASSERT_EQ(world.owner(), 1U);
+    world.router_events = {};
+    world.part(1, Part::standby);
+    world.run_for(1ms);
+    EXPECT_EQ(world.owner(), 0U);
+    world.run_for(1ms);
+    EXPECT_EQ(world.router_events.at(0).back(), SessionEvent{Regained{kLan}});
+    world.run_for(60s);
+    EXPECT_EQ(world.owner(), 0U);
+    EXPECT_EQ(world.router_events.at(0).size(), 2U) << "and OwnerTold";
+}
+
 TEST(WgOwnershipSimulation, TwoThatStartTogetherSettleAndStay) {
     World world{4};
     world.part(0, Part::active);

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// How the daemon ends: by a hand-over to another router, or with the whole site.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json/object.hpp>
+#include <utility>
+
+#include "daemon/base/log.h"
+#include "daemon/base/text.h"
+#include "daemon/service.h"
+
+namespace ulagate {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kWithdrawLimit = 60s;  // a takeover at the longest interval, three advertisements, 3 s apart
+constexpr auto kHandOverLimit = 2s;
+// A relay that stops goes on forwarding until its goodbye has reached the routers and they have moved.
+constexpr auto kFarewell = 500ms;
+// A stock relay sends to whoever of the site shook hands last, and tells nobody. The new Active router does
+// so at once; what was on its way here before that arrives within a round trip.
+constexpr auto kLastPackets = 300ms;
+
+Service::TimePoint now() { return std::chrono::steady_clock::now(); }
+
+}  // namespace
+
+void Service::withdraw(ControlServer::Reply reply) {
+    if (withdrawing_) {
+        reply(boost::json::object{{"error", "already withdrawing"}});
+        return;
+    }
+    log::notice("ulagate", "withdrawing: telling the hosts, then removing everything");
+    withdrawing_ = std::move(reply);
+    for (const auto& lan : lans_) lan->withdraw();
+    give_up_withdraw_at_ = now() + kWithdrawLimit;
+    finish_withdraw();
+}
+
+// Forwarding goes on until every LAN has heard the last advertisement.
+void Service::finish_withdraw() {
+    const bool silent = std::all_of(lans_.begin(), lans_.end(), [](const auto& lan) { return lan->done(); });
+    if (silent || now() >= give_up_withdraw_at_) {
+        take_down();
+    } else {
+        withdraw_alarm_.set(now() + 50ms);
+    }
+}
+
+// A clean stop: the virtual addresses are given up, and this router goes on forwarding until the relays know
+// the one that takes over. No packet is lost meanwhile, but for those that a stock relay sends too late.
+void Service::hand_over() {
+    if (stopping_ || hand_over_until_) return;
+    supervisor_.stopping();
+    const bool was_active = !facts_.active_lans.empty();
+    hand_over_until_ = now() + (was_active ? kHandOverLimit : 0s);
+    facts_.handing_over = was_active;
+    if (relay_control_) {
+        relay_control_->stop();
+        hand_over_until_ = now() + kFarewell;
+    }
+    for (const auto& lan : lans_) lan->hand_over();
+    reconcile();
+    finish_hand_over();
+}
+
+bool Service::handed_over(const LanPort& lan) const {
+    if (!edge_control_->handed_over(lan.config().prefix)) return false;
+    const bool stock = std::any_of(config_.relays.begin(), config_.relays.end(),
+                                   [](const RelayConfig& relay) { return relay.kind == RelayKind::plain; });
+    if (!stock || lan.machine() == nullptr) return true;
+    return lan.taken_over() && now() >= *lan.taken_over() + kLastPackets;
+}
+
+void Service::finish_hand_over() {
+    const bool taken = edge_control_ && std::all_of(lans_.begin(), lans_.end(), [this](const auto& lan) {
+                           return handed_over(lan->port());
+                       });
+    if (taken || now() >= *hand_over_until_) {
+        take_down();
+    } else {
+        hand_over_alarm_.set(now() + 20ms);
+    }
+}
+
+void Service::take_down() {
+    if (stopping_) return;
+    stopping_ = true;
+    watch_clock(true);
+    keep_relay_memory(true);
+    supervisor_.stopping();
+    if (edge_control_) edge_control_->stop();
+    if (relay_control_) relay_control_->stop();
+    reconciler_->mark(Stale::all());
+    reconciler_->retry_now();
+    const auto originals = kernel_->sysctl_originals();
+    report(reconciler_->run([&](const Have&) { return nothing_wanted(originals); }, now()));
+    if (reconciler_->settled()) kernel_->forget_originals();
+    if (withdrawing_) withdrawing_(boost::json::object{{"withdrawn", true}});
+    log::info("ulagate", "stopped after {}",
+              human_duration(std::chrono::duration_cast<std::chrono::milliseconds>(now() - started_)));
+    // The answer to a client still has to leave.
+    exit_.set(now() + (withdrawing_ ? 100ms : 0ms));
+}
+
+}  // namespace ulagate

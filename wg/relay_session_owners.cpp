@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <utility>
+
+#include "wg/relay_session.h"
+
+// What a relay says about who carries our prefixes, and what that means for our claims.
+namespace ulagate::wg::control {
+namespace {
+
+using std::chrono::seconds;
+
+// So long after it became Active a router tells the hosts so anyway (RFC 4861 section 7.2.6).
+constexpr Duration kAnnouncing = seconds{1};
+// In a hand-over the new owner may reach the relay before VRRP reaches us; what lasts is a conflict.
+constexpr Duration kConflictPatience = seconds{1};
+
+}  // namespace
+
+// Remembers who owns what, and gives those about whom the message is the newest of the relay. Order matters
+// for each prefix by itself only: an echo that overtakes an answer does no harm.
+std::vector<Owner> RelaySession::news_of(const std::vector<Owner>& owners, std::uint32_t sequence,
+                                         SessionOutcome& out) {
+    std::vector<Owner> news;
+    bool stale = false;
+    for (const Owner& owner : owners) {
+        epoch_ = std::max(epoch_, owner.epoch);
+        const auto found = shares_.find(owner.prefix);
+        if (found == shares_.end()) continue;
+        Share& share = found->second;
+        if (share.told_by && is_stale(*share.told_by, sequence)) {
+            stale = true;
+            continue;
+        }
+        share.told_by = sequence;
+        if (!share.told || share.told->router != owner.router) out.events.emplace_back(OwnerTold{owner});
+        share.told = owner;
+        news.push_back(owner);
+    }
+    if (stale) ++counters_.stale;
+    return news;
+}
+
+void RelaySession::on_answer(std::uint32_t answers, const std::vector<Owner>& owners, TimePoint now,
+                             SessionOutcome& out) {
+    std::vector<Share*> raised;
+    std::optional<std::uint64_t> epoch;
+    for (const Owner& owner : owners) {
+        const auto found = shares_.find(owner.prefix);
+        if (found == shares_.end()) continue;
+        Share& share = found->second;
+        // An answer to what we said before the present matter says nothing about it.
+        constexpr std::uint32_t kHalf = 0x80000000;
+        if (!share.first_sequence || answers - *share.first_sequence >= kHalf) continue;
+        const bool first = !std::exchange(share.acknowledged, true);
+        if (share.lan.part != Part::active) continue;
+        if (owner.router == self_) {
+            share.conflict_told = false;
+            if (share.lost_since) on_regained(share, now, out);
+        } else if (owner.router && first && !share.raised && owner.epoch > share.epoch) {
+            if (!epoch) epoch = next_epoch();
+            share.epoch = *epoch;
+            share.raised = true;
+            begin(share);
+            raised.push_back(&share);
+        } else {
+            on_lost(share, owner, now, out);
+        }
+    }
+    if (!raised.empty()) {
+        state(raised, out);
+        quick_at_.reset();
+    }
+    plan_quick(now);
+}
+
+void RelaySession::on_lost(Share& share, const Owner& owner, TimePoint now, SessionOutcome& out) const {
+    if (!owner.router) {
+        if (!std::exchange(share.refusal_told, true)) {
+            out.events.emplace_back(PrefixRefused{owner.prefix});
+        }
+        return;
+    }
+    if (!share.lost_since) share.lost_since = now;
+    if (now < *share.lost_since + kConflictPatience || std::exchange(share.conflict_told, true)) return;
+    out.events.emplace_back(ConflictLost{owner.prefix, *owner.router, owner.epoch});
+}
+
+// The relay speaks unasked when an owner is another than before, or another router has given up a claim
+// beside the owner's.
+void RelaySession::on_unasked(const std::vector<Owner>& owners, TimePoint now, SessionOutcome& out) {
+    for (const Owner& owner : owners) {
+        const auto found = shares_.find(owner.prefix);
+        if (found == shares_.end() || owner.router != self_) continue;
+        Share& share = found->second;
+        if (share.lan.part == Part::active && share.acknowledged) on_regained(share, now, out);
+    }
+}
+
+void RelaySession::on_regained(Share& share, TimePoint now, SessionOutcome& out) {
+    share.lost_since.reset();
+    if (now >= share.part_since + kAnnouncing) out.events.emplace_back(Regained{share.lan.prefix});
+}
+
+std::optional<Owner> RelaySession::owner(const net::Ipv6Prefix& prefix) const {
+    const auto found = shares_.find(prefix);
+    if (found == shares_.end()) return std::nullopt;
+    return found->second.told;
+}
+
+}  // namespace ulagate::wg::control
