@@ -136,6 +136,9 @@ def _internet():
     _router_sysctls(inet)
     _bridge(inet, "access", "198.51.100.1/24", "2001:db8::1/64")
     _bridge(inet, "servers", "203.0.113.1/24", "2001:db8:ffff::1/64")
+    # Else it is the lowest of the ports', and changes with a port that is added later: what the neighbours have
+    # learnt is dropped then.
+    inet.ip("link set access address 02:00:00:00:fe:01", "link set servers address 02:00:00:00:fe:02")
     return inet
 
 
