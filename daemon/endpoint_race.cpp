@@ -196,7 +196,8 @@ std::optional<EndpointRace::Try> EndpointRace::first(const std::vector<Candidate
         try_choice(now);
         return std::nullopt;
     }
-    if (!worked || !listed || !view.answers_probes || is_new(best(field)->address)) return next(field, now);
+    if (!worked || !listed || !view.in_use || !view.answers_probes || is_new(best(field)->address))
+        return next(field, now);
     deadline_ = now + std::clamp<std::chrono::milliseconds>(2 * view.round_trip + 50ms, kGentleTry,
                                                             kLongestGentleTry);
     return Try{false};

@@ -155,11 +155,17 @@ void Service::send_by_new_ways() {
         const std::string interface = tunnel_interface(relay);
         const wg::Peer* peer = peer_of(relay);
         if (peer == nullptr || !facts.endpoint || facts.renew_peer) continue;
-        log::debug(relay.name, "sending at once by {}", facts.way->link);
+        if (send == WayWatch::Send::by_new_way) {
+            const auto& source = facts.way->source;
+            log::info(relay.name, "another way: by {}, from {}", facts.way->link,
+                      source ? net::to_string(*source) : "an address that the kernel chooses");
+        }
+        quiet_ = true;
         report(reconciler_->apply_ahead(
             ConfigureTunnel{interface,
                             send_at_once(relay.public_key, *facts.endpoint, relay.keepalive_seconds)},
             now()));
+        quiet_ = false;
         suspected_until_[relay.name] = now() + kSuspicion;
         edge_control_->set_traffic(relay.name, true);
     }

@@ -39,6 +39,7 @@ public:
     bool traffic = false;
     bool answers_probes = true;
     bool daemon_runs = true;  // else only WireGuard answers
+    bool has_peer = true;
     bool alive = false;
 
     struct Tried {
@@ -90,6 +91,7 @@ private:
         view.addresses = addresses;
         view.has_way = [this](const net::IpAddress& address) { return ways.contains(family_of(address)); };
         view.other_ways = [this](IpFamily) { return spares; };
+        if (has_peer && race.choice()) view.in_use = race.choice()->address;
         view.may_send = may_send;
         view.alive = alive;
         view.answered = answered_at_.has_value();
@@ -184,6 +186,17 @@ TEST(EndpointRace, ADaemonThatRestartsCostsTheSessionNothing) {
     story.run(1min);
     EXPECT_TRUE(story.alive);
     EXPECT_THAT(story.tried, ElementsAre(Story::Tried{10000ms, "2001:db8::1 kept"}));
+}
+
+TEST(EndpointRace, APeerThatIsGoneHasNoSessionToSpare) {
+    Story story;
+    story.answering = {"2001:db8::1"};
+    story.run(10s);
+    story.tried.clear();
+    story.lose();
+    story.has_peer = false;
+    story.run(10ms);
+    EXPECT_THAT(story.tried, ElementsAre(Story::Tried{10000ms, "2001:db8::1"}));
 }
 
 TEST(EndpointRace, WithoutADaemonForLongWireGuardIsDisturbedOnceAMinute) {
