@@ -199,6 +199,7 @@ private:
     std::map<std::string, TimePoint> suspected_until_;   // by relay: its death has to be seen soon
     Alarm adopted_{io_, [this] { forget_adopted_owners(); }};
     bool stopping_ = false;
+    std::map<wg::PublicKey, std::uint64_t> endpoint_changes_;  // role relay
 };
 
 }  // namespace ulagate

@@ -86,10 +86,12 @@ void Service::on_command(const std::string& command, const ControlServer::Reply&
         Stale stale;
         stale.tunnels = true;
         reconciler_->mark(stale);
-        if (auto fresh = reconciler_->refresh(); !fresh) {
+        const auto fresh = reconciler_->refresh();
+        if (!fresh) {
             reply(boost::json::object{{"error", fresh.error().text()}});
             return;
         }
+        if (*fresh && config_.role == Role::relay) remember_endpoints();
         reply(to_json(status()));
     } else if (command == "withdraw") {
         withdraw(reply);
@@ -278,6 +280,8 @@ void Service::add_router_status(Status& status) const {
             const wg::Peer* peer = find_peer(reconciler_->have(), router.interface, config.public_key);
             if (peer == nullptr) continue;
             if (peer->endpoint) router.endpoint = net::to_string(*peer->endpoint);
+            const auto changes = endpoint_changes_.find(config.public_key);
+            if (changes != endpoint_changes_.end()) router.endpoint_changes = changes->second;
             router.last_handshake = age_of(peer->last_handshake);
             router.up = peer->connected(std::chrono::system_clock::now());
             router.rx_bytes = peer->rx_bytes;

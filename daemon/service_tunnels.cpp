@@ -37,7 +37,11 @@ void Service::remember_endpoints() {
     const auto time = std::chrono::system_clock::now();
     for (const auto& [interface, device] : reconciler_->have().tunnels) {
         for (const auto& [key, peer] : device.peers) {
-            if (peer.endpoint && peer.connected(time)) facts_.last_endpoints[key] = *peer.endpoint;
+            if (!peer.endpoint || !peer.connected(time)) continue;
+            const auto [last, is_new] = facts_.last_endpoints.try_emplace(key, *peer.endpoint);
+            if (is_new || last->second == *peer.endpoint) continue;
+            last->second = *peer.endpoint;
+            ++endpoint_changes_[key];
         }
     }
 }

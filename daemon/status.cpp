@@ -114,6 +114,7 @@ json::object to_json(const Status::Router& router) {
             {"node", router.node},
             {"interface", router.interface},
             {"endpoint", router.endpoint},
+            {"endpoint_changes", router.endpoint_changes},
             {"up", router.up},
             {"last_handshake_ms_ago", age(router.last_handshake)},
             {"rx_bytes", router.rx_bytes},
@@ -214,9 +215,11 @@ void print_routers(Out out, const json::array& routers, bool all) {
         }
         ++shown;
         const std::string endpoint = text_of(router, "endpoint");
-        fmt::format_to(out, "         {} {}  {}; endpoint {}; last handshake {}; received {}, sent {}\n",
+        const std::uint64_t changes = number_of(router, "endpoint_changes");
+        fmt::format_to(out, "         {} {}  {}; endpoint {}{}; last handshake {}; received {}, sent {}\n",
                        text_of(router, "site"), text_of(router, "node"),
                        flag_of(router, "up") ? "up" : "down", endpoint.empty() ? "unknown" : endpoint,
+                       changes == 0 ? std::string{} : fmt::format(" (changed {} times)", changes),
                        ago_of(router, "last_handshake_ms_ago"), size_of(router, "rx_bytes"),
                        size_of(router, "tx_bytes"));
         for (const json::value& prefix : list_of(router, "carries"))

@@ -102,6 +102,7 @@ struct Status {
         std::string node;
         std::string interface;
         std::string endpoint;
+        std::uint64_t endpoint_changes = 0;  // as behind NAT, or an uplink that moves: nothing is wrong
         bool up = false;
         Age last_handshake;
         std::uint64_t rx_bytes = 0;

@@ -87,7 +87,7 @@ TEST(StatusJson, HoldsEveryMember) {
 
     const json::value router = to_json(relay(1)).as_object().at("routers").as_array().at(0);
     EXPECT_EQ(router, json::parse(R"({"site": "site0", "node": "n0", "interface": "", "endpoint": "",
-                                      "up": true, "last_handshake_ms_ago": null, "rx_bytes": 0,
+                                      "endpoint_changes": 0, "up": true, "last_handshake_ms_ago": null, "rx_bytes": 0,
                                       "tx_bytes": 0, "heard_ms_ago": null, "carries": []})"));
 }
 
@@ -195,6 +195,15 @@ TEST(StatusText, OfARelayShowsTheFirstRoutersUnlessAllAreWanted) {
     EXPECT_THAT(to_text(many, true), AllOf(HasSubstr("site29 n29"), Not(HasSubstr("more ("))));
     EXPECT_THAT(to_text(to_json(relay(20)), false), Not(HasSubstr("more (")));
     EXPECT_THAT(to_text(to_json(edge()), true), Not(HasSubstr("routers configured")));
+}
+
+TEST(StatusText, OfARelayCountsTheChangesOfAnEndpoint) {
+    Status status = relay(2);
+    status.routers[0].endpoint = "192.0.2.9:1024";
+    status.routers[0].endpoint_changes = 3;
+    EXPECT_THAT(to_text(to_json(status), false),
+                AllOf(HasSubstr("n0  up; endpoint 192.0.2.9:1024 (changed 3 times);"),
+                      HasSubstr("n1  down; endpoint unknown;")));
 }
 
 // The daemon may be of another version than the command.
