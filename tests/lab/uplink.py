@@ -38,14 +38,15 @@ class SecondUplink:
         node.sysctl(net__ipv6__conf__eth1__accept_ra=0, net__ipv6__conf__eth1__accept_dad=0,
                     net__ipv4__conf__eth1__rp_filter=0)
 
-    def addresses(self):
+    def addresses(self, families=(4, 6)):
         """Lines for ip(8) that give the router its addresses there."""
-        return [f"address add 10.{self.number}.0.2/24 dev eth1",
-                f"address add 2001:db8:{self.number}0::2/64 dev eth1 nodad", "link set eth1 up"]
+        lines = {4: f"address replace 10.{self.number}.0.2/24 dev eth1",
+                 6: f"address replace 2001:db8:{self.number}0::2/64 dev eth1 nodad"}
+        return [*(lines[family] for family in families), "link set eth1 up"]
 
-    def routes(self, metric):
-        return [f"route add default via 10.{self.number}.0.1 dev eth1 metric {metric}",
-                f"route add default via 2001:db8:{self.number}0::1 dev eth1 metric {metric}"]
+    def routes(self, metric, families=(4, 6)):
+        gateways = {4: f"10.{self.number}.0.1", 6: f"2001:db8:{self.number}0::1"}
+        return [f"route add default via {gateways[family]} dev eth1 metric {metric}" for family in families]
 
     def break_silently(self):
         """Two hops away: the link stays up and nobody says anything."""
