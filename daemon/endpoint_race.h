@@ -40,8 +40,8 @@ public:
         std::function<bool(const net::IpAddress&)> has_way;       // by the routing table, without our pins
         std::function<std::vector<Uplink>(IpFamily)> other_ways;  // default routes that are not in use
         std::optional<net::IpAddress> in_use;  // of the peer in the kernel; nothing: there is no session
-        bool may_send = true;         // else silence says nothing against a candidate
-        bool alive = false;           // the tunnel works
+        bool may_send = true;                  // else silence says nothing against a candidate
+        bool alive = false;                    // the tunnel works
         bool answered = false;        // since the try began, something authentic came from its address
         bool traffic = false;         // the overlay uses the tunnel now
         bool answers_probes = false;  // a candidate can be tried without a new handshake
