@@ -12,16 +12,23 @@ namespace {
 
 constexpr unsigned kMinimumMtu = 1280;  // RFC 8200 section 5: below it the kernel switches IPv6 off
 constexpr unsigned kDefaultMtu = 1420;  // 1500 - 80, when we do not know the way
+// WireGuard pads what it carries to such multiples, but not beyond its own interface's MTU. The other end has
+// the default, most likely: it would make what just fits our path too large for it.
+constexpr unsigned kPadding = 16;
 constexpr std::uint16_t kKnockSeconds = 25;
 constexpr unsigned kMaximumMtu = 65455;  // what a WireGuard packet can carry inside UDP over IPv6
 
 // Outer IPv4 (20) or IPv6 (40), UDP (8) and WireGuard data header and tag (32).
 unsigned overhead(bool ipv6) { return ipv6 ? 80 : 60; }
 
-unsigned tunnel_mtu(const TunnelConfig& tunnel, const std::optional<Way>& way, bool ipv6) {
+// Where packets are larger than the kernel believes to be possible, it sends fragments, so both count.
+unsigned tunnel_mtu(const TunnelConfig& tunnel, const std::optional<Way>& way, bool ipv6,
+                    const std::optional<unsigned>& measured = std::nullopt) {
     if (tunnel.mtu) return *tunnel.mtu;
     if (!way) return kDefaultMtu;
-    const unsigned room = way->mtu > overhead(ipv6) ? way->mtu - overhead(ipv6) : 0;
+    const unsigned packet = std::min(way->mtu, measured.value_or(way->mtu));
+    unsigned room = packet > overhead(ipv6) ? packet - overhead(ipv6) : 0;
+    if (room < kDefaultMtu) room -= room % kPadding;
     return std::clamp(room, kMinimumMtu, kMaximumMtu);
 }
 
@@ -126,8 +133,8 @@ void want_relays(Wanted& wanted, const Config& config, const Facts& facts, const
         const auto link = have.links.find(interface);
         // While the relay's name is not resolved (again), what was measured before a restart stays.
         const bool keep = !config.tunnel.mtu && !now.way && link != have.links.end();
-        want_tunnel(wanted, interface, keep ? link->second.mtu : tunnel_mtu(config.tunnel, now.way, ipv6),
-                    port);
+        want_tunnel(wanted, interface,
+                    keep ? link->second.mtu : tunnel_mtu(config.tunnel, now.way, ipv6, now.path_mtu), port);
         if (facts.private_key) {
             wg::DeviceConfig device{*facts.private_key, port, {}};
             // A peer without an endpoint would waste its first handshake, and WireGuard allows the next one

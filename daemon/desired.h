@@ -17,6 +17,7 @@ struct RelayFacts {
     std::optional<Way> way;                 // how packets to the endpoint leave; nothing: no route
     bool alive = false;                     // its tunnel works
     bool renew_peer = false;                // its peer is to be taken away, so that it can be added anew
+    std::optional<unsigned> path_mtu = std::nullopt;  // bytes: what was measured on that way
     bool operator==(const RelayFacts&) const = default;
 };
 

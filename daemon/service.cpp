@@ -365,6 +365,7 @@ void Service::note_traffic() {
         const bool suspected = now() < suspected_until_[relay.name];
         edge_control_->set_traffic(relay.name, overlay_traffic_[relay.name] || suspected);
     }
+    measure_paths();
 }
 
 // One route each, at once; the plan then finds nothing left to do. With thousands of sites it would take a

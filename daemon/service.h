@@ -21,6 +21,7 @@
 #include "daemon/lan_task.h"
 #include "daemon/linux_kernel.h"
 #include "daemon/loop.h"
+#include "daemon/mtu_probe.h"
 #include "daemon/path_control.h"
 #include "daemon/reconciler.h"
 #include "daemon/relay_contact.h"
@@ -72,6 +73,7 @@ private:
     void set_contacts();
     void choose_endpoints();
     void choose_endpoint(const RelayConfig& relay);
+    void measure_paths();
     void on_network_change();
     void on_contact_deadline();
     void send_by_new_ways();
@@ -150,11 +152,12 @@ private:
     std::unique_ptr<Resolver> resolver_;
     std::unique_ptr<ControlServer> control_;
     std::vector<std::unique_ptr<LanTask>> lans_;
-    std::unique_ptr<EdgeControl> edge_control_;       // role edge
-    std::unique_ptr<PathControl> path_control_;       // role edge
-    std::optional<firewall::BusySites> busy_sites_;   // role edge
-    std::unique_ptr<RelayControl> relay_control_;     // role relay
-    std::map<std::string, RelayContact> contacts_;    // by relay
+    std::unique_ptr<EdgeControl> edge_control_;      // role edge
+    std::unique_ptr<PathControl> path_control_;      // role edge
+    std::optional<firewall::BusySites> busy_sites_;  // role edge
+    std::unique_ptr<RelayControl> relay_control_;    // role relay
+    std::map<std::string, RelayContact> contacts_;   // by relay
+    MtuProbe mtu_probe_{io_, [this] { reconcile_now(); }};
     RelayMemory relay_memory_;                        // role edge
     std::map<std::string, StockRelay> stock_relays_;  // by relay
     ClockFloor clock_floor_;                          // role edge

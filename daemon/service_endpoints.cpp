@@ -96,6 +96,7 @@ void Service::choose_endpoints() {
     // What was answered counts. An error is reported by the run that follows.
     if (!config_.relays.empty()) static_cast<void>(reconciler_->refresh());
     for (const RelayConfig& relay : config_.relays) choose_endpoint(relay);
+    measure_paths();
     facts_.uplink = way_to_internet();
 }
 
@@ -137,6 +138,22 @@ void Service::choose_endpoint(const RelayConfig& relay) {
     } else {
         contact.way.send_now();
     }
+}
+
+// A size that the configuration gives needs no measuring.
+void Service::measure_paths() {
+    std::map<std::string, MtuProbe::Path> paths;
+    for (const auto& [name, facts] : facts_.relays) {
+        if (config_.tunnel.mtu || !facts.endpoint || !facts.way) continue;
+        const Links& links = reconciler_->have().links;
+        const auto link = links.find(facts.way->link);
+        if (link == links.end()) continue;
+        const auto traffic = overlay_traffic_.find(name);
+        paths[name] = {facts.endpoint->address, *facts.way, link->second.mtu,
+                       traffic != overlay_traffic_.end() && traffic->second};
+    }
+    mtu_probe_.set_paths(paths);
+    for (auto& [name, facts] : facts_.relays) facts.path_mtu = mtu_probe_.measured(name);
 }
 
 // Packets of a tunnel leave by the way that there is now, from its source address, and the relay learns it at

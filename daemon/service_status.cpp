@@ -169,6 +169,8 @@ void Service::add_relay_status(Status& status) const {
         }
         if (const auto link = have.links.find(relay.interface); link != have.links.end())
             relay.mtu = link->second.mtu;
+        if (const auto facts = facts_.relays.find(config.name); facts != facts_.relays.end())
+            relay.path_mtu = facts->second.path_mtu;
         const std::string trouble = contacts_.at(config.name).addresses.trouble();
         if (is_alive(config)) {
             relay.state = "up";

@@ -97,6 +97,7 @@ json::object to_json(const Status::Relay& relay) {
                      {"rx_bytes", relay.rx_bytes},
                      {"tx_bytes", relay.tx_bytes},
                      {"mtu", relay.mtu},
+                     {"path_mtu", relay.path_mtu ? json::value(*relay.path_mtu) : json::value(nullptr)},
                      {"carries", relay.carries},
                      {"round_trip_ms", age(relay.round_trip)},
                      {"probes", relay.probes},
@@ -184,10 +185,12 @@ void print_relay(Out out, const json::value& relay) {
     fmt::format_to(out, "relay  {}  {}{}\n", text_of(relay, "name"), text_of(relay, "state"),
                    flag_of(relay, "carries") ? ", carries the overlay" + carries_text(relay) : "");
     const std::string endpoint = text_of(relay, "endpoint");
-    fmt::format_to(out, "         endpoint {}; last handshake {}; received {}, sent {}; {} MTU {}\n",
+    const auto path_mtu = number_of(relay, "path_mtu");
+    fmt::format_to(out, "         endpoint {}; last handshake {}; received {}, sent {}; {} MTU {}{}\n",
                    endpoint.empty() ? "unknown" : endpoint, ago_of(relay, "last_handshake_ms_ago"),
                    size_of(relay, "rx_bytes"), size_of(relay, "tx_bytes"), text_of(relay, "interface"),
-                   number_of(relay, "mtu"));
+                   number_of(relay, "mtu"),
+                   path_mtu > 0 ? fmt::format(" (measured: {} outside)", path_mtu) : "");
     if (const auto probes = number_of(relay, "probes"); probes > 0) {
         fmt::format_to(out, "         {}; {} of the last {} probes lost\n", probes_text(relay),
                        number_of(relay, "probes_lost"), probes);

@@ -68,10 +68,11 @@ struct Status {
         std::uint64_t rx_bytes = 0;
         std::uint64_t tx_bytes = 0;
         unsigned mtu = 0;
-        bool carries = false;  // the route into the overlay goes this way
-        Age round_trip;        // the last one; nothing: it does not answer probes
-        unsigned probes = 0;   // the last ones that should have been answered
-        unsigned lost = 0;     // of these
+        std::optional<unsigned> path_mtu;  // bytes, as measured outside the tunnel
+        bool carries = false;              // the route into the overlay goes this way
+        Age round_trip;                    // the last one; nothing: it does not answer probes
+        unsigned probes = 0;               // the last ones that should have been answered
+        unsigned lost = 0;                 // of these
         Probes measured;
         std::optional<std::size_t> connected;  // prefixes, as the relay says
         Age carries_since;

@@ -26,7 +26,10 @@ def check_tunnel(daemon, site, mtu):
     way = "ipv6" if over_ipv6 else "ipv4"
     if site.uplink != "dual":
         lab.check_equal(way, site.uplink, f"site {site.name} reaches the relay over what it has")
-    lab.check_equal(relay["mtu"], mtu - OVERHEAD[way], f"site {site.name}: MTU {mtu} over {way} less the overhead")
+    room = mtu - OVERHEAD[way]
+    # The relay pads packets to multiples of 16 bytes, up to its own MTU.
+    fits = room if room >= 1420 else room - room % 16
+    lab.check_equal(relay["mtu"], fits, f"site {site.name}: MTU {mtu} over {way} less the overhead")
 
 
 if __name__ == "__main__":

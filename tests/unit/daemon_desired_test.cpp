@@ -182,7 +182,7 @@ TEST(DesiredEdge, TheMtuFollowsFromTheWay) {
     for (const auto& [way, endpoint, configured, expected] : std::vector<Case>{
              {1500, fake::kRelay6, {}, 1420},
              {1500, fake::kRelay4, {}, 1440},
-             {1492, fake::kRelay6, {}, 1412},
+             {1492, fake::kRelay6, {}, 1408},
              {1492, fake::kRelay4, {}, 1432},
              {1360, fake::kRelay6, {}, 1280},
              {1359, fake::kRelay6, {}, 1280},
@@ -208,6 +208,26 @@ TEST(DesiredEdge, TheMtuFollowsFromTheWay) {
         EXPECT_EQ(wanted.tunnels.at("ulg-r1").mtu, expected);
         EXPECT_EQ(wanted.firewall.tunnels.front().mtu, expected);  // the MSS is clamped to the same
     }
+}
+
+TEST(DesiredEdge, AMeasuredPathNarrowsTheTunnelAndNeverWidensItBeyondTheKernelsBelief) {
+    Facts now = facts(edge());
+    RelayFacts& relay = now.relays["r1"];
+    relay.endpoint = fake::kRelay6;
+    relay.way = Way{"eth1", 1500};
+    const auto mtu = [&] { return desired(edge(), now, machine()).tunnels.at("ulg-r1").mtu; };
+    relay.path_mtu = 1480;
+    EXPECT_EQ(mtu(), 1392U) << "1400 would reach the other end's padding to 1408";
+    relay.path_mtu = 1300;
+    EXPECT_EQ(mtu(), 1280U);
+    relay.path_mtu = 1500;
+    EXPECT_EQ(mtu(), 1420U);
+    relay.way = Way{"eth1", 1400};
+    EXPECT_EQ(mtu(), 1312U) << "the kernel would send fragments";
+    Config fixed = edge();
+    fixed.tunnel.mtu = 1420;
+    relay.path_mtu = 1300;
+    EXPECT_EQ(desired(fixed, now, machine()).tunnels.at("ulg-r1").mtu, 1420U);
 }
 
 TEST(DesiredEdge, EveryTunnelHasARouteAndASiteMayTakeAnotherWay) {
@@ -329,7 +349,7 @@ TEST(DesiredRelay, WithoutSitesOrKeyAndTheMtuOfItsUplink) {
     now.private_key.reset();
     EXPECT_FALSE(desired(relay(), now, machine()).tunnels.at("ulg-s1").device);
     now.uplink = Way{"eth1", 1400};
-    EXPECT_EQ(desired(relay(), now, machine()).tunnels.at("ulg-s1").mtu, 1320U);
+    EXPECT_EQ(desired(relay(), now, machine()).tunnels.at("ulg-s1").mtu, 1312U);
     now.uplink.reset();
     EXPECT_EQ(desired(relay(), now, machine()).tunnels.at("ulg-s1").mtu, 1420U);
 }

@@ -44,7 +44,8 @@ Status edge() {
     relay.last_handshake = 65s;
     relay.rx_bytes = 9'999;
     relay.tx_bytes = 12'345'678'901'234;
-    relay.mtu = 1440;
+    relay.mtu = 1432;
+    relay.path_mtu = 1492;
     relay.carries = true;
     status.relays = {relay};
     status.problems = {"clock: not set"};
@@ -77,7 +78,7 @@ TEST(StatusJson, HoldsEveryMember) {
                   "vrrp_sent": 0, "vrrp_received": 0, "vrrp_refused": 0, "vrrp": null}],
         "relays": [{"name": "r1", "interface": "ulg-r1", "endpoint": "192.0.2.1:51820", "state": "up",
                     "last_handshake_ms_ago": 65000, "rx_bytes": 9999, "tx_bytes": 12345678901234,
-                    "mtu": 1440, "carries": true, "round_trip_ms": null, "probes": 0, "probes_lost": 0,
+                    "mtu": 1432, "path_mtu": 1492, "carries": true, "round_trip_ms": null, "probes": 0, "probes_lost": 0,
                     "connected": null, "carries_ms": null, "carries_why": "", "owners": [],
                     "round_trip_us": null, "history_us": []}],
         "sites": [], "sites_known": 0,
@@ -160,7 +161,7 @@ TEST(StatusText, SaysWhatMatters) {
               "advertisements 4; refused 5\n"
               "relay  r1  up, carries the overlay\n"
               "         endpoint 192.0.2.1:51820; last handshake 1 min 5 s ago; received 9999 B, sent "
-              "12345 GB; ulg-r1 MTU 1440\n"
+              "12345 GB; ulg-r1 MTU 1432 (measured: 1492 outside)\n"
               "wg     kernel WireGuard\n"
               "fw     appliance, in force\n"
               "reload done\n"
