@@ -9,7 +9,10 @@ import time
 import lab
 
 WITHIN = 1.0  # seconds: what the kernel reports when it changes
-POLLED = 2.5  # WireGuard reports nothing, and settings are looked at once a second
+# WireGuard reports nothing, and settings are looked at once a second; a process that is killed takes its time to die,
+# and another one to start.
+LATER = 2.5
+LATE = ("a peer", "forwarding", "wireguard-go")
 
 
 def scenario():
@@ -79,7 +82,7 @@ def heals(daemon, name, damage, words):
     else:
         node.run(*damage)
     took = lab.seconds_until(lambda: comparable(daemon) == before, 10, f"{node.name}: {name} is back")
-    limit = POLLED if name in ("a peer", "forwarding") else WITHIN
+    limit = LATER if name in LATE else WITHIN
     lab.check(took < limit * lab.slowness(), f"{node.name}: {name} is back after {took:.2f} s")
     time.sleep(1.5 * lab.slowness())
     lab.check_equal(comparable(daemon), before, f"{node.name}: {name} stays")
