@@ -21,6 +21,10 @@ constexpr std::byte kRouterAdvertisement{134};
 // Longer than any Backup waits after a priority of 0 (its skew is below one interval).
 constexpr auto kTakeoverMargin = 200ms;
 
+// From another router's first advertisement until its Neighbor Advertisement has reached the hosts and its
+// claim the relays (ARCHITECTURE section 4.2): what comes to us until then is still forwarded.
+constexpr auto kRelief = 1s;
+
 // The interface's own link-local address, once duplicate address detection is over.
 std::optional<net::Ipv6Address> own_link_local(const LanConfig& lan, const Addresses& addresses) {
     for (auto it = addresses.lower_bound({lan.interface, {}});
@@ -212,7 +216,7 @@ LanActions LanPort::on_vrrp(std::span<const std::byte> packet, const vrrp::Packe
     ++counters_.vrrp_received;
     if (!leaving_.empty() && advertisement->priority != vrrp::kPriorityStopping) {
         if (!taken_over_) taken_over_ = now;
-        end_farewell();  // somebody has taken over: hosts keep their route, and need no word
+        end_farewell(now);  // somebody has taken over: hosts keep their route, and need no word
         return out;
     }
     take(machine_->on_advertisement(*advertisement, info.source, *self_, now), now, out);
@@ -228,6 +232,7 @@ LanActions LanPort::on_deadline(TimePoint now) {
         farewell_at_.reset();
         append(out, advertiser_.withdraw(now));  // this was the last router of the site
     }
+    if (relieved_at_ && now >= *relieved_at_) relieved_at_.reset();
     append(out, advertiser_.on_deadline(now));
     return out;
 }
@@ -240,6 +245,7 @@ std::optional<LanPort::TimePoint> LanPort::deadline() const {
     if (machine_) sooner(machine_->deadline());
     sooner(announcer_.deadline());
     sooner(farewell_at_);
+    sooner(relieved_at_);
     return next;
 }
 
@@ -281,7 +287,8 @@ LanActions LanPort::withdraw(TimePoint now) {
     return out;
 }
 
-void LanPort::end_farewell() {
+void LanPort::end_farewell(TimePoint now) {
+    if (wants_address()) relieved_at_ = now + kRelief;
     farewell_at_.reset();
     source_.reset();
     advertiser_ = ra::Advertiser{config_.ra, {}};  // nor is the last word repeated, if it has been said

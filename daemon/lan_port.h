@@ -115,7 +115,7 @@ private:
     void check_lease(TimePoint now, LanActions& out);
     void take(const vrrp::Actions& actions, TimePoint now, LanActions& out);
     void announce(LanActions& out) const;
-    void end_farewell();
+    void end_farewell(TimePoint now);
 
     LanConfig config_;
     ra::Advertiser advertiser_;
@@ -126,6 +126,7 @@ private:
     std::optional<ra::Source> source_;       // from where we advertise
     std::optional<TimePoint> leased_until_;  // the virtual address, as last put
     std::optional<TimePoint> farewell_at_;   // withdrawn; nobody has taken over yet
+    std::optional<TimePoint> relieved_at_;   // withdrawn; another has taken over, and all know it by then
     std::optional<TimePoint> taken_over_;
     std::optional<TimePoint> last_sent_;
     LanCounters counters_;
