@@ -14,13 +14,6 @@ using std::chrono::milliseconds;
 
 std::uint8_t random_priority(Dice& dice) { return static_cast<std::uint8_t>(dice.number(1, 254)); }
 
-vrrp::Centiseconds random_interval(Dice& dice) {
-    // The shortest ones cost as much time as all the others.
-    static const std::vector<int> kIntervals{1,  2,  5,  10,  10,  10,  10,  25,
-                                             25, 50, 50, 100, 100, 100, 100, 100};
-    return vrrp::Centiseconds{dice.one_of(kIntervals)};
-}
-
 void draw_manners(Dice& dice, vrrp::Config& machine) {
     machine.preempt = dice.chance(80);
     machine.preempt_delay = dice.one_of(std::vector<Duration>{0s, 0s, 500ms, 3s, 10s});
@@ -45,6 +38,13 @@ std::vector<LanConfig> random_site(Dice& dice) {
 
 }  // namespace
 
+vrrp::Centiseconds random_interval(Dice& dice) {
+    // The shortest ones cost as much time as all the others.
+    static const std::vector<int> kIntervals{1,  2,  5,  10,  10,  10,  10,  25,
+                                             25, 50, 50, 100, 100, 100, 100, 100};
+    return vrrp::Centiseconds{dice.one_of(kIntervals)};
+}
+
 Day::Day(std::uint64_t seed) {
     Dice dice{seed ^ 0x5eedULL};
     world_ = std::make_unique<World>(seed, random_site(dice), 1 + dice.below(3));
@@ -63,6 +63,7 @@ void Day::run_scripts(Duration length) {
         what();
     }
     world_->run_until(end);
+    if (world_->offence()) expect(false, *world_->offence());
 }
 
 void Day::finish_scripts() {
@@ -154,7 +155,10 @@ void Day::part_wire() {
     world_->tell("wire", heal ? "is whole" : "falls apart");
     for (Station s = 0; s < world_->routers() + world_->hosts(); ++s)
         world_->wire.set_segment(s, heal ? 0 : static_cast<unsigned>(world_->dice.below(3)));
-    partitioned_ = true;
+}
+
+void Day::join_wire() {
+    for (Station s = 0; s < world_->routers() + world_->hosts(); ++s) world_->wire.set_segment(s, 0);
 }
 
 void Day::reload(std::size_t i) {
@@ -169,9 +173,8 @@ void Day::reload(std::size_t i) {
     slowest_before_ = std::max(slowest_before_, slowest_interval());
 }
 
-void Day::reload_intervals() {
-    const auto interval = random_interval(world_->dice);
-    slowest_before_ = std::max(slowest_before_, slowest_interval());
+void Day::reload_intervals(vrrp::Centiseconds interval) {
+    slowest_before_ = std::max<Duration>(slowest_before_, std::max<Duration>(slowest_interval(), interval));
     for (std::size_t i = 0; i < world_->routers(); ++i) {
         later(world_->dice.between(0s, 2s), [this, i, interval] {
             LanConfig lan = world_->router(i).lan();
@@ -180,7 +183,7 @@ void Day::reload_intervals() {
         });
     }
     finish_scripts();
-    slowest_before_ = std::max(slowest_before_, slowest_interval());
+    run_scripts(prompt());
 }
 
 void Day::change_wire() {
@@ -196,25 +199,20 @@ void Day::change_wire() {
 // What a wire may do without anybody taking it for a dead router: three intervals and the skew must hold one
 // lost advertisement and the difference of two delays.
 void Day::calm_wire() {
-    const Duration fastest = [&] {
-        Duration least = 1s;
-        for (std::size_t i = 0; i < world_->routers(); ++i)
-            least = std::min<Duration>(least, world_->router(i).lan().vrrp->machine.interval);
-        return least;
-    }();
     Wire::Quality quality;
     quality.loss = static_cast<unsigned>(world_->dice.number(0, 20));
     quality.loss_run = 1;
     quality.repeats_unicast = true;  // or a host that asks three times could hear nothing
-    quality.max_delay = world_->dice.between(quality.min_delay, std::min<Duration>(fastest / 2, 20ms));
+    quality.max_delay =
+        world_->dice.between(quality.min_delay, std::min<Duration>(fastest_interval() / 2, 20ms));
     world_->tell("wire", "is calm");
     world_->wire.set_quality(quality);
-    for (Station s = 0; s < world_->routers() + world_->hosts(); ++s) world_->wire.set_segment(s, 0);
 }
 
 void Day::perfect_wire() {
     Wire::Quality quality;
     quality.max_delay = world_->dice.one_of(std::vector<Duration>{100us, 1ms, 4ms});
+    quality.reorders = false;
     world_->tell("wire", "is perfect");
     world_->wire.set_quality(quality);
 }

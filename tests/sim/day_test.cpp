@@ -24,12 +24,17 @@ constexpr unsigned kDays = 8;
 constexpr Duration kLength = 1h;
 #endif
 
-// ULAGATE_SIM_DAYS: another number of seeds.
-unsigned days() {
-    const char* text = std::getenv("ULAGATE_SIM_DAYS");
-    unsigned number = kDays;
-    if (text != nullptr) std::from_chars(text, text + std::strlen(text), number);
-    return number;
+unsigned number_from(const char* variable, unsigned otherwise) {
+    const char* text = std::getenv(variable);
+    if (text != nullptr) std::from_chars(text, text + std::strlen(text), otherwise);
+    return otherwise;
+}
+
+// ULAGATE_SIM_DAYS: another number of seeds; ULAGATE_SIM_SEED: only this one.
+auto seeds() {
+    const unsigned first = number_from("ULAGATE_SIM_SEED", 0);
+    const bool one = std::getenv("ULAGATE_SIM_SEED") != nullptr;
+    return ::testing::Range(first, first + (one ? 1 : number_from("ULAGATE_SIM_DAYS", kDays)));
 }
 
 class OneDay : public ::testing::TestWithParam<unsigned> {};
@@ -37,10 +42,13 @@ class OneDay : public ::testing::TestWithParam<unsigned> {};
 TEST_P(OneDay, HasOneActiveRouterAndEveryHostFindsIt) {
     Day day{GetParam()};
     const auto wrong = day.run(kLength);
-    EXPECT_FALSE(wrong) << "\n" << *wrong;
+    EXPECT_FALSE(wrong) << "\n"
+                        << *wrong << "\nSeed " << GetParam()
+                        << " again, and nothing else: ULAGATE_SIM_SEED=" << GetParam()
+                        << " build/release/tests/unit_sim --gtest_filter='*HasOneActive*'";
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, OneDay, ::testing::Range(0U, days()));
+INSTANTIATE_TEST_SUITE_P(Seeds, OneDay, seeds());
 
 }  // namespace
 }  // namespace ulagate::sim

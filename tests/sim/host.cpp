@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 
 #include "ra/message.h"
 #include "vrrp/neighbor.h"
@@ -42,21 +43,55 @@ void Host::boot(TimePoint now) {
     next_packet_ = now + setup_.dice->between(0s, setup_.period);
 }
 
-TimePoint Host::wake() const { return std::min({next_packet_, neighbor_timer_, router_timer_}); }
+// The next packet wakes us only if it makes a difference: when the next hop is not known, or is to be
+// doubted.
+TimePoint Host::wake() const {
+    const TimePoint timer = std::min(neighbor_timer_, router_timer_);
+    if (!has_route(next_packet_) || state_ == State::delay || state_ == State::probe) return timer;
+    TimePoint packet = next_packet_;
+    if (state_ == State::reachable && packet < reachable_until_) {
+        const Duration wait = reachable_until_ - packet + setup_.period - Duration{1};
+        packet += wait / setup_.period * setup_.period;
+    }
+    return std::min(timer, packet);
+}
 
 void Host::run(TimePoint now) {
+    count_packets(now);
     if (now >= neighbor_timer_) on_neighbor_timer(now);
     if (now >= router_timer_) solicit_router(now);
     if (now >= next_packet_) {
-        next_packet_ += setup_.period;
         send_packet(now);
+        next_packet_ += setup_.period;
     }
+}
+
+void Host::look_again(TimePoint now) {
+    count_packets(now);
+    carried_ = link_address_ && setup_.carries(*link_address_);
+}
+
+// Those before `end`, which all change nothing.
+void Host::count_packets(TimePoint end) {
+    if (route_until_) count_packets(std::min(end, *route_until_), carried_);
+    count_packets(end, false);
+}
+
+void Host::count_packets(TimePoint end, bool arrive) {
+    if (next_packet_ >= end) return;
+    const auto packets = (end - next_packet_ - Duration{1}) / setup_.period + 1;
+    const TimePoint first = next_packet_;
+    next_packet_ += packets * setup_.period;
+    flow_.sent += static_cast<std::uint64_t>(packets);
+    if (arrive) return arrived(first);
+    lost(static_cast<std::uint64_t>(packets), first, next_packet_ - setup_.period);
 }
 
 void Host::receive(const Frame& frame, TimePoint now) {
     if (frame.to ? *frame.to != setup_.mac
                  : !frame.destination.is_multicast() && frame.destination != setup_.address)
         return;
+    count_packets(now);
     if (frame.source != setup_.router && frame.bytes.front() == kRouterAdvertisement) return;
     if (frame.bytes.front() == kRouterAdvertisement) hear_router(frame, now);
     if (frame.bytes.front() == kNeighborAdvertisement) hear_neighbor(frame, now);
@@ -107,24 +142,26 @@ void Host::hear_neighbor(const Frame& frame, TimePoint now) {
 }
 
 void Host::learn(const net::MacAddress& mac, State state, TimePoint now) {
-    const std::uint64_t waiting = std::exchange(waiting_, 0);
     link_address_ = mac;
+    carried_ = setup_.carries(mac);
     state_ = state;
     neighbor_timer_ = TimePoint::max();
     reachable_until_ = now + setup_.dice->between(kReachable / 2, kReachable * 3 / 2);
-    if (waiting > 0) deliver(waiting, now);
+    const std::uint64_t waiting = std::exchange(waiting_, 0);
+    if (waiting > 0 && carried_) arrived(now);
+    if (waiting > 0 && !carried_) lost(waiting, now, now);
 }
 
 void Host::send_packet(TimePoint now) {
     ++flow_.sent;
-    if (!has_route(now)) return lose(1, now);
+    if (!has_route(now)) return lost(1, now, now);
     if (state_ == State::none) {
         state_ = State::incomplete;
         neighbor_tries_ = 0;
         solicit_neighbor(now);
     }
     if (state_ == State::incomplete) {
-        if (waiting_ == kMaxWaiting) return lose(1, now);
+        if (waiting_ == kMaxWaiting) return lost(1, now, now);
         ++waiting_;
         return;
     }
@@ -133,20 +170,19 @@ void Host::send_packet(TimePoint now) {
         state_ = State::delay;
         neighbor_timer_ = now + kDelayFirstProbe;
     }
-    deliver(1, now);
+    if (carried_) return arrived(now);
+    lost(1, now, now);
 }
 
-void Host::deliver(std::uint64_t packets, TimePoint now) {
-    if (!setup_.carries(*link_address_)) return lose(packets, now);
-    if (first_lost_) flow_.longest_gap = std::max(flow_.longest_gap, now - *first_lost_);
+void Host::arrived(TimePoint first) {
+    if (first_lost_) flow_.longest_gap = std::max(flow_.longest_gap, first - *first_lost_);
     first_lost_.reset();
 }
 
-void Host::lose(std::uint64_t packets, TimePoint now) {
+void Host::lost(std::uint64_t packets, TimePoint first, TimePoint last) {
     flow_.lost += packets;
-    flow_.last_lost = now;
-    if (!first_lost_) first_lost_ = now;
-    flow_.longest_gap = std::max(flow_.longest_gap, now - *first_lost_);
+    if (!first_lost_) first_lost_ = first;
+    flow_.longest_gap = std::max(flow_.longest_gap, last - *first_lost_);
 }
 
 void Host::on_neighbor_timer(TimePoint now) {
@@ -158,7 +194,7 @@ void Host::on_neighbor_timer(TimePoint now) {
     neighbor_timer_ = TimePoint::max();
     state_ = State::none;
     link_address_.reset();
-    if (const std::uint64_t waiting = std::exchange(waiting_, 0); waiting > 0) lose(waiting, now);
+    if (const std::uint64_t waiting = std::exchange(waiting_, 0); waiting > 0) lost(waiting, now, now);
 }
 
 // RFC 4861 section 4.3: to the known link-layer address to see whether it is still right, to all to find it.

@@ -13,12 +13,12 @@ struct Flow {
     std::uint64_t sent = 0;
     std::uint64_t lost = 0;
     Duration longest_gap{0};  // from a packet that was lost to the next that was not
-    std::optional<TimePoint> last_lost;
 };
 
 // A host as Linux is one: it learns the route into the overlay from Router Advertisements, finds the MAC
 // address of its next hop by Neighbor Discovery, doubts it after a while (RFC 4861 section 7.3), and sends
-// packets all the time.
+// packets all the time. A packet costs nothing while the one before it fared the same: those are counted when
+// something changes.
 class Host {
 public:
     struct Setup {
@@ -37,6 +37,8 @@ public:
     void receive(const Frame& frame, TimePoint now);
     void run(TimePoint now);
     [[nodiscard]] TimePoint wake() const;
+    // Something about the routers or the wire is otherwise from now on.
+    void look_again(TimePoint now);
 
     [[nodiscard]] const Flow& flow() const { return flow_; }
     void forget_flow() { flow_ = {}; }
@@ -52,8 +54,10 @@ private:
     void hear_neighbor(const Frame& frame, TimePoint now);
     void learn(const net::MacAddress& mac, State state, TimePoint now);
     void send_packet(TimePoint now);
-    void deliver(std::uint64_t packets, TimePoint now);
-    void lose(std::uint64_t packets, TimePoint now);
+    void count_packets(TimePoint end);
+    void count_packets(TimePoint end, bool arrive);
+    void arrived(TimePoint first);
+    void lost(std::uint64_t packets, TimePoint first, TimePoint last);
     void on_neighbor_timer(TimePoint now);
     void solicit_neighbor(TimePoint now);
     void solicit_router(TimePoint now);
@@ -64,10 +68,11 @@ private:
     std::optional<TimePoint> route_until_;
     State state_ = State::none;
     std::optional<net::MacAddress> link_address_;
+    bool carried_ = false;  // what is sent there
     TimePoint reachable_until_;
     TimePoint neighbor_timer_ = TimePoint::max();
     TimePoint router_timer_ = TimePoint::max();
-    TimePoint next_packet_;
+    TimePoint next_packet_;  // all before it are counted
     unsigned neighbor_tries_ = 0;
     unsigned router_tries_ = 0;
     std::uint64_t waiting_ = 0;  // packets, for the next hop's link-layer address

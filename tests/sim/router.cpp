@@ -39,7 +39,7 @@ void Router::power(bool on, TimePoint now) {
     if (!on) return;
     kernel_.links["eth0"] = {2, true, carrier_, 1500, setup_.mac};
     kernel_.addresses[{"eth0", link_local(setup_.address)}] = {false, true, false};
-    own_address_at_ = local(now) + setup_.dice->between(1s, 2s);
+    own_address_at_ = clock(now) + setup_.dice->between(1s, 2s);
 }
 
 void Router::carrier(bool there, TimePoint now) {
@@ -50,33 +50,40 @@ void Router::carrier(bool there, TimePoint now) {
     for (auto& [name, link] : kernel_.links) {
         if (name != "lo") link.running = there && link.up;
     }
-    kernel_event(local(now));
+    kernel_event(clock(now));
 }
 
 void Router::freeze(TimePoint now) {
     setup_.tell("frozen");
     frozen_at_ = now;
+    ++face_version_;
 }
 
 void Router::thaw(bool clock_went_on, TimePoint now) {
     setup_.tell(clock_went_on ? "thawed, its clock went on" : "thawed, its clock stood still");
     if (frozen_at_ && !clock_went_on) lost_time_ += now - *frozen_at_;
     frozen_at_.reset();
+    thawed_ = now;
+    ++face_version_;
 }
 
 void Router::receive(const std::shared_ptr<const Frame>& frame, TimePoint now) {
     if (!powered_ || frozen_at_) return;
-    kernel_time(local(now));
+    kernel_time(clock(now));
     if (frame->to && *frame->to != setup_.mac && (!answers() || *frame->to != speaking_mac())) return;
     const bool vrrp = frame->protocol == vrrp::kProtocol;
     if (!vrrp && frame->bytes.front() == kNeighborSolicitation) return answer_solicitation(*frame);
     if (!port_) return;
     auto& buffer = vrrp ? vrrp_in_ : icmpv6_in_;
     if (buffer.size() < kSocketBuffer) buffer.push_back(frame);
+    behind_ |= now < stalled_until_;
     run(now);
 }
 
+bool Router::hears() const { return powered_ && !frozen_at_ && port_ && vrrp_in_.size() < kSocketBuffer; }
+
 void Router::look_at_kernel() {
+    ++face_version_;
     const std::string speaking = speaking_interface(lan_);
     const auto link = kernel_.links.find(speaking);
     const bool there = link != kernel_.links.end() && link->second.mac;
@@ -149,10 +156,15 @@ TimePoint Router::wake() const {
     return std::min(next, std::max(outside(work), stalled_until_));
 }
 
+std::optional<TimePoint> Router::awake_since(TimePoint now) const {
+    if (!powered_ || frozen_at_ || !port_ || now < stalled_until_ || behind_) return std::nullopt;
+    return std::max({started_ + lost_time_, thawed_, stalled_until_});
+}
+
 void Router::run(TimePoint now) {
     if (!powered_ || frozen_at_) return;
     const bool stalled = now < stalled_until_;
-    now = local(now);
+    now = clock(now);
     kernel_time(now);
     if (!port_ || stalled) return;
     std::array<Handler, 7> due{};
@@ -190,7 +202,7 @@ void Router::forget_process() {
     vrrp_in_.clear();
     icmpv6_in_.clear();
     leases_.clear();
-    wants_ = settled_ = withdraws_ = false;
+    wants_ = settled_ = withdraws_ = behind_ = false;
     stalled_until_ = TimePoint{};
     timer_at_ = tick_at_ = reconcile_at_ = event_at_ = end_poll_at_ = end_at_ = TimePoint::max();
 }

@@ -28,6 +28,7 @@ public:
         Dice* dice = nullptr;
         std::function<void(Frame)> send;
         std::function<bool()> relieved;  // the relays know another router for the site
+        std::function<void(const vrrp::Changed&)> changed;
         std::function<void(const std::string&)> tell;
     };
     Router(Setup setup, LanConfig lan);
@@ -54,13 +55,25 @@ public:
     void run(TimePoint now);
     [[nodiscard]] TimePoint wake() const;
 
+    // The machine's clock, and when its process started by it. life(): another number for each process.
+    [[nodiscard]] TimePoint clock(TimePoint now) const { return frozen_at_.value_or(now) - lost_time_; }
+    [[nodiscard]] unsigned life() const { return life_; }
+    [[nodiscard]] TimePoint started() const { return started_; }
+    // Since when the process has had its turn whenever it wanted, and has read all that came; nothing: it
+    // stands still, or there is none.
+    [[nodiscard]] std::optional<TimePoint> awake_since(TimePoint now) const;
+    // An advertisement that comes now gets to the process, or to its socket.
+    [[nodiscard]] bool hears() const;
     [[nodiscard]] const LanPort* port() const { return port_ ? &*port_ : nullptr; }
     [[nodiscard]] const LanConfig& lan() const { return lan_; }
-    [[nodiscard]] bool leaving() const { return end_poll_at_ != TimePoint::max(); }
+    [[nodiscard]] const net::Ipv6Address& address() const { return setup_.address; }
+    [[nodiscard]] bool leaving() const { return end_at_ != TimePoint::max(); }
     [[nodiscard]] std::uint8_t deduction() const { return deduction_; }
     [[nodiscard]] bool active() const;
     // Who asks for the virtual address gets an answer from this machine.
     [[nodiscard]] bool answers() const { return powered_ && !frozen_at_ && face_.has_address; }
+    // Another number whenever one of answers(), speaking_mac() and carries() may be otherwise.
+    [[nodiscard]] unsigned face_version() const { return face_version_; }
     // With which MAC address.
     [[nodiscard]] const net::MacAddress& speaking_mac() const { return face_.speaking; }
     // A host's packet to this MAC address gets into the overlay here.
@@ -73,7 +86,6 @@ private:
     // What waits for the process to run, as asio would call it.
     using Handler = void (Router::*)(TimePoint);
 
-    [[nodiscard]] TimePoint local(TimePoint now) const { return frozen_at_.value_or(now) - lost_time_; }
     void look_at_kernel();
     void kernel_time(TimePoint now);
     void answer_solicitation(const Frame& frame);
@@ -107,6 +119,7 @@ private:
         bool speaking_up = false;
         net::MacAddress speaking;
     } face_;
+    unsigned face_version_ = 0;
     std::set<AddressKey> leased_;
     TimePoint lease_ends_ = TimePoint::max();
     TimePoint own_address_at_ = TimePoint::max();  // duplicate address detection
@@ -115,8 +128,11 @@ private:
     std::deque<std::shared_ptr<const Frame>> vrrp_in_;  // socket buffers
     std::deque<std::shared_ptr<const Frame>> icmpv6_in_;
 
-    // The process. All times are the machine's, but for:
+    // The process. All times are the machine's, but for these two:
+    TimePoint thawed_;
     TimePoint stalled_until_;
+    unsigned life_ = 0;
+    TimePoint started_;
     std::optional<LanPort> port_;
     Have known_;  // the kernel as the process last saw it
     std::vector<AddressKey> leases_;
@@ -130,6 +146,7 @@ private:
     TimePoint end_poll_at_ = TimePoint::max();
     TimePoint end_at_ = TimePoint::max();
     bool withdraws_ = false;
+    bool behind_ = false;  // advertisements have waited in the socket
 };
 
 }  // namespace ulagate::sim

@@ -2,6 +2,7 @@
 // What the daemon does around LanPort, as daemon/service.cpp and daemon/lan_task.cpp have it.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "daemon/desired.h"
@@ -34,7 +35,9 @@ Config config_of(const LanConfig& lan) {
 void Router::start(TimePoint now) {
     if (!powered_ || frozen_at_ || port_) return;
     setup_.tell("the daemon starts");
-    now = local(now);
+    now = clock(now);
+    started_ = now;
+    ++life_;
     port_.emplace(lan_,
                   [this](ra::Duration low, ra::Duration high) { return setup_.dice->between(low, high); });
     tick_at_ = now;
@@ -53,8 +56,8 @@ void Router::kill() {
 void Router::hand_over(TimePoint now) {
     if (!port_ || frozen_at_ || leaving()) return;
     setup_.tell("the daemon hands over");
-    now = local(now);
-    stalled_until_ = TimePoint{};
+    stalled_until_ = std::min(stalled_until_, now);
+    now = clock(now);
     end_at_ = now + (port_->wants_address() ? kHandOverLimit : 0s);
     perform(port_->hand_over(now), now);
     reconcile(now);
@@ -64,8 +67,8 @@ void Router::hand_over(TimePoint now) {
 void Router::withdraw(TimePoint now) {
     if (!port_ || frozen_at_ || leaving()) return;
     setup_.tell("the daemon withdraws");
-    now = local(now);
-    stalled_until_ = TimePoint{};
+    stalled_until_ = std::min(stalled_until_, now);
+    now = clock(now);
     withdraws_ = true;
     end_at_ = now + kWithdrawLimit;
     perform(port_->withdraw(now), now);
@@ -77,7 +80,8 @@ void Router::set_config(LanConfig lan, TimePoint now) {
     lan_ = std::move(lan);
     if (!port_ || leaving()) return;
     setup_.tell("the daemon reloads");
-    now = local(now);
+    stalled_until_ = std::min(stalled_until_, now);
+    now = clock(now);
     perform(port_->set_config(lan_, now), now);
     settled_ = false;
     reconcile(now);
@@ -89,7 +93,7 @@ void Router::deduct(std::uint8_t amount, TimePoint now) {
     if (!port_) return;
     setup_.tell(fmt::format("less worth by {}", amount));
     settled_ = false;
-    event_at_ = std::min(event_at_, local(now));
+    event_at_ = std::min(event_at_, clock(now));
 }
 
 void Router::receive_vrrp(TimePoint now) {
@@ -98,6 +102,7 @@ void Router::receive_vrrp(TimePoint now) {
         vrrp_in_.pop_front();
         perform(port_->on_vrrp(frame->bytes, {frame->source, frame->destination, 255}, now), now);
     }
+    behind_ = !vrrp_in_.empty();
 }
 
 void Router::receive_icmpv6(TimePoint now) {
@@ -144,6 +149,7 @@ void Router::reconcile(TimePoint now) {
     known_ = kernel_;
     Facts facts;
     if (wants) facts.active_lans.insert(lan_.interface);
+    facts.handing_over = leaving() && !withdraws_;
     leases_.clear();
     for (int round = 0; round < kMaxRounds; ++round) {
         const Wanted wanted = desired(config_of(lan_), facts, known_);
@@ -176,8 +182,7 @@ void Router::take_down(TimePoint now) {
 void Router::perform(const LanActions& actions, TimePoint now) {
     for (const LanAction& action : actions) {
         if (const auto* changed = std::get_if<vrrp::Changed>(&action)) {
-            setup_.tell(fmt::format("{} -> {}: {}", vrrp::to_string(changed->from),
-                                    vrrp::to_string(changed->to), changed->reason));
+            setup_.changed(*changed);
         } else if (!std::holds_alternative<vrrp::Differs>(action)) {
             put_on_wire(action, now);
         }

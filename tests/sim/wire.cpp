@@ -32,7 +32,11 @@ bool Wire::whole() const {
 
 void Wire::send(Station from, Frame frame, TimePoint now) {
     if (!plugged_.at(from)) return;
-    if (is_virtual(frame.from)) virtual_mac_seen_.at(from) = now;
+    if (is_virtual(frame.from)) {
+        virtual_mac_seen_.at(from) = now;
+        if (virtual_mac_newest_ != from) ++virtual_version_;
+        virtual_mac_newest_ = from;
+    }
     // Nobody else looks at them.
     const bool for_routers = frame.protocol == vrrp::kProtocol;
     const bool for_hosts = !for_routers && frame.bytes.at(0) == kNeighborAdvertisement;
@@ -42,7 +46,10 @@ void Wire::send(Station from, Frame frame, TimePoint now) {
         if (shared->to && is_virtual(*shared->to) && !forwards_virtual(from, to)) continue;
         const bool repeated = shared->to && quality_.repeats_unicast;
         if (!repeated && loses((for_routers ? vrrp_lost_ : icmpv6_lost_)[from][to])) continue;
-        const TimePoint at = now + dice_.between(quality_.min_delay, quality_.max_delay);
+        TimePoint at = now + dice_.between(quality_.min_delay, quality_.max_delay);
+        TimePoint& last = last_arrival_[from][to];
+        if (!quality_.reorders) at = std::max(at, last);
+        last = std::max(at, last);
         in_flight_.push({at, number_++, from, to, shared});
     }
 }

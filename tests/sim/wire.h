@@ -41,6 +41,7 @@ public:
         unsigned loss_run = 0;  // so many of a protocol in a row may be lost between two stations, not more
         Duration min_delay = std::chrono::microseconds{50};
         Duration max_delay = std::chrono::microseconds{300};
+        bool reorders = true;
     };
     void set_quality(const Quality& quality) { quality_ = quality; }
     [[nodiscard]] const Quality& quality() const { return quality_; }
@@ -57,6 +58,8 @@ public:
     void send(Station from, Frame frame, TimePoint now);
     // Whether the switch sends frames for the virtual MAC from `from` to `to`: where it saw that MAC last.
     [[nodiscard]] bool forwards_virtual(Station from, Station to) const;
+    // Another number whenever that may be otherwise while all cables stay as they are.
+    [[nodiscard]] unsigned virtual_version() const { return virtual_version_; }
 
     struct Delivery {
         TimePoint at;
@@ -85,9 +88,12 @@ private:
     Quality quality_;
     std::array<bool, kMaxStations> plugged_{};
     std::array<unsigned, kMaxStations> segment_{};
+    std::array<std::array<TimePoint, kMaxStations>, kMaxStations> last_arrival_{};
     LossRuns vrrp_lost_{};  // in a row, by sender and receiver
     LossRuns icmpv6_lost_{};
     std::array<std::optional<TimePoint>, kMaxStations> virtual_mac_seen_{};
+    std::optional<Station> virtual_mac_newest_;
+    unsigned virtual_version_ = 0;
     std::priority_queue<Delivery, std::vector<Delivery>, Later> in_flight_;
     std::uint64_t number_ = 0;
 };

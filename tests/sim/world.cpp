@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kStoryLines = 80;
+constexpr std::size_t kStoryLines = 120;
 // A claim goes to the relay and back through the internet, which takes longer than anything on the LAN.
 constexpr Duration kClaimRoundTrip = 20ms;
 
@@ -34,12 +34,18 @@ World::World(std::uint64_t seed, std::vector<LanConfig> routers, std::size_t hos
         setup.mac = mac_of(i);
         setup.address = link_local_of(static_cast<std::uint8_t>(1 + (i + first) % 5));
         setup.dice = &dice;
-        setup.send = [this, i](Frame frame) { wire.send(i, std::move(frame), now_); };
-        setup.relieved = [this, i] { return relieved(i); };
-        setup.tell = [this, i](const std::string& what) {
-            if (what.find(" -> ") != std::string::npos) ++seen_.changes;
-            tell(fmt::format("r{}", i + 1), what);
+        setup.send = [this, i](Frame frame) {
+            referee_.sent(i, frame, now_);
+            wire.send(i, std::move(frame), now_);
         };
+        setup.relieved = [this, i] { return relieved(i); };
+        setup.changed = [this, i](const vrrp::Changed& change) {
+            ++seen_.changes;
+            tell(fmt::format("r{}", i + 1), fmt::format("{} -> {}: {}", vrrp::to_string(change.from),
+                                                        vrrp::to_string(change.to), change.reason));
+            referee_.changed(i, change, now_);
+        };
+        setup.tell = [this, i](const std::string& what) { tell(fmt::format("r{}", i + 1), what); };
         routers_.push_back(std::make_unique<Router>(std::move(setup), std::move(routers[i])));
     }
     for (std::size_t i = 0; i < hosts; ++i) {
@@ -55,7 +61,7 @@ World::World(std::uint64_t seed, std::vector<LanConfig> routers, std::size_t hos
         hosts_.push_back(std::make_unique<Host>(std::move(setup)));
         hosts_.back()->boot(now_);
     }
-    watch();
+    look_around();
 }
 
 void World::run_until(TimePoint end) {
@@ -66,7 +72,7 @@ void World::run_until(TimePoint end) {
     };
     const std::size_t stations = routers_.size() + hosts_.size();
     for (Station s = 0; s < stations; ++s) look(s);
-    watch();  // the test may have changed anything
+    look_around();  // the test may have changed anything
     for (;;) {
         const auto first = std::min_element(wake.begin(), wake.end());
         const TimePoint next = std::min(*first, wire.next());
@@ -75,19 +81,14 @@ void World::run_until(TimePoint end) {
         if (wire.next() <= next) {
             const Wire::Delivery delivery = wire.take();
             if (!wire.joined(delivery.from, delivery.to)) continue;
-            if (delivery.to < routers_.size()) {
-                routers_[delivery.to]->receive(delivery.frame, now_);
-                watch();
-            } else {
-                hosts_[delivery.to - routers_.size()]->receive(*delivery.frame, now_);
-            }
+            deliver(delivery);
             look(delivery.to);
             continue;
         }
         const auto s = static_cast<Station>(first - wake.begin());
         if (s < routers_.size()) {
             routers_[s]->run(now_);
-            watch();
+            watch(s);
         } else {
             hosts_[s - routers_.size()]->run(now_);
         }
@@ -95,6 +96,17 @@ void World::run_until(TimePoint end) {
     }
     now_ = end;
     note_times();
+    for (const auto& host : hosts_) host->look_again(now_);
+}
+
+void World::deliver(const Wire::Delivery& delivery) {
+    if (delivery.to >= routers_.size())
+        return hosts_[delivery.to - routers_.size()]->receive(*delivery.frame, now_);
+    const bool vrrp = delivery.frame->protocol == vrrp::kProtocol;
+    if (vrrp) referee_.delivered(delivery.from, delivery.to, *delivery.frame, now_);
+    routers_[delivery.to]->receive(delivery.frame, now_);
+    if (vrrp) referee_.handled(delivery.to, *delivery.frame, now_);
+    watch(delivery.to);
 }
 
 void World::plug(std::size_t router, bool in) {
@@ -110,18 +122,28 @@ std::vector<std::size_t> World::answering(unsigned segment) const {
     return found;
 }
 
-void World::watch() {
+// After each event of a router, most of which change nothing that can be seen.
+void World::watch(std::size_t router) {
+    if (routers_[router]->face_version() == faces_seen_[router] && wire.virtual_version() == virtual_seen_)
+        return;
+    look_around();
+}
+
+void World::look_around() {
+    for (std::size_t i = 0; i < routers_.size(); ++i) faces_seen_[i] = routers_[i]->face_version();
+    virtual_seen_ = wire.virtual_version();
+    for (const auto& host : hosts_) host->look_again(now_);
     std::array<unsigned, kMaxRouters> answers{};
     for (std::size_t i = 0; i < routers_.size(); ++i) {
         if (wire.plugged(i) && routers_[i]->answers()) answers[i] = wire.segment(i) + 1;
     }
-    if (answers == answers_in_ && watching_) return;
-    watching_ = true;
     note_times();
     for (std::size_t i = 0; i < routers_.size(); ++i) {
         if (answers_in_[i] != answers[i]) answers_since_[i] = now_;
         for (std::size_t j = 0; j < i; ++j) {
-            const bool two = answers[i] != 0 && answers[i] == answers[j];
+            // Who says goodbye together with the last other one still holds it.
+            const bool leave = routers_[i]->leaving() && routers_[j]->leaving();
+            const bool two = answers[i] != 0 && answers[i] == answers[j] && !leave;
             if (two != two_since_[i][j].has_value())
                 two_since_[i][j] = two ? std::optional{now_} : std::nullopt;
         }
@@ -135,10 +157,18 @@ void World::note_times() {
     const auto note = [&](Duration& longest, const std::optional<TimePoint>& since) {
         if (since) longest = std::max(longest, now_ - *since);
     };
-    for (const auto& row : two_since_) {
-        for (const auto& since : row) note(seen_.two, since);
+    for (std::size_t i = 0; i < routers_.size(); ++i) {
+        for (std::size_t j = 0; j < i; ++j) {
+            const auto& since = two_since_[i][j];
+            if (!since) continue;
+            note(seen_.two, since);
+            const auto a = routers_[i]->awake_since(now_);
+            const auto b = routers_[j]->awake_since(now_);
+            if (a && b) note(seen_.two_awake, std::max({*since, *a, *b}));
+        }
     }
     note(seen_.none, none_since_);
+    referee_.look(now_);
 }
 
 void World::forget() {

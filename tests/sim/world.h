@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/sim/host.h"
+#include "tests/sim/referee.h"
 #include "tests/sim/router.h"
 #include "tests/sim/wire.h"
 
@@ -16,9 +17,10 @@ namespace ulagate::sim {
 
 // What was seen on the wire since somebody last asked to forget().
 struct Seen {
-    Duration two{0};   // the longest time that the same two routers of one segment answered for the address
-    Duration none{0};  // and that nobody did
-    unsigned changes = 0;  // of VRRP states
+    Duration two{0};  // the longest time that the same two routers of one segment answered for the address
+    Duration two_awake{0};  // and no process stood still, or was dead, meanwhile
+    Duration none{0};       // the longest time that nobody did
+    unsigned changes = 0;   // of VRRP states
 };
 
 // The site: its routers and hosts on one wire, and their time.
@@ -45,25 +47,31 @@ public:
 
     void forget();
     [[nodiscard]] const Seen& seen() const { return seen_; }
+    // What a router did that none may do.
+    [[nodiscard]] const std::optional<std::string>& offence() const { return referee_.wrong(); }
     // What happened lately, for a test that fails.
     [[nodiscard]] std::string story() const;
     void tell(const std::string& who, const std::string& what);
 
 private:
-    void watch();
+    void watch(std::size_t router);
+    void look_around();
     void note_times();
+    void deliver(const Wire::Delivery& delivery);
     [[nodiscard]] bool carried(Station host, const net::MacAddress& mac) const;
     [[nodiscard]] bool relieved(std::size_t router) const;
 
     TimePoint now_{std::chrono::seconds{1000}};
     std::vector<std::unique_ptr<Router>> routers_;
     std::vector<std::unique_ptr<Host>> hosts_;
+    Referee referee_{routers_, wire};
     Seen seen_;
     std::array<unsigned, kMaxRouters> answers_in_{};  // segment + 1; 0: does not answer
     std::array<TimePoint, kMaxRouters> answers_since_{};
     std::array<std::array<std::optional<TimePoint>, kMaxRouters>, kMaxRouters> two_since_;
     std::optional<TimePoint> none_since_;
-    bool watching_ = false;
+    std::array<unsigned, kMaxRouters> faces_seen_{};
+    unsigned virtual_seen_ = 0;
     std::deque<std::string> story_;
 };
 
