@@ -70,16 +70,19 @@ def run_sim(report):
     program = build.simulate()
     shards = os.cpu_count() or 1
     with concurrent.futures.ThreadPoolExecutor(shards) as pool:
-        running = [pool.submit(run, [program], 600, env={"GTEST_TOTAL_SHARDS": str(shards), "GTEST_SHARD_INDEX": str(i)})
+        running = [pool.submit(run, [program], 900, env={"GTEST_TOTAL_SHARDS": str(shards), "GTEST_SHARD_INDEX": str(i)})
                    for i in range(shards)]
     for shard, done in enumerate((one.result() for one in running), 1):
-        if done.code:
-            cases = done.output.split("[ RUN      ] ")
-            wrong = [case for case in cases[1:] if "[       OK ]" not in case]
-            report.fail(f"sim/shard {shard}", done.seconds, (wrong or cases)[0], done.ending)
-        else:
-            passed = done.output.count("[       OK ]")
-            report.ok(f"sim/shard {shard}", done.seconds, passed, f"{passed} cases")
+        name = f"sim/shard {shard}"
+        passed = done.output.count("[       OK ]")
+        cases = done.output.split("[ RUN      ] ")[1:]
+        wrong = [case.partition("[----------]")[0] for case in cases if "[       OK ]" not in case]
+        for case in wrong:
+            report.fail("sim/" + case.partition("\n")[0], done.seconds, case, done.ending)
+        if done.code and not wrong:
+            report.fail(name, done.seconds, done.output, done.ending)
+        elif passed:
+            report.ok(name, done.seconds, passed, f"{passed} cases")
 
 
 def run_fuzz(report):
@@ -120,7 +123,7 @@ def run_conformance(report):
 PARTS = {
     "layers": (lint.run_layers, True),
     "unit": (run_unit, True),
-    "sim": (run_sim, False),  # minutes; it has not yet been seen to pass as a whole
+    "sim": (run_sim, True),
     "lint": (run_lint, True),
     "fuzz": (run_fuzz, True),
     "lab": (run_lab, True),
