@@ -184,9 +184,13 @@ void PathChoice::note_better(TimePoint now) {
 // --- sites ---
 
 // The default is another relay, and `before` may still live: who has just moved, or cannot be reached by the
-// new one, stays.
+// new one, stays. Who is there already stays too, and is no exception any more.
 void PathChoice::keep_where_they_are(const std::string& before, TimePoint now) {
-    std::erase_if(exceptions_, [&](const auto& entry) { return entry.second.relay == default_.relay; });
+    std::set<net::Ipv6Prefix> there;
+    for (const auto& [site, path] : exceptions_) {
+        if (path.relay == default_.relay) there.insert(site);
+    }
+    for (const net::Ipv6Prefix& site : there) exceptions_.erase(site);
     const Relay* left = find(before);
     if (left == nullptr || !left->alive) return;
     std::map<net::Ipv6Prefix, std::string> stay;
@@ -200,7 +204,7 @@ void PathChoice::keep_where_they_are(const std::string& before, TimePoint now) {
         if (now < state.moved + state.hold) stay.emplace(site, "it has just moved");
     }
     for (const auto& [site, why] : stay) {
-        if (exceptions_.contains(site) || !fault(site, before, now).empty()) continue;
+        if (there.contains(site) || exceptions_.contains(site) || !fault(site, before, now).empty()) continue;
         exceptions_[site] = {before, now, why};
         Site& state = sites_[site];
         state.hold = std::max(state.hold, kSiteHold);

@@ -11,7 +11,6 @@ namespace {
 
 using fake::address;
 using fake::edge;
-using fake::endpoint;
 using fake::facts;
 using fake::key;
 using fake::machine;

@@ -197,5 +197,18 @@ TEST_F(PathChoiceSites, WhoHasJustMovedIsNotMovedAgainByAFasterDefault) {
     EXPECT_EQ(on(kB), "r2");
 }
 
+TEST_F(PathChoiceSites, WhoHasJustMovedStaysWhenTheDefaultFollowsIt) {
+    lives(2, 5ms);
+    lives(1, 50ms);
+    run_until(109s);
+    end_to_end(kB, 1, false);
+    EXPECT_EQ(on(kB), "r2");
+    end_to_end(kB, 1, true);
+    run_until(110s);
+    EXPECT_EQ(by_default(), "r2");
+    EXPECT_EQ(on(kB), "r2") << "not back to where it comes from";
+    EXPECT_THAT(choice_.exceptions(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace ulagate::wg::control
