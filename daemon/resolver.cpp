@@ -247,8 +247,8 @@ private:
             }
         }
         sort_once(addresses);
-        finish(question, std::move(addresses),
-               std::chrono::seconds{addresses.empty() ? 0 : std::max(ttl, 0)});
+        const std::chrono::seconds valid{addresses.empty() ? 0 : std::max(ttl, 0)};
+        finish(question, std::move(addresses), valid);
     }
 
     void finish(const Question& question, Result<Addresses> addresses, std::chrono::seconds ttl) {
