@@ -133,6 +133,7 @@ void want_relays(Wanted& wanted, const Config& config, const Facts& facts, const
         const auto link = have.links.find(interface);
         // While the relay's name is not resolved (again), what was measured before a restart stays.
         const bool keep = !config.tunnel.mtu && !now.way && link != have.links.end();
+        if (now.pin && now.endpoint) wanted.pins.emplace(now.endpoint->address, *now.pin);
         want_tunnel(wanted, interface,
                     keep ? link->second.mtu : tunnel_mtu(config.tunnel, now.way, ipv6, now.path_mtu), port);
         if (facts.private_key) {

@@ -18,6 +18,7 @@ struct RelayFacts {
     bool alive = false;                     // its tunnel works
     bool renew_peer = false;                // its peer is to be taken away, so that it can be added anew
     std::optional<unsigned> path_mtu = std::nullopt;  // bytes: what was measured on that way
+    std::optional<Uplink> pin = std::nullopt;  // nothing: packets to it leave as the routing table says
     bool operator==(const RelayFacts&) const = default;
 };
 

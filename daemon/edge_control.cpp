@@ -87,6 +87,13 @@ void EdgeControl::set_traffic(const std::string& relay, bool flows) {
     schedule();
 }
 
+void EdgeControl::probe_now(const std::string& relay) {
+    const auto found = peers_.find(relay);
+    if (found == peers_.end()) return;
+    act(relay, found->second, found->second.session.probe_now(ControlLink::now()));
+    schedule();
+}
+
 void EdgeControl::stop() {
     for (auto& [name, peer] : peers_) act(name, peer, peer.session.stop(ControlLink::now()));
     alarm_.set(std::nullopt);

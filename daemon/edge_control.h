@@ -33,6 +33,8 @@ public:
     void set_reachable(const std::string& relay, bool reachable);
     // Whether overlay traffic flows through the relay now.
     void set_traffic(const std::string& relay, bool flows);
+    // A probe leaves at once: there is something to be learnt.
+    void probe_now(const std::string& relay);
     // Says goodbye to all relays.
     void stop();
 

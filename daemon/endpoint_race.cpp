@@ -12,9 +12,9 @@ using namespace std::chrono_literals;
 // More than a round trip to most relays; the rounds that follow have time for the others.
 constexpr auto kFirstTry = 300ms;
 constexpr auto kLongestTry = 5s;
-// The probe that went unanswered has just been repeated: time for one round trip.
-constexpr auto kGentleTry = 100ms;
-constexpr auto kLongestGentleTry = 300ms;
+// A probe leaves with the try: time for one round trip.
+constexpr auto kShortestGentleTry = 100ms;
+constexpr auto kLongestGentleTry = 1s;
 // So long WireGuard may go on without a daemon.
 constexpr auto kRestart = 5s;
 // From a handshake to the first round trip in the tunnel. One that does not come is a way that lets only
@@ -23,6 +23,9 @@ constexpr auto kProof = 3s;
 constexpr auto kLaterProof = 60s;
 constexpr auto kTrial = 1s;
 constexpr std::chrono::seconds kTrialEvery = 10min;
+// Traffic puts off a trial for better addresses as long as it flows, but another uplink may be one that costs
+// money.
+constexpr std::chrono::seconds kTrialUnderTraffic = 1h;
 // The addresses and routes of a network come one after the other, and so do the answers to A and AAAA.
 constexpr std::chrono::seconds kTrialSoon = 2s;
 
@@ -36,6 +39,11 @@ int cost(const Candidate& candidate) {
     return (candidate.via ? 2 : 0) + (family_of(candidate.address) == IpFamily::ipv4 ? 1 : 0);
 }
 
+std::chrono::milliseconds gentle_patience(const EndpointRace::View& view) {
+    return std::clamp<std::chrono::milliseconds>(2 * view.round_trip + 50ms, kShortestGentleTry,
+                                                 kLongestGentleTry);
+}
+
 }  // namespace
 
 void EndpointRace::remember(std::optional<net::IpAddress> winner, std::vector<net::IpAddress> addresses) {
@@ -46,17 +54,17 @@ void EndpointRace::remember(std::optional<net::IpAddress> winner, std::vector<ne
 std::vector<Candidate> EndpointRace::candidates(const View& view) {
     std::vector<Candidate> out;
     for (const net::IpAddress& address : view.addresses) {
-        if (view.has_way(address)) out.push_back({address, std::nullopt});
+        if (view.own_way(address)) out.push_back({address, std::nullopt});
     }
     for (const net::IpAddress& address : view.addresses) {
-        for (const Uplink& uplink : view.other_ways(family_of(address))) out.push_back({address, uplink});
+        for (const Uplink& uplink : view.other_ways(address)) out.push_back({address, uplink});
     }
     return out;
 }
 
 bool EndpointRace::usable(const Candidate& candidate, const View& view) {
-    if (!candidate.via) return view.has_way(candidate.address);
-    return has(view.other_ways(family_of(candidate.address)), *candidate.via);
+    if (!candidate.via) return view.own_way(candidate.address).has_value();
+    return has(view.other_ways(candidate.address), *candidate.via);
 }
 
 bool EndpointRace::is_new(const net::IpAddress& address) const {
@@ -80,7 +88,7 @@ const Candidate* EndpointRace::best(const std::vector<Candidate>& field) const {
 }
 
 void EndpointRace::forget_tries() {
-    racing_ = answered_ = false;
+    racing_ = gentle_ = answered_ = false;
     tried_.clear();
     round_ = 0;
 }
@@ -88,7 +96,9 @@ void EndpointRace::forget_tries() {
 std::optional<EndpointRace::Try> EndpointRace::update(const View& view, TimePoint now) {
     const std::vector<Candidate> field = candidates(view);
     // From before a restart of ours: what works is kept.
-    if (!choice_ && view.alive && view.in_use) choice_ = Candidate{*view.in_use, std::nullopt};
+    if (!choice_ && view.alive) choice_ = view.in_use;
+    // The routing table has come to the same.
+    if (choice_ && choice_->via && choice_->via == view.own_way(choice_->address)) choice_->via.reset();
     if (field.empty() || !view.may_send) {
         rest(field, view);
         return std::nullopt;
@@ -136,14 +146,15 @@ std::optional<EndpointRace::Try> EndpointRace::settle(const std::vector<Candidat
         deadline_ = trial_at_;
         return std::nullopt;
     }
-    if (view.traffic) {
+    if (view.traffic && !(choice_->via && now >= *trial_at_ + kTrialUnderTraffic)) {
         deadline_.reset();  // whoever tells us that it ends brings us back
+        if (choice_->via) deadline_ = *trial_at_ + kTrialUnderTraffic;
         return std::nullopt;
     }
     fallback_ = std::exchange(choice_, *better);
     met_.push_back(choice_->address);
     trial_at_.reset();
-    deadline_ = now + kTrial;
+    deadline_ = now + (view.answers_probes ? gentle_patience(view) : kTrial);
     return Try{!view.answers_probes};
 }
 
@@ -162,7 +173,7 @@ std::optional<EndpointRace::Try> EndpointRace::judge_trial(const View& view, Tim
     if (view.answers_probes) return Try{false};
     // Its session went with the trial.
     racing_ = true;
-    try_choice(now);
+    begin_try(*choice_, now + patience());
     return Try{true};
 }
 
@@ -173,54 +184,72 @@ std::optional<EndpointRace::Try> EndpointRace::race(const std::vector<Candidate>
     const bool news = std::any_of(field.begin(), field.end(), [this](const Candidate& candidate) {
         return is_new(candidate.address) && !has(met_, candidate.address);
     });
-    if (!listed || (news && !is_new(choice_->address))) return next(field, now);
-    if (view.answered && !answered_) {
+    if (news && !(listed && is_new(choice_->address))) return next(field, now);
+    if (listed && view.answered && !answered_) {
         answered_ = true;
         winner_ = choice_->address;
-        const bool kept = tried_.empty();
-        deadline_ = now + (kept ? kRestart : round_ == 0 ? kProof : kLaterProof);
+        deadline_ = now + (gentle_ ? kRestart : round_ == 0 ? kProof : kLaterProof);
     }
-    if (now < *deadline_) return std::nullopt;
-    return next(field, now);
+    if (listed && now < *deadline_) return std::nullopt;
+    return gentle_ && !answered_ ? next_gentle(field, view, now) : next(field, now);
 }
 
 std::optional<EndpointRace::Try> EndpointRace::first(const std::vector<Candidate>& field, const View& view,
                                                      TimePoint now) {
-    const bool listed = choice_ && has(field, *choice_);
     forget_tries();
     met_.clear();
     racing_ = true;
     const bool worked = std::exchange(settled_, false);
     // The peer is only now about to come.
-    if (std::exchange(rested_, false) && listed) {
-        try_choice(now);
+    if (std::exchange(rested_, false) && choice_ && has(field, *choice_)) {
+        begin_try(*choice_, now + patience());
         return std::nullopt;
     }
-    if (!worked || !listed || !view.in_use || !view.answers_probes || is_new(best(field)->address))
-        return next(field, now);
-    deadline_ = now + std::clamp<std::chrono::milliseconds>(2 * view.round_trip + 50ms, kGentleTry,
-                                                            kLongestGentleTry);
-    return Try{false};
+    gentle_ = worked && view.in_use && view.answers_probes && !is_new(best(field)->address);
+    return gentle_ ? next_gentle(field, view, now) : next(field, now);
+}
+
+// Where the session may still work: as it is, the same address by other uplinks, the other addresses.
+std::optional<EndpointRace::Try> EndpointRace::next_gentle(const std::vector<Candidate>& field,
+                                                           const View& view, TimePoint now) {
+    const auto order = [this](const Candidate& candidate) {
+        if (candidate == choice_) return 0;
+        return candidate.address == winner_ ? 1 : 2;
+    };
+    const Candidate* found = nullptr;
+    for (const Candidate& candidate : field) {
+        if (has(tried_, candidate) || (order(candidate) == 2 && candidate.via)) continue;
+        if (found == nullptr || order(candidate) < order(*found)) found = &candidate;
+    }
+    if (found != nullptr) {
+        begin_try(*found, now + gentle_patience(view));
+        return Try{false};
+    }
+    return next(field, now);
 }
 
 std::optional<EndpointRace::Try> EndpointRace::next(const std::vector<Candidate>& field, TimePoint now) {
+    if (std::exchange(gentle_, false)) tried_.clear();
     const Candidate* candidate = best(field);
     if (candidate == nullptr) {
         tried_.clear();
         ++round_;
         candidate = best(field);
     }
-    choice_ = *candidate;
-    try_choice(now);
+    begin_try(*candidate, now + patience());
     return Try{true};
 }
 
-void EndpointRace::try_choice(TimePoint now) {
+void EndpointRace::begin_try(const Candidate& candidate, TimePoint until) {
     answered_ = false;
-    tried_.push_back(*choice_);
-    met_.push_back(choice_->address);
-    const auto patience = kFirstTry * (1U << std::min(round_, 5U));
-    deadline_ = now + std::min<std::chrono::milliseconds>(patience, kLongestTry);
+    choice_ = candidate;
+    tried_.push_back(candidate);
+    met_.push_back(candidate.address);
+    deadline_ = until;
+}
+
+std::chrono::milliseconds EndpointRace::patience() const {
+    return std::min<std::chrono::milliseconds>(kFirstTry * (1U << std::min(round_, 5U)), kLongestTry);
 }
 
 void EndpointRace::network_changed(TimePoint now) {

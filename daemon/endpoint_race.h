@@ -29,22 +29,25 @@ struct Candidate {
 // at first and longer in each round.
 //
 // A new peer costs what its session could still carry, so it is not the first thing to do when a relay stops
-// answering probes: it may only be its daemon that is restarted, while WireGuard goes on.
+// answering probes: it may only be its daemon that is restarted, while WireGuard goes on. Or the way has died
+// somewhere: the session works by any other, too.
 class EndpointRace {
 public:
     using TimePoint = std::chrono::steady_clock::time_point;
 
     // How it is now.
     struct View {
-        std::vector<net::IpAddress> addresses;                    // the most wanted first
-        std::function<bool(const net::IpAddress&)> has_way;       // by the routing table, without our pins
-        std::function<std::vector<Uplink>(IpFamily)> other_ways;  // default routes that are not in use
-        std::optional<net::IpAddress> in_use;  // of the peer in the kernel; nothing: there is no session
-        bool may_send = true;                  // else silence says nothing against a candidate
-        bool alive = false;                    // the tunnel works
-        bool answered = false;        // since the try began, something authentic came from its address
-        bool traffic = false;         // the overlay uses the tunnel now
-        bool answers_probes = false;  // a candidate can be tried without a new handshake
+        std::vector<net::IpAddress> addresses;  // the most wanted first
+        // By the routing table, without our pins; nothing: there is no way.
+        std::function<std::optional<Uplink>(const net::IpAddress&)> own_way;
+        // Other default routes that could be taken instead.
+        std::function<std::vector<Uplink>(const net::IpAddress&)> other_ways;
+        std::optional<Candidate> in_use;  // of the peer in the kernel; nothing: there is no session
+        bool may_send = true;             // else silence says nothing against a candidate
+        bool alive = false;               // the tunnel works
+        bool answered = false;            // since the try began, something authentic came from its address
+        bool traffic = false;             // the overlay uses the tunnel now
+        bool answers_probes = false;      // a candidate can be tried without a new handshake
         std::chrono::milliseconds round_trip{0};  // as last measured
     };
     struct Try {
@@ -76,14 +79,17 @@ private:
     std::optional<Try> judge_trial(const View& view, TimePoint now);
     std::optional<Try> race(const std::vector<Candidate>& field, const View& view, TimePoint now);
     std::optional<Try> first(const std::vector<Candidate>& field, const View& view, TimePoint now);
+    std::optional<Try> next_gentle(const std::vector<Candidate>& field, const View& view, TimePoint now);
     std::optional<Try> next(const std::vector<Candidate>& field, TimePoint now);
-    void try_choice(TimePoint now);
+    void begin_try(const Candidate& candidate, TimePoint until);
+    [[nodiscard]] std::chrono::milliseconds patience() const;
     void forget_tries();
 
     std::optional<Candidate> choice_;
     std::optional<net::IpAddress> winner_;
     std::vector<net::IpAddress> known_;  // the addresses when the tunnel came to work: others are newer
     bool racing_ = false;
+    bool gentle_ = false;              // the session is still worth something
     bool settled_ = false;             // the tunnel worked over the choice
     bool rested_ = false;              // nothing was sent to the choice so far
     bool answered_ = false;            // the choice did; the tunnel is about to work

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "daemon/base/address.h"
+#include "daemon/ip_family.h"
 
 // What the kernel holds of links, addresses and routes, as plain values.
 namespace ulagate {
@@ -69,11 +70,21 @@ struct Way {
     bool operator==(const Way&) const = default;
 };
 
-// A default route, as far as it says where to.
+// Where a default route leads.
 struct Uplink {
     std::string link;
     std::optional<net::IpAddress> gateway;  // nothing: point to point
     auto operator<=>(const Uplink&) const = default;
 };
+struct DefaultRoute {
+    IpFamily family = IpFamily::ipv6;
+    Uplink uplink;
+    std::uint32_t metric = 0;
+    bool operator==(const DefaultRoute&) const = default;
+};
+
+// Routes of ours to single outside addresses, by another uplink than the routing table would take.
+using Pins = std::map<net::IpAddress, Uplink>;
+inline constexpr std::uint32_t kPinMetric = 117;  // no other route of ours has it
 
 }  // namespace ulagate

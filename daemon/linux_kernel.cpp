@@ -127,6 +127,20 @@ Result<void> LinuxKernel::put_address(const PutAddress& step) {
     return rtnl_->put_link_local_route(key.link);
 }
 
+// On a relay with thousands of routes each look costs as much as the one for these: while there are no pins,
+// there is none but at the start.
+Result<Pins> LinuxKernel::pins() {
+    if (no_pins_) return Pins{};
+    auto pins = rtnl_->pins();
+    if (pins) no_pins_ = pins->empty();
+    return pins;
+}
+
+Result<void> LinuxKernel::put_pin(const PutPin& step) {
+    no_pins_ = false;
+    return rtnl_->put_pin(step.address, step.uplink);
+}
+
 Result<void> LinuxKernel::set_sysctl(const SetSysctl& step) {
     const auto before = read_sysctl(step.path);
     if (!before) return tl::unexpected<Error>{before.error()};
@@ -166,6 +180,8 @@ Result<void> LinuxKernel::apply(const Step& step) {
     if (const auto* s = std::get_if<DeleteAddress>(&step)) return rtnl_->delete_address(s->address);
     if (const auto* s = std::get_if<PutRoute>(&step)) return rtnl_->put_route(s->key, s->target);
     if (const auto* s = std::get_if<DeleteRoute>(&step)) return rtnl_->delete_route(s->key, s->target);
+    if (const auto* s = std::get_if<PutPin>(&step)) return put_pin(*s);
+    if (const auto* s = std::get_if<DeletePin>(&step)) return rtnl_->delete_pin(s->address);
     const auto backend = need_backend();
     if (!backend) return tl::unexpected<Error>{backend.error()};
     if (const auto* s = std::get_if<ConfigureTunnel>(&step))

@@ -22,6 +22,7 @@ public:
     Result<Links> links() override { return rtnl_->links(); }
     Result<Addresses> addresses() override { return rtnl_->addresses(); }
     Result<Routes> our_routes() override { return rtnl_->our_routes(); }
+    Result<Pins> pins() override;
     Result<std::map<std::string, wg::Device>> tunnels(const std::set<std::string>& interfaces) override;
     Result<std::optional<firewall::Model>> firewall() override;
     Result<Sysctls> sysctls(const std::set<std::string>& paths) override;
@@ -46,6 +47,7 @@ private:
     Result<void> create_tunnel(const std::string& interface);
     Result<void> create_macvlan(const CreateMacvlan& step);
     Result<void> put_address(const PutAddress& step);
+    Result<void> put_pin(const PutPin& step);
     Result<void> set_sysctl(const SetSysctl& step);
     void remember_forwarding_of_each();
     Result<void> save_originals() const;
@@ -59,6 +61,7 @@ private:
     std::unique_ptr<wg::Backend> backend_;
     std::optional<firewall::Model> applied_firewall_;
     Sysctls originals_;
+    bool no_pins_ = false;  // as far as we know
 };
 
 }  // namespace ulagate

@@ -15,7 +15,7 @@ constexpr int kMaxAnswers = 64;
 
 wg::PathMtu::TimePoint now() { return std::chrono::steady_clock::now(); }
 
-wg::Family family_of(const net::IpAddress& address) {
+wg::Family probe_family(const net::IpAddress& address) {
     return std::holds_alternative<net::Ipv4Address>(address) ? wg::Family::ipv4 : wg::Family::ipv6;
 }
 
@@ -67,7 +67,7 @@ void MtuProbe::on_timer() {
             changed = true;
         }
         if (sizes.empty()) continue;
-        if (Link* found = link(family_of(row.path.address)); found != nullptr) {
+        if (Link* found = link(probe_family(row.path.address)); found != nullptr) {
             for (const unsigned size : sizes) found->socket.send(row.path.address, size, row.cookie);
         }
     }

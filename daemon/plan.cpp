@@ -113,6 +113,10 @@ std::vector<Step> plan(const Wanted& want, const Have& have) {
     for (const auto& [address, wish] : want.addresses) {
         if (!have.addresses.contains(address)) steps.emplace_back(PutAddress{address, wish});
     }
+    for (const auto& [address, uplink] : want.pins) {
+        const auto now = have.pins.find(address);
+        if (now == have.pins.end() || now->second != uplink) steps.emplace_back(PutPin{address, uplink});
+    }
     plan_tunnels(steps, want, have);
     RouteSteps routes = plan_routes(want.routes, have.routes);
     append(steps, std::move(routes.puts));
@@ -127,6 +131,9 @@ std::vector<Step> plan(const Wanted& want, const Have& have) {
         });
     }
     append(steps, std::move(routes.removals));
+    for (const auto& [address, uplink] : have.pins) {
+        if (!want.pins.contains(address)) steps.emplace_back(DeletePin{address});
+    }
     for (const auto& [address, state] : have.addresses) {
         if (state.ours && !want.addresses.contains(address)) steps.emplace_back(DeleteAddress{address});
     }

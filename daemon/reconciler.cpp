@@ -42,8 +42,10 @@ Stale touched_by(const Step& step) {
     if (std::holds_alternative<PutAddress>(step) || std::holds_alternative<DeleteAddress>(step)) {
         stale.addresses = stale.routes = true;
     }
-    if (std::holds_alternative<PutRoute>(step) || std::holds_alternative<DeleteRoute>(step))
+    if (std::holds_alternative<PutRoute>(step) || std::holds_alternative<DeleteRoute>(step) ||
+        std::holds_alternative<PutPin>(step) || std::holds_alternative<DeletePin>(step)) {
         stale.routes = true;
+    }
     return stale;
 }
 
@@ -76,6 +78,10 @@ bool restores(const Step& step, const Wanted& was, const Wanted& wanted) {
     if (const auto* s = std::get_if<PutRoute>(&step)) {
         const auto found = was.routes.find(s->key);
         return found != was.routes.end() && found->second == s->target;
+    }
+    if (const auto* s = std::get_if<PutPin>(&step)) {
+        const auto found = was.pins.find(s->address);
+        return found != was.pins.end() && found->second == s->uplink;
     }
     return false;
 }
@@ -130,6 +136,8 @@ Result<bool> Reconciler::refresh() {
     };
     read(stale_.links, have_.links, "links", [&] { return kernel_.links(); });
     read(stale_.addresses, have_.addresses, "addresses", [&] { return kernel_.addresses(); });
+    bool stale_pins = stale_.routes;
+    read(stale_pins, have_.pins, "pinned routes", [&] { return kernel_.pins(); });
     read(stale_.routes, have_.routes, "routes", [&] { return kernel_.our_routes(); });
     read(stale_.tunnels, have_.tunnels, "tunnels",
          [&] { return kernel_.tunnels(our_interfaces(have_.links)); });

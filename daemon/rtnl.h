@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "daemon/base/result.h"
 #include "daemon/kernel_state.h"
@@ -40,6 +41,9 @@ public:
     Result<Routes> our_routes();
     // std::errc::network_unreachable when there is no route.
     Result<Way> way_to(const net::IpAddress& destination);
+    // Those of the main table that lead to one working link each, the one that the kernel prefers first.
+    Result<std::vector<DefaultRoute>> default_routes();
+    Result<Pins> pins();
 
     // Adding what is there already, and removing what is not, succeeds. An MTU of 0 leaves it as it is.
     Result<void> set_link(const std::string& name, bool up, unsigned mtu);
@@ -58,6 +62,9 @@ public:
     // std::errc::file_exists when another program has a route of the same key: that is not touched.
     Result<void> put_route(const RouteKey& key, const RouteTarget& target);
     Result<void> delete_route(const RouteKey& key, const RouteTarget& target);
+    // Whatever another pin of the same address was. std::errc::file_exists: see put_route().
+    Result<void> put_pin(const net::IpAddress& address, const Uplink& uplink);
+    Result<void> delete_pin(const net::IpAddress& address);
     // fe80::/64, which the kernel makes where it makes a link-local address: an interface without one cannot
     // send to such neighbours. It carries the kernel's mark, as the kernel's own, and goes when the interface
     // goes down.

@@ -195,6 +195,7 @@ Result<Routes> Rtnl::our_routes() {
             const auto row = rtnl::decode_route(message);
             // A kernel before 4.20 ignores the filter in the request.
             if (!row || row->cached || row->protocol != kRouteProtocol || row->table != RT_TABLE_MAIN) return;
+            if (row->key.metric == kPinMetric && row->key.destination.length == 128) return;
             const auto [entry, is_new] = out.try_emplace(row->key, target_of(*row, name_of));
             if (!is_new) entry->second = {std::string{}};  // two of them: not as we would have it
         });

@@ -73,8 +73,7 @@ void note_route(const nlmsghdr& message, RtnlChanges& changes) {
     // The local table follows the addresses, which have events of their own. Any other table may carry the
     // way to a relay, when rules lead there.
     if (table == RT_TABLE_LOCAL) return;
-    const bool ours =
-        header->rtm_family == AF_INET6 && table == RT_TABLE_MAIN && header->rtm_protocol == kRouteProtocol;
+    const bool ours = table == RT_TABLE_MAIN && header->rtm_protocol == kRouteProtocol;
     (ours ? changes.our_routes : changes.other_routes) = true;
 }
 
@@ -138,6 +137,22 @@ std::optional<RouteRow> decode_way(const nlmsghdr& message) {
     const auto header = fixed_header<rtmsg>(message);
     if (message.nlmsg_type != RTM_NEWROUTE || !header) return std::nullopt;
     return route_of_any_family(*header, RouteAttributes{message, sizeof *header});
+}
+
+std::optional<OuterRoute> decode_outer_route(const nlmsghdr& message) {
+    const auto header = fixed_header<rtmsg>(message);
+    if (message.nlmsg_type != RTM_NEWROUTE || !header || header->rtm_src_len != 0) return std::nullopt;
+    if (header->rtm_family != AF_INET && header->rtm_family != AF_INET6) return std::nullopt;
+    const RouteAttributes attributes{message, sizeof *header};
+    OuterRoute out;
+    out.route = route_of_any_family(*header, attributes);
+    const unsigned whole = header->rtm_family == AF_INET6 ? 128 : 32;
+    if (header->rtm_dst_len == whole) out.host = address_of(*header, attributes, RTA_DST);
+    if (out.route.cached || (header->rtm_dst_len != 0 && !out.host)) return std::nullopt;
+    out.metric = attributes.u32(RTA_PRIORITY).value_or(0);
+    out.works = header->rtm_type == RTN_UNICAST && out.route.link != 0 && !attributes.has(RTA_VIA) &&
+                (header->rtm_flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN)) == 0;
+    return out;
 }
 
 void note_change(const nlmsghdr& message, RtnlChanges& changes) {

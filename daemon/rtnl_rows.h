@@ -45,6 +45,15 @@ std::optional<RouteRow> decode_route(const nlmsghdr& message);  // an IPv6 route
 // The answer to a look-up of one address, IPv4 or IPv6, which names both ends in full; `key` stays empty.
 std::optional<RouteRow> decode_way(const nlmsghdr& message);
 
+// A route to one host or to everywhere, IPv4 or IPv6.
+struct OuterRoute {
+    std::optional<net::IpAddress> host;  // nothing: a default route
+    std::uint32_t metric = 0;
+    RouteRow route;      // without a key
+    bool works = false;  // leads to one link, and that has carrier
+};
+std::optional<OuterRoute> decode_outer_route(const nlmsghdr& message);
+
 // Sets what an event message says has changed.
 void note_change(const nlmsghdr& message, RtnlChanges& changes);
 

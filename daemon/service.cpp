@@ -158,7 +158,7 @@ void Service::set_config(Config config) {
 void Service::on_kernel_event() {
     const auto changes = kernel_->rtnl().changes();
     if (changes && !changes->any()) return;
-    ways_.clear();
+    forget_ways();
     Stale stale = Stale::all();  // an error means that we do not know what changed
     if (changes) {
         stale = {};
@@ -414,7 +414,7 @@ void Service::tick() {
     }
     if (time >= ways_until_) {
         ways_until_ = time + kWaysKept;
-        ways_.clear();
+        forget_ways();
     }
     reconciler_->mark(stale);
     if (!facts_.private_key && time >= key_retry_at_) load_key();

@@ -85,7 +85,12 @@ private:
     void remember_endpoints();
     [[nodiscard]] const wg::Peer* peer_of(const RelayConfig& relay) const;
     const std::optional<Way>& way_to(const net::IpAddress& address);
-    std::optional<Way> way_to_internet();
+    const std::optional<Way>& way_to_internet(IpFamily family);
+    [[nodiscard]] std::optional<Uplink> pin_of(const net::IpAddress& address) const;
+    std::optional<Uplink> own_way(const net::IpAddress& address);
+    std::vector<Uplink> other_ways(const net::IpAddress& address);
+    void follow_choice(RelayFacts& facts, const std::optional<Candidate>& choice);
+    void forget_ways();
     void load_clock_floor();
     void watch_clock(bool stopping = false);
     void watch_handshakes();
@@ -169,7 +174,8 @@ private:
     std::vector<Watch> watches_;                                   // role relay
     std::pair<std::uint16_t, std::uint16_t> watched_ports_{0, 0};  // the first, how many
     Facts facts_;
-    std::map<net::IpAddress, std::optional<Way>> ways_;  // as looked up since the network changed last
+    std::map<net::IpAddress, std::optional<Way>> ways_;        // as looked up since the network changed last
+    std::optional<std::vector<DefaultRoute>> default_routes_;  // as ways_
     std::optional<Facts>
         reconciled_facts_;  // those of the last plan; nothing after a change of configuration
     std::map<std::string, bool> logged_up_;  // by relay: what the log said of its tunnel last

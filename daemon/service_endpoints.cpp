@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Where the relays are, and by which of their addresses and of our uplinks the tunnels go.
+#include <algorithm>
 #include <utility>
 
 #include "daemon/base/file.h"
@@ -97,7 +98,8 @@ void Service::choose_endpoints() {
     if (!config_.relays.empty()) static_cast<void>(reconciler_->refresh());
     for (const RelayConfig& relay : config_.relays) choose_endpoint(relay);
     measure_paths();
-    facts_.uplink = way_to_internet();
+    facts_.uplink = way_to_internet(IpFamily::ipv6);
+    if (!facts_.uplink) facts_.uplink = way_to_internet(IpFamily::ipv4);
 }
 
 void Service::choose_endpoint(const RelayConfig& relay) {
@@ -110,9 +112,14 @@ void Service::choose_endpoint(const RelayConfig& relay) {
 
     EndpointRace::View view;
     view.addresses = contact.addresses.all();
-    view.has_way = [this](const net::IpAddress& address) { return way_to(address).has_value(); };
-    view.other_ways = [](IpFamily) { return std::vector<Uplink>{}; };
-    if (peer != nullptr && peer->endpoint) view.in_use = peer->endpoint->address;
+    view.own_way = [this](const net::IpAddress& address) { return own_way(address); };
+    view.other_ways = [&](const net::IpAddress& address) {
+        // All routes are read for that, and while the tunnel works only one that is pinned has to be judged.
+        if (facts.alive && !pin_of(address)) return std::vector<Uplink>{};
+        return other_ways(address);
+    };
+    if (peer != nullptr && peer->endpoint)
+        view.in_use = Candidate{peer->endpoint->address, pin_of(peer->endpoint->address)};
     // While nothing is sent there, silence says nothing against the relay or its address.
     view.may_send =
         may_use_it && facts_.private_key && reconciler_->have().tunnels.contains(tunnel_interface(relay));
@@ -123,18 +130,22 @@ void Service::choose_endpoint(const RelayConfig& relay) {
     if (const auto* session = edge_control_->session(relay.name); session != nullptr && session->round_trip())
         view.round_trip = std::chrono::duration_cast<std::chrono::milliseconds>(*session->round_trip());
     if (view.may_send) contact.addresses.set_alive(view.alive, now());
+    const auto before = contact.race.choice();
     const auto attempt = contact.race.update(view, now());
     facts.endpoint = contact.endpoint();
+    follow_choice(facts, view.may_send ? contact.race.choice() : std::nullopt);
     facts.way = facts.endpoint ? way_to(facts.endpoint->address) : std::nullopt;
     if (!attempt) return;
     contact.begin_try(*attempt, peer);
-    log::debug(relay.name, "trying {}{}", net::to_string(*facts.endpoint), attempt->renew ? " anew" : "");
+    log::debug(relay.name, "trying {}{}{}", net::to_string(*facts.endpoint),
+               facts.pin ? " by " + facts.pin->link : std::string{}, attempt->renew ? " anew" : "");
     suspected_until_[relay.name] = now() + kSuspicion;
+    // That it is another way is our own doing.
+    if (attempt->renew || before != contact.race.choice()) contact.way.expect(facts.way);
     if (attempt->renew) {
         facts.renew_peer = peer != nullptr;
         renewing_ |= facts.renew_peer;
         quiet_ |= renewing_;
-        contact.way.expect(facts.way);
     } else {
         contact.way.send_now();
     }
@@ -154,6 +165,23 @@ void Service::measure_paths() {
     }
     mtu_probe_.set_paths(paths);
     for (auto& [name, facts] : facts_.relays) facts.path_mtu = mtu_probe_.measured(name);
+}
+
+// What the race wants is in place before anything is sent.
+void Service::follow_choice(RelayFacts& facts, const std::optional<Candidate>& choice) {
+    facts.pin = choice ? choice->via : std::nullopt;
+    if (!choice || facts.pin == pin_of(choice->address)) return;
+    if (facts.pin) {
+        report(reconciler_->apply_ahead(PutPin{choice->address, *facts.pin}, now()));
+    } else {
+        // Two relays may be on one machine.
+        const bool shared = std::any_of(facts_.relays.begin(), facts_.relays.end(), [&](const auto& relay) {
+            return relay.second.pin && relay.second.endpoint->address == choice->address;
+        });
+        if (shared) return;
+        report(reconciler_->apply_ahead(DeletePin{choice->address}, now()));
+    }
+    ways_.erase(choice->address);
 }
 
 // Packets of a tunnel leave by the way that there is now, from its source address, and the relay learns it at
@@ -185,6 +213,7 @@ void Service::send_by_new_ways() {
         quiet_ = false;
         suspected_until_[relay.name] = now() + kSuspicion;
         edge_control_->set_traffic(relay.name, true);
+        if (send == WayWatch::Send::again) edge_control_->probe_now(relay.name);
     }
     if (moved) on_network_change();
 }
@@ -196,12 +225,42 @@ const std::optional<Way>& Service::way_to(const net::IpAddress& address) {
     return ways_.emplace(address, way ? std::optional{std::move(*way)} : std::nullopt).first->second;
 }
 
-// A route lookup, no packet: any address that only a default route leads to.
-std::optional<Way> Service::way_to_internet() {
-    for (const char* somewhere : {"2000::1", "1.0.0.1"}) {
-        if (const auto& way = way_to(*net::parse_ip(somewhere))) return way;
+void Service::forget_ways() {
+    ways_.clear();
+    default_routes_.reset();
+}
+
+std::optional<Uplink> Service::pin_of(const net::IpAddress& address) const {
+    const auto pin = reconciler_->have().pins.find(address);
+    return pin == reconciler_->have().pins.end() ? std::nullopt : std::optional{pin->second};
+}
+
+// As if we had not pinned it. Only what a default route leads to is ever pinned.
+std::optional<Uplink> Service::own_way(const net::IpAddress& address) {
+    const auto& way = pin_of(address) ? way_to_internet(family_of(address)) : way_to(address);
+    return way ? std::optional{Uplink{way->link, way->gateway}} : std::nullopt;
+}
+
+std::vector<Uplink> Service::other_ways(const net::IpAddress& address) {
+    const auto own = own_way(address);
+    const auto& internet = way_to_internet(family_of(address));
+    // Somebody has set a route for it, and knows why.
+    if (!own || !internet || *own != Uplink{internet->link, internet->gateway}) return {};
+    if (!default_routes_) {
+        auto routes = kernel_->rtnl().default_routes();
+        default_routes_ = routes ? std::move(*routes) : std::vector<DefaultRoute>{};
     }
-    return std::nullopt;
+    std::vector<Uplink> out;
+    for (const DefaultRoute& route : *default_routes_) {
+        const bool usable = route.uplink != own && !route.uplink.link.starts_with(kLinkPrefix);
+        if (usable && route.family == family_of(address)) out.push_back(route.uplink);
+    }
+    return out;
+}
+
+// A route lookup, no packet: any address that only a default route leads to.
+const std::optional<Way>& Service::way_to_internet(IpFamily family) {
+    return way_to(*net::parse_ip(family == IpFamily::ipv6 ? "2000::1" : "1.0.0.1"));
 }
 
 }  // namespace ulagate

@@ -60,6 +60,8 @@ void perform(Have& have, const SwitchLink& step) {
 void perform(Have& have, const PutAddress& step) { have.addresses[step.address] = {true, false, false}; }
 void perform(Have& have, const PutRoute& step) { have.routes[step.key] = step.target; }
 void perform(Have& have, const DeleteRoute& step) { have.routes.erase(step.key); }
+void perform(Have& have, const PutPin& step) { have.pins[step.address] = step.uplink; }
+void perform(Have& have, const DeletePin& step) { have.pins.erase(step.address); }
 void perform(Have& have, const DeleteAddress& step) { have.addresses.erase(step.address); }
 void perform(Have& have, const RemoveTunnel& step) { remove_link(have, step.interface); }
 void perform(Have& have, const RemoveMacvlan& step) { remove_link(have, step.interface); }

@@ -29,6 +29,11 @@ std::string where(const RouteTarget& target) {
     return target.link ? fmt::format("dev {}", *target.link) : std::string{"unreachable"};
 }
 
+std::string where(const Uplink& uplink) {
+    if (!uplink.gateway) return "to dev " + uplink.link;
+    return fmt::format("to {} dev {}", net::to_string(*uplink.gateway), uplink.link);
+}
+
 std::string summary(const wg::DeviceChange& change) {
     std::size_t removed = 0;
     for (const auto& peer : change.peers) removed += peer.remove ? 1 : 0;
@@ -94,6 +99,8 @@ std::string subject(const Step& step) {
             [](const DeleteAddress& s) { return name(s.address); },
             [](const PutRoute& s) { return name(s.key); },
             [](const DeleteRoute& s) { return name(s.key); },
+            [](const PutPin& s) { return "way to " + net::to_string(s.address); },
+            [](const DeletePin& s) { return "way to " + net::to_string(s.address); },
         },
         step);
 }
@@ -121,6 +128,10 @@ std::string describe(const Step& step) {
             [](const DeleteAddress& s) { return "remove " + name(s.address); },
             [](const PutRoute& s) { return fmt::format("add {} {}", name(s.key), where(s.target)); },
             [](const DeleteRoute& s) { return fmt::format("remove {} {}", name(s.key), where(s.target)); },
+            [](const PutPin& s) {
+                return fmt::format("pin {} {}", net::to_string(s.address), where(s.uplink));
+            },
+            [](const DeletePin& s) { return "unpin " + net::to_string(s.address); },
         },
         step);
 }

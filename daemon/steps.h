@@ -56,6 +56,7 @@ struct Wanted {
     std::map<std::string, Macvlan> macvlans;    // by interface
     std::map<AddressKey, AddressWish> addresses;
     Routes routes;
+    Pins pins;
 };
 
 // What is there now: everything of ours, and of the rest what a decision needs.
@@ -66,6 +67,7 @@ struct Have {
     Links links;
     Addresses addresses;
     Routes routes;                              // ours only (by protocol number)
+    Pins pins;                                  // ours only
     std::map<std::string, wg::Device> tunnels;  // our interfaces that answer
 };
 
@@ -112,6 +114,13 @@ struct DeleteRoute {
     RouteKey key;
     RouteTarget target;
 };
+struct PutPin {
+    net::IpAddress address;
+    Uplink uplink;
+};
+struct DeletePin {
+    net::IpAddress address;
+};
 struct DeleteAddress {
     AddressKey address;
 };
@@ -122,9 +131,9 @@ struct RemoveMacvlan {
     std::string interface;
 };
 
-using Step =
-    std::variant<ApplyFirewall, SetSysctl, CreateTunnel, ConfigureTunnel, SetLink, CreateMacvlan, SwitchLink,
-                 PutAddress, PutRoute, DeleteRoute, DeleteAddress, RemoveTunnel, RemoveMacvlan>;
+using Step = std::variant<ApplyFirewall, SetSysctl, CreateTunnel, ConfigureTunnel, SetLink, CreateMacvlan,
+                          SwitchLink, PutAddress, PutRoute, DeleteRoute, PutPin, DeletePin, DeleteAddress,
+                          RemoveTunnel, RemoveMacvlan>;
 
 // What the step is about, the same for the same thing again and again: "route fd12::/48 metric 128". Failures
 // are counted and repeated by this name.

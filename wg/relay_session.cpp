@@ -114,6 +114,12 @@ SessionOutcome RelaySession::set_traffic(bool flows, Now now) {
     return {};
 }
 
+SessionOutcome RelaySession::probe_now(Now now) {
+    SessionOutcome out;
+    if (running_) send_probe(now.steady, out);
+    return out;
+}
+
 void RelaySession::want_sites(const std::optional<net::Ipv6Prefix>& overlay) {
     if (overlay == sites_of_) return;
     sites_of_ = overlay;

@@ -105,6 +105,8 @@ public:
     SessionOutcome set_lans(const std::vector<LanPart>& lans, Now now);
     // Does overlay traffic flow through this relay? Then its death has to be seen sooner.
     SessionOutcome set_traffic(bool flows, Now now);
+    // Something has changed on the way there: a probe leaves at once.
+    SessionOutcome probe_now(Now now);
     // The overlay whose connected sites we want to know from the relay; nothing: there is no choice of
     // relays.
     void want_sites(const std::optional<net::Ipv6Prefix>& overlay);

@@ -48,12 +48,14 @@ class SecondUplink:
         gateways = {4: f"10.{self.number}.0.1", 6: f"2001:db8:{self.number}0::1"}
         return [f"route add default via {gateways[family]} dev eth1 metric {metric}" for family in families]
 
-    def break_silently(self):
-        """Two hops away: the link stays up and nobody says anything."""
-        self.isp.nft("add chain inet isp dead { type filter hook forward priority -10; policy drop; }")
 
-    def repair(self):
-        self.isp.nft("delete chain inet isp dead")
+def break_silently(isp):
+    """Two hops away: the link stays up and nobody says anything."""
+    isp.nft("add chain inet isp dead { type filter hook forward priority -10; policy drop; }")
+
+
+def repair(isp):
+    isp.nft("delete chain inet isp dead")
 
 
 def endpoint_at_relay(daemon, node):

@@ -115,6 +115,7 @@ public:
     Result<Links> links() override { return read(have.links); }
     Result<Addresses> addresses() override { return read(have.addresses); }
     Result<Routes> our_routes() override { return read(have.routes); }
+    Result<Pins> pins() override { return read(have.pins); }
     Result<std::map<std::string, wg::Device>> tunnels(const std::set<std::string>& interfaces) override {
         return read(only(have.tunnels, interfaces));
     }
@@ -168,6 +169,7 @@ private:
     }
     [[nodiscard]] int impossible(const Step& step) const {
         if (const auto* s = std::get_if<PutRoute>(&step)) return usable(s->target.link) ? 0 : ENETDOWN;
+        if (const auto* s = std::get_if<PutPin>(&step)) return usable(s->uplink.link) ? 0 : ENETDOWN;
         if (const auto* s = std::get_if<PutAddress>(&step)) return usable(s->address.link) ? 0 : ENODEV;
         if (const auto* s = std::get_if<SetLink>(&step)) {
             if (!have.links.contains(s->interface)) return ENODEV;

@@ -49,6 +49,26 @@ void converge(const Config& config, const Facts& facts, Have& have) {
     converge(config, facts, have, [](const Step&) {});
 }
 
+TEST(Plan, APinnedWayIsPutBeforeTheTunnelAndRemovedWhenItIsNotWanted) {
+    Have have = machine();
+    Facts now = facts(edge());
+    converge(edge(), now, have);
+    const net::IpAddress address = now.relays.at("r1").endpoint->address;
+    now.relays.at("r1").pin = Uplink{"eth1", net::parse_ip("198.51.100.1")};
+    EXPECT_THAT(described(plan(desired(edge(), now, have), have)),
+                ElementsAre("pin " + net::to_string(address) + " to 198.51.100.1 dev eth1"));
+    converge(edge(), now, have);
+    EXPECT_EQ(have.pins, (Pins{{address, *now.relays.at("r1").pin}}));
+    now.relays.at("r1").pin = Uplink{"eth2", std::nullopt};
+    EXPECT_THAT(described(plan(desired(edge(), now, have), have)),
+                ElementsAre("pin " + net::to_string(address) + " to dev eth2"));
+    now.relays.at("r1").pin.reset();
+    EXPECT_THAT(described(plan(desired(edge(), now, have), have)),
+                ElementsAre("unpin " + net::to_string(address)));
+    converge(edge(), now, have);
+    EXPECT_EQ(have.pins, Pins{});
+}
+
 TEST(Plan, TheFirstStartOfAnEdge) {
     Have have = machine();
     const auto own =

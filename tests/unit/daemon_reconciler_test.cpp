@@ -42,10 +42,10 @@ TEST_F(ReconcilerStory, NothingStaleNothingReadNothingDone) {
     routes.routes = true;
     reconciler_.mark(routes);
     EXPECT_THAT(run().done, IsEmpty());
-    EXPECT_EQ(kernel_.calls, calls + 1);
+    EXPECT_EQ(kernel_.calls, calls + 2);
     mark_all();
     EXPECT_THAT(run().done, IsEmpty());
-    EXPECT_EQ(kernel_.calls, calls + 7);
+    EXPECT_EQ(kernel_.calls, calls + 9);
 }
 
 TEST_F(ReconcilerStory, RefreshSaysWhetherAnythingIsOther) {

@@ -87,8 +87,8 @@ TEST(RelayContact, AnAnswerIsAHandshakeOrMoreBytesFromTheAddressThatIsTried) {
     RelayContact contact{"192.0.2.1", 51820};
     EndpointRace::View view;
     view.addresses = contact.addresses.all();
-    view.has_way = [](const net::IpAddress&) { return true; };
-    view.other_ways = [](IpFamily) { return std::vector<Uplink>{}; };
+    view.own_way = [](const net::IpAddress&) { return std::optional{Uplink{"wan0", std::nullopt}}; };
+    view.other_ways = [](const net::IpAddress&) { return std::vector<Uplink>{}; };
     const auto attempt = contact.race.update(view, kStart);
     ASSERT_TRUE(attempt);
     EXPECT_EQ(contact.endpoint(), net::parse_endpoint("192.0.2.1:51820"));

@@ -54,7 +54,7 @@ TEST_F(RtnlEvents, SayWhatKindOfThingChanged) {
         EXPECT_EQ(after("ip -6 route del fd12::/48 dev lan0 proto 117"), "ours ");
         EXPECT_EQ(after("ip -6 route add fd12::/48 dev lan0 proto static"), "others ");
         EXPECT_EQ(after("ip route add 198.51.100.0/24 dev lan0"), "others ");
-        EXPECT_EQ(after("ip route add 203.0.113.0/24 dev lan0 proto 117"), "others ");  // IPv4 is never ours
+        EXPECT_EQ(after("ip route add 203.0.113.0/24 dev lan0 proto 117"), "ours ");
         EXPECT_EQ(after("ip -6 route add fd13::/48 dev lan0 proto 117 table 100"), "others ");
         EXPECT_EQ(after("ip -6 route add local fd14::/64 dev lo table local"), "");
         // Without carrier, addresses and routes go and come as well.

@@ -43,6 +43,18 @@ TEST_F(RelaySessionStory, ThreeProbesWithoutAnAnswerAreTheEnd) {
     EXPECT_EQ(session_.round_trip(), 100ms);
 }
 
+TEST_F(RelaySessionStory, ProbesAtOnceWhenTheWayHasChanged) {
+    start();
+    relay_echoes();
+    run_until(300ms);
+    record(session_.probe_now(now()));
+    EXPECT_EQ(probes_.back().at, 300ms);
+    run_until(1299ms);
+    EXPECT_EQ(probes_.size(), 2U) << "and the next one after the usual time";
+    session_.stop(now());
+    EXPECT_THAT(session_.probe_now(now()).send, IsEmpty());
+}
+
 TEST_F(RelaySessionStory, UnderTrafficTheEndIsSeenWithin1200Milliseconds) {
     start();
     relay_echoes();

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "daemon/endpoint_race.h"
+
+namespace ulagate::race_story {
+
+using namespace std::chrono_literals;
+using std::chrono::milliseconds;
+using TimePoint = EndpointRace::TimePoint;
+
+inline constexpr TimePoint kStart{1000s};
+
+inline net::IpAddress ip(std::string_view text) { return net::parse_ip(text).value(); }
+
+inline const net::IpAddress kSix = ip("2001:db8::1");
+inline const net::IpAddress kSixToo = ip("2001:db8::2");
+inline const net::IpAddress kFour = ip("192.0.2.1");
+inline const net::IpAddress kFourToo = ip("192.0.2.2");
+inline const Uplink kOwn{"wan0", ip("192.168.1.1")};  // by the routing table
+inline const Uplink kSpare{"wan1", ip("198.51.100.1")};
+
+// A relay with some addresses of which some answer, and the tunnel to it, in virtual time.
+class Story {
+public:
+    EndpointRace race;
+    TimePoint now = kStart;
+    std::vector<net::IpAddress> addresses{kSix, kFour};
+    std::set<IpFamily> ways{IpFamily::ipv6, IpFamily::ipv4};
+    Uplink own = kOwn;
+    std::vector<Uplink> spares;
+    std::set<std::string> answering;  // "2001:db8::1", "192.0.2.1 wan1"
+    milliseconds round_trip = 40ms;
+    bool may_send = true;
+    bool traffic = false;
+    bool answers_probes = true;
+    bool daemon_runs = true;  // else only WireGuard answers
+    bool has_peer = true;
+    bool alive = false;
+
+    struct Tried {
+        milliseconds when;  // since kStart
+        std::string what;
+        bool operator==(const Tried&) const = default;
+        friend std::ostream& operator<<(std::ostream& out, const Tried& one) {
+            return out << one.when.count() << " ms " << one.what;
+        }
+    };
+    std::vector<Tried> tried;
+
+    [[nodiscard]] std::string choice() const {
+        if (!race.choice()) return "none";
+        return net::to_string(race.choice()->address) +
+               (race.choice()->via ? " " + race.choice()->via->link : "");
+    }
+    // In steps of 10 ms, or larger ones while all is well; what is heard is heard at once.
+    void run(milliseconds time) {
+        const TimePoint end = now + time;
+        while (now < end) {
+            step();
+            const bool calm = alive && !race.on_trial();
+            now = std::min(calm ? std::max(now + 10ms, race.deadline().value_or(end)) : now + 10ms, end);
+        }
+    }
+    // How long until the tunnel works.
+    milliseconds until_alive() {
+        const TimePoint begin = now;
+        while (!alive && now < begin + 1h) {
+            step();
+            now += 10ms;
+        }
+        return std::chrono::duration_cast<milliseconds>(now - begin);
+    }
+    void lose() {
+        alive = false;
+        answered_at_.reset();
+    }
+
+private:
+    void step() {
+        const bool answers = answering.contains(choice());
+        if (answers && sent_at_ && now >= *sent_at_ + round_trip && !answered_at_) answered_at_ = now;
+        if (answered_at_ && !answers) lose();
+        if (answered_at_ && daemon_runs && now >= *answered_at_ + (answers_probes ? round_trip : 0ms))
+            alive = true;
+        EndpointRace::View view;
+        view.addresses = addresses;
+        view.own_way = [this](const net::IpAddress& address) {
+            return ways.contains(family_of(address)) ? std::optional{own} : std::nullopt;
+        };
+        view.other_ways = [this](const net::IpAddress&) { return spares; };
+        if (has_peer) view.in_use = race.choice();
+        view.may_send = may_send;
+        view.alive = alive;
+        view.answered = answered_at_.has_value();
+        view.traffic = traffic;
+        view.answers_probes = answers_probes;
+        view.round_trip = round_trip;
+        const auto before = choice();
+        const auto attempt = race.update(view, now);
+        if (before != choice() || attempt) {
+            sent_at_ = now;
+            answered_at_.reset();
+            if (attempt && attempt->renew) alive = false;
+        }
+        if (!attempt) return;
+        tried.push_back({std::chrono::duration_cast<milliseconds>(now - kStart),
+                         choice() + (attempt->renew ? "" : " kept")});
+    }
+    std::optional<TimePoint> sent_at_;
+    std::optional<TimePoint> answered_at_;
+};
+
+}  // namespace ulagate::race_story
