@@ -15,7 +15,6 @@ constexpr unsigned kDefaultMtu = 1420;  // 1500 - 80, when we do not know the wa
 // WireGuard pads what it carries to such multiples, but not beyond its own interface's MTU. The other end has
 // the default, most likely: it would make what just fits our path too large for it.
 constexpr unsigned kPadding = 16;
-constexpr std::uint16_t kKnockSeconds = 25;
 constexpr unsigned kMaximumMtu = 65455;  // what a WireGuard packet can carry inside UDP over IPv6
 
 // Outer IPv4 (20) or IPv6 (40), UDP (8) and WireGuard data header and tag (32).
@@ -192,18 +191,13 @@ void want_lans(Wanted& wanted, const Config& config, const Facts& facts, const H
     }
 }
 
-// A router that was connected before our device was lost would notice only when it misses an answer (15 s
-// with traffic, two minutes without). We knock at its last endpoint, through the NAT mapping that is still
-// open, until it answers.
-void knock(wg::PeerConfig& wanted, const wg::PublicKey& key, const Facts& facts, const wg::Peer* now) {
-    if (now == nullptr) {
-        const auto last = facts.last_endpoints.find(key);
-        if (last == facts.last_endpoints.end()) return;
-        wanted.endpoint = last->second;
-        wanted.keepalive_seconds = kKnockSeconds;
-    } else if (now->keepalive_seconds == kKnockSeconds && !now->ever_connected()) {
-        wanted.keepalive_seconds = kKnockSeconds;
-    }
+// A router that was connected before our device was lost is where it was, behind a NAT mapping that is still
+// open: traffic to it begins with a handshake that we send there.
+void want_last_endpoint(wg::PeerConfig& peer, const wg::PublicKey& key, const Facts& facts, bool there) {
+    const auto last = facts.last_endpoints.find(key);
+    if (!there && last != facts.last_endpoints.end()) peer.endpoint = last->second;
+    // A keepalive that is switched on is sent at once.
+    if (facts.knocking.contains(key)) peer.keepalive_seconds = kKnockSeconds;
 }
 
 void want_slots(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {
@@ -225,7 +219,8 @@ void want_slots(Wanted& wanted, const Config& config, const Facts& facts, const 
                 wg::PeerConfig& peer = device->peers[router.public_key];
                 peer.allowed_ips = {site.prefixes.begin(), site.prefixes.end()};
                 peer.allowed_ips.insert(host_route(router.address));
-                knock(peer, router.public_key, facts, find_peer(have, interface, router.public_key));
+                const bool there = find_peer(have, interface, router.public_key) != nullptr;
+                want_last_endpoint(peer, router.public_key, facts, there);
             }
             if (have.links.contains(interface)) {
                 wanted.routes[{host_route(router.address), kRouteMetric}] = {interface};

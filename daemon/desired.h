@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -10,6 +11,9 @@
 #include "daemon/steps.h"
 
 namespace ulagate {
+
+// The keepalive of a router that the relay reaches out to; the others have none.
+inline constexpr std::uint16_t kKnockSeconds = 25;
 
 // What the daemon has learnt about one relay, beside the configuration.
 struct RelayFacts {
@@ -38,6 +42,7 @@ struct Facts {
     std::map<net::Ipv6Prefix, std::size_t> owners;
     // Relay: where the routers that were connected are, for a device that has to be made anew.
     std::map<wg::PublicKey, net::Endpoint> last_endpoints;
+    std::set<wg::PublicKey> knocking;  // relay: routers that it reaches out to (KnockSchedule)
     // Relay: peers that are to be taken away, so that they can be added anew.
     std::set<wg::PublicKey> renew_peers;
     bool operator==(const Facts&) const = default;

@@ -22,10 +22,11 @@ constexpr std::uint64_t kSpareEpochs = 100;
 
 }  // namespace
 
-EdgeControl::EdgeControl(boost::asio::io_context& io, std::string state_directory,
+EdgeControl::EdgeControl(boost::asio::io_context& io, FileWriter& files, std::string state_directory,
                          std::function<void()> changed, std::function<void()> paths_changed,
                          std::function<void(const net::Ipv6Prefix&)> regained)
-    : epoch_file_(std::move(state_directory) + "/epoch"),
+    : files_(files),
+      epoch_file_(std::move(state_directory) + "/epoch"),
       changed_(std::move(changed)),
       paths_changed_(std::move(paths_changed)),
       regained_(std::move(regained)),
@@ -180,8 +181,7 @@ void EdgeControl::load_epoch() {
 
 void EdgeControl::reserve_epochs() {
     const std::uint64_t next = epoch_ + kSpareEpochs;
-    if (const auto written = write_file_atomically(epoch_file_, fmt::format("{}\n", next), 0600); !written)
-        log::warning("overlay", "{}, going on", written.error().text());
+    files_.write(epoch_file_, fmt::format("{}\n", next), 0600);
     reserved_ = next;
 }
 

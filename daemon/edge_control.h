@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/base/file_writer.h"
 #include "daemon/config.h"
 #include "daemon/control_link.h"
 #include "daemon/loop.h"
@@ -24,8 +25,9 @@ public:
     // `changed`: a relay can be reached, or not any more, or has another owner for a prefix of ours.
     // `paths_changed`: what the choice between relays depends on; called first, in the same turn of the loop.
     // `regained`: another router was Active beside us on the LAN with this prefix, and is not any more.
-    EdgeControl(boost::asio::io_context& io, std::string state_directory, std::function<void()> changed,
-                std::function<void()> paths_changed, std::function<void(const net::Ipv6Prefix&)> regained);
+    EdgeControl(boost::asio::io_context& io, FileWriter& files, std::string state_directory,
+                std::function<void()> changed, std::function<void()> paths_changed,
+                std::function<void(const net::Ipv6Prefix&)> regained);
 
     void set_config(const Config& config);
     void set_lans(const std::vector<wg::control::LanPart>& lans);
@@ -59,6 +61,7 @@ private:
     void load_epoch();
     void reserve_epochs();
 
+    FileWriter& files_;
     std::string epoch_file_;
     std::function<void()> changed_;
     std::function<void()> paths_changed_;

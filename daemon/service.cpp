@@ -91,7 +91,7 @@ Result<void> Service::start() {
     }
     if (config_.role == Role::edge) {
         edge_control_ = std::make_unique<EdgeControl>(
-            io_, paths_.state_directory, [this] { reconcile_now(); }, [this] { decide_paths(); },
+            io_, files_, paths_.state_directory, [this] { reconcile_now(); }, [this] { decide_paths(); },
             [this](const net::Ipv6Prefix& prefix) { announce_again(prefix); });
         path_control_ = std::make_unique<PathControl>(io_, [this] { move_paths(); });
     } else {
@@ -104,6 +104,7 @@ Result<void> Service::start() {
     load_key();
     load_clock_floor();
     load_relay_memory();
+    load_router_memory();
     set_config(config_);
     if (relay_control_) adopt_owners();
     if (path_control_) adopt_paths();
@@ -119,6 +120,8 @@ Result<void> Service::run() {
     supervisor_.ready(fmt::format("{} {}", name(config_.role), config_.node));
     tick();
     io_.run();
+    files_.finish();
+    report_unwritten();
     return {};
 }
 
@@ -147,6 +150,7 @@ void Service::set_config(Config config) {
     if (relay_control_) {
         relay_control_->set_config(config_);
         take_owners();
+        set_routers();
     }
     watch_handshakes();
     ask_resolver();
@@ -221,6 +225,7 @@ void Service::reconcile(bool slow_too) {
     reconciled_facts_ = facts_;
     send_by_new_ways();
     note_tunnel_changes();
+    find_silent_routers();
     update_lans();
     take_lan_states();
     schedule();
@@ -420,6 +425,8 @@ void Service::tick() {
     if (!facts_.private_key && time >= key_retry_at_) load_key();
     watch_clock();
     keep_relay_memory();
+    keep_router_memory();
+    report_unwritten();
     reconcile();
     cure_clocks();
     if (edge_control_) note_traffic();

@@ -12,12 +12,14 @@
 #include <vector>
 
 #include "daemon/base/fd.h"
+#include "daemon/base/file_writer.h"
 #include "daemon/clock_cure.h"
 #include "daemon/clock_floor.h"
 #include "daemon/config.h"
 #include "daemon/control_server.h"
 #include "daemon/desired.h"
 #include "daemon/edge_control.h"
+#include "daemon/knock_schedule.h"
 #include "daemon/lan_task.h"
 #include "daemon/linux_kernel.h"
 #include "daemon/loop.h"
@@ -28,6 +30,7 @@
 #include "daemon/relay_control.h"
 #include "daemon/relay_memory.h"
 #include "daemon/resolver.h"
+#include "daemon/router_memory.h"
 #include "daemon/status.h"
 #include "daemon/stock_relay.h"
 #include "daemon/supervisor_link.h"
@@ -43,6 +46,7 @@ struct ServicePaths {
     std::string state_directory = "/var/lib/ulagate";  // what outlives a reboot of the machine
     [[nodiscard]] std::string control_socket() const { return runtime_directory + "/control"; }
     [[nodiscard]] std::string clock_file() const { return state_directory + "/clock"; }
+    [[nodiscard]] std::string routers_file() const { return state_directory + "/routers"; }
     [[nodiscard]] std::string relays_file() const { return state_directory + "/relays"; }
 };
 
@@ -82,7 +86,13 @@ private:
     [[nodiscard]] bool is_alive(const RelayConfig& relay) const;
     [[nodiscard]] bool is_reachable(const RelayConfig& relay) const;
     void note_tunnel_changes();
+    void load_router_memory();
+    void set_routers();
     void remember_endpoints();
+    void keep_router_memory(bool stopping = false);
+    void find_silent_routers();
+    void knock();
+    void report_unwritten();
     [[nodiscard]] const wg::Peer* peer_of(const RelayConfig& relay) const;
     const std::optional<Way>& way_to(const net::IpAddress& address);
     const std::optional<Way>& way_to_internet(IpFamily family);
@@ -152,6 +162,7 @@ private:
     boost::asio::io_context io_{1};
     boost::asio::signal_set signals_{io_};
     SupervisorLink supervisor_;
+    FileWriter files_;
     std::unique_ptr<LinuxKernel> kernel_;
     std::optional<Reconciler> reconciler_;
     std::unique_ptr<Resolver> resolver_;
@@ -164,6 +175,8 @@ private:
     std::map<std::string, RelayContact> contacts_;   // by relay
     MtuProbe mtu_probe_{io_, [this] { reconcile_now(); }};
     RelayMemory relay_memory_;                        // role edge
+    RouterMemory router_memory_;                      // role relay
+    KnockSchedule knocks_;                            // role relay
     std::map<std::string, StockRelay> stock_relays_;  // by relay
     ClockFloor clock_floor_;                          // role edge
     ClockCure clock_cure_;                            // role relay
@@ -190,6 +203,7 @@ private:
     Alarm retry_{io_, [this] { reconcile(); }};
     Alarm contact_{io_, [this] { on_contact_deadline(); }};
     Alarm reminder_{io_, [this] { remind_stock_relays(); }};
+    Alarm knock_{io_, [this] { knock(); }};
     Alarm withdraw_alarm_{io_, [this] { finish_withdraw(); }};
     Alarm hand_over_alarm_{io_, [this] { finish_hand_over(); }};
     Alarm exit_{io_, [this] { io_.stop(); }};

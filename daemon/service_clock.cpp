@@ -51,10 +51,7 @@ void Service::watch_clock(bool stopping) {
             log::notice("clock", "the clock is right again, tunnels may begin");
         }
     }
-    if (const auto text = clock_floor_.take_write(now(), stopping)) {
-        if (const auto written = write_file_atomically(file, *text, 0600); !written)
-            log::warning("clock", "{}, going on", written.error().text());
-    }
+    if (const auto text = clock_floor_.take_write(now(), stopping)) files_.write(file, *text, 0600);
 }
 
 void Service::watch_handshakes() {

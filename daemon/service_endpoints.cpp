@@ -35,9 +35,7 @@ void Service::keep_relay_memory(bool stopping) {
     }
     relay_memory_.update(std::move(relays));
     const auto text = relay_memory_.take_write(now(), stopping);
-    if (!text) return;
-    if (const auto written = write_file_atomically(paths_.relays_file(), *text, 0600); !written)
-        log::warning("relays", "{}, going on", written.error().text());
+    if (text) files_.write(paths_.relays_file(), *text, 0600);
 }
 
 void Service::set_contacts() {

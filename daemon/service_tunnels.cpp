@@ -32,20 +32,6 @@ void Service::load_key() {
     log::error("tunnel", "{}, retrying every {}", key_trouble_, human_duration(kKeyRetry));
 }
 
-// Of routers that are connected; those of a device that is gone stay remembered.
-void Service::remember_endpoints() {
-    const auto time = std::chrono::system_clock::now();
-    for (const auto& [interface, device] : reconciler_->have().tunnels) {
-        for (const auto& [key, peer] : device.peers) {
-            if (!peer.endpoint || !peer.connected(time)) continue;
-            const auto [last, is_new] = facts_.last_endpoints.try_emplace(key, *peer.endpoint);
-            if (is_new || last->second == *peer.endpoint) continue;
-            last->second = *peer.endpoint;
-            ++endpoint_changes_[key];
-        }
-    }
-}
-
 const wg::Peer* Service::peer_of(const RelayConfig& relay) const {
     return find_peer(reconciler_->have(), tunnel_interface(relay), relay.public_key);
 }

@@ -243,7 +243,7 @@ SessionOutcome RelaySession::on_packet(const Packet& packet, Now now) {
         }
         on_generation(ack->sites, now.steady, out);
     } else if (const auto* probe = std::get_if<ProbeAck>(&packet.message)) {
-        on_probe_ack(*probe, now.steady, out);
+        on_probe_ack(*probe, now, out);
     } else if (std::holds_alternative<Goodbye>(packet.message)) {
         goodbye_ = packet.sequence;
         if (probes_.alive()) out.events.emplace_back(ReachChanged{false, true});
@@ -256,11 +256,13 @@ SessionOutcome RelaySession::on_packet(const Packet& packet, Now now) {
     return out;
 }
 
-void RelaySession::on_probe_ack(const ProbeAck& ack, TimePoint now, SessionOutcome& out) {
+void RelaySession::on_probe_ack(const ProbeAck& ack, Now now, SessionOutcome& out) {
     const bool before = probes_.alive();
-    if (!probes_.on_answer(ack.id, now)) return;
-    has_answered_ = true;
+    if (!probes_.on_answer(ack.id, now.steady)) return;
+    const bool is_back = std::exchange(has_answered_, true) && !before;
     if (!before) out.events.emplace_back(ReachChanged{true, false});
+    // It may have been started anew, and sends to the router that its configuration prefers.
+    if (is_back) send_round(now, out);
 }
 
 // The relay's list of sites has this number now.

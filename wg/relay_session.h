@@ -183,7 +183,7 @@ private:
     void on_lost(Share& share, const Owner& owner, TimePoint now, SessionOutcome& out) const;
     void on_unasked(const std::vector<Owner>& owners, TimePoint now, SessionOutcome& out);
     static void on_regained(Share& share, TimePoint now, SessionOutcome& out);
-    void on_probe_ack(const ProbeAck& ack, TimePoint now, SessionOutcome& out);
+    void on_probe_ack(const ProbeAck& ack, Now now, SessionOutcome& out);
     void on_generation(std::uint64_t generation, TimePoint now, SessionOutcome& out);
     void on_sites(const Sites& sites, SessionOutcome& out);
 

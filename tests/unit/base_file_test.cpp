@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <string>
 
@@ -100,6 +102,22 @@ TEST_F(File, ADirectoryOrNothingIsRefused) {
     EXPECT_EQ(read_file(path("none"), 100).error().code, std::errc::no_such_file_or_directory);
     EXPECT_THAT(read_file(path("none"), 100).error().text(),
                 StartsWith("open " + path("none") + ": No such file"));
+}
+
+// What is written ends in the middle, as on a full disk.
+TEST_F(File, HalfOfAFileIsNeverSeen) {
+    ASSERT_TRUE(write_file_atomically(path("f"), "the old content", 0600));
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+    const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit little{10'000, before.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &little);
+    const auto written = write_file_atomically(path("f"), std::string(100'000, 'x'), 0600);
+    ::setrlimit(RLIMIT_FSIZE, &before);
+    std::signal(SIGXFSZ, handler);
+    ASSERT_FALSE(written);
+    EXPECT_EQ(written.error().code, std::errc::file_too_large);
+    EXPECT_EQ(read_file(path("f"), 100).value(), "the old content");
 }
 
 TEST_F(File, WhatCannotBeWrittenLeavesTheOldContent) {

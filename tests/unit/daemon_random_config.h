@@ -86,6 +86,7 @@ public:
         for (const SiteConfig& site : config.sites) {
             for (const RouterConfig& router : site.routers) {
                 if (maybe()) facts.last_endpoints[router.public_key] = kRelay4;
+                if (maybe()) facts.knocking.insert(router.public_key);
             }
         }
         return facts;

@@ -55,6 +55,23 @@ TEST_F(RelaySessionStory, ProbesAtOnceWhenTheWayHasChanged) {
     EXPECT_THAT(session_.probe_now(now()).send, IsEmpty());
 }
 
+TEST_F(RelaySessionStory, ARelayThatIsBackHearsTheClaimAtOnce) {
+    start();
+    active();
+    relay_answers(owned_by(kUs, 42));
+    relay_echoes();
+    run_until(8600ms);
+    EXPECT_FALSE(session_.alive());
+    sent();
+    relay_echoes();
+    EXPECT_THAT(sent(), ElementsAre(claim(8600ms, 42)));
+    run_until(9400ms);
+    relay_echoes();
+    EXPECT_THAT(sent(), IsEmpty()) << "once, and a second later as ever";
+    run_until(9600ms);
+    EXPECT_THAT(sent(), ElementsAre(claim(9600ms, 42)));
+}
+
 TEST_F(RelaySessionStory, UnderTrafficTheEndIsSeenWithin1200Milliseconds) {
     start();
     relay_echoes();

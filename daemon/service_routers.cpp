@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What a relay remembers of its routers, and how it gets them back after it has lost its tunnels.
+#include <set>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "daemon/base/file.h"
+#include "daemon/base/log.h"
+#include "daemon/service.h"
+
+namespace ulagate {
+namespace {
+
+constexpr std::size_t kMaxRoutersFile = std::size_t{4} << 20U;
+
+Service::TimePoint now() { return std::chrono::steady_clock::now(); }
+
+}  // namespace
+
+void Service::load_router_memory() {
+    if (config_.role != Role::relay) return;
+    const std::string file = paths_.routers_file();
+    const auto text = read_file(file, kMaxRoutersFile);
+    if (!text) {
+        if (text.error().code != std::errc::no_such_file_or_directory)
+            log::warning("routers", "{}, going on without", text.error().text());
+        return;
+    }
+    if (const std::size_t broken = router_memory_.load(*text); broken > 0)
+        log::warning("routers", "lines of {} that name no router and its endpoint: {}, ignoring them", file,
+                     broken);
+}
+
+void Service::set_routers() {
+    std::set<wg::PublicKey> configured;
+    for (const SiteConfig& site : config_.sites) {
+        for (const RouterConfig& router : site.routers) configured.insert(router.public_key);
+    }
+    router_memory_.keep_only(configured);
+    facts_.last_endpoints.clear();
+    for (const auto& [key, router] : router_memory_.routers()) facts_.last_endpoints[key] = router.endpoint;
+}
+
+// Of routers that are connected; those of a device that is gone stay remembered.
+void Service::remember_endpoints() {
+    const auto time = std::chrono::system_clock::now();
+    for (const auto& [interface, device] : reconciler_->have().tunnels) {
+        for (const auto& [key, peer] : device.peers) {
+            if (!peer.endpoint || !peer.connected(time)) continue;
+            const auto [last, is_new] = facts_.last_endpoints.try_emplace(key, *peer.endpoint);
+            if (!is_new && last->second != *peer.endpoint) {
+                last->second = *peer.endpoint;
+                ++endpoint_changes_[key];
+            }
+            router_memory_.note(
+                key, {*peer.endpoint, std::chrono::floor<std::chrono::seconds>(peer.last_handshake)}, now());
+        }
+    }
+}
+
+void Service::keep_router_memory(bool stopping) {
+    if (config_.role != Role::relay) return;
+    if (const auto text = router_memory_.take_write(now(), stopping))
+        files_.write(paths_.routers_file(), *text, 0600);
+}
+
+void Service::report_unwritten() {
+    for (const auto& failure : files_.take_failures()) {
+        log::warning("ulagate", "{}, going on", failure.error.text());
+        if (failure.path == paths_.routers_file()) router_memory_.not_written(now());
+    }
+}
+
+// Those that were connected before and are not since their peer was made, by what was read last.
+void Service::find_silent_routers() {
+    if (config_.role != Role::relay) return;
+    std::vector<KnockSchedule::Silent> silent;
+    for (const auto& [interface, device] : reconciler_->have().tunnels) {
+        for (const auto& [key, peer] : device.peers) {
+            const auto known = router_memory_.routers().find(key);
+            if (!peer.ever_connected() && known != router_memory_.routers().end())
+                silent.push_back({key, known->second.last_handshake});
+        }
+    }
+    if (const std::size_t found = knocks_.update(silent, now()); found > 0)
+        log::info("routers", "reaching out to {} that were connected before", found);
+    knock();
+}
+
+void Service::knock() {
+    std::map<std::string, wg::DeviceChange> changes;  // by interface
+    for (const wg::PublicKey& key : knocks_.take(now())) {
+        for (const auto& [interface, device] : reconciler_->have().tunnels) {
+            const auto peer = device.peers.find(key);
+            if (peer == device.peers.end()) continue;
+            wg::PeerChange& change = changes[interface].peers.emplace_back();
+            change.key = key;
+            change.update_only = true;
+            change.keepalive_seconds = kKnockSeconds;
+            if (!peer->second.endpoint) change.endpoint = facts_.last_endpoints.at(key);
+        }
+    }
+    facts_.knocking = knocks_.knocking();
+    const bool quiet = std::exchange(quiet_, true);
+    for (auto& [interface, change] : changes)
+        report(reconciler_->apply_ahead(ConfigureTunnel{interface, std::move(change)}, now()));
+    quiet_ = quiet;
+    knock_.set(knocks_.deadline());
+}
+
+}  // namespace ulagate

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A machine that loses its power and boots again: its disk is all that it keeps."""
+
+import os
+import signal
+
+import lab
+
+
+def off(daemon):
+    """Nothing is said to anybody."""
+    daemon.send(signal.SIGSTOP)  # it would repair what is gone
+    _lose_tunnels(daemon.node)
+    daemon.kill9()
+    daemon.node.nft("flush ruleset")
+    daemon.node.run("ip", "-6", "route", "flush", "proto", "117")
+    daemon.node.run("ip", "-6", "address", "flush", "dev", "lo", "scope", "global")
+
+
+def _lose_tunnels(node):
+    for pid in lab.wireguard_go_pids():
+        if lab.same_network(pid, node):
+            os.kill(pid, signal.SIGKILL)
+            lab.wait_for(lambda: not os.path.exists(f"/proc/{pid}/fd/0"), 5, "the end of a wireguard-go")
+    node.run("sh", "-c", "rm -f /run/wireguard/*.sock")
+    for line in node.out("ip", "-o", "link", "show", "type", "wireguard").splitlines():
+        node.ip(f"link del {line.split(': ')[1]}")
