@@ -43,10 +43,10 @@ private:
     void storm();
     void disturb();
     void restart(std::size_t router, Duration in);
-    void stand_still(std::size_t router);
+    void stand_still(std::size_t i);
     void part_wire();
     void join_wire();
-    void reload(std::size_t router);
+    void reload(std::size_t i);
     void reload_intervals(vrrp::Centiseconds interval);
     void change_wire();
     void calm_wire();
@@ -80,7 +80,7 @@ private:
     [[nodiscard]] Trouble not_one_active() const;
     [[nodiscard]] Trouble hosts_elsewhere() const;
     void expect(bool holds, const std::string& what);
-    [[nodiscard]] bool eligible(std::size_t router) const;
+    [[nodiscard]] bool eligible(std::size_t i) const;
     [[nodiscard]] bool virtual_mac() const { return world_->router(0).lan().vrrp->virtual_mac; }
 
     std::unique_ptr<World> world_;

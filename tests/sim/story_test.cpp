@@ -22,6 +22,10 @@ public:
         EXPECT_FALSE(world.router(1).answers());
         world.forget();
     }
+    ~Pair() { EXPECT_FALSE(world.offence()) << *world.offence(); }
+    Pair(const Pair&) = delete;
+    Pair& operator=(const Pair&) = delete;
+
     std::uint64_t lost() {
         std::uint64_t lost = 0;
         for (std::size_t i = 0; i < world.hosts(); ++i) lost += world.host(i).flow().lost;
@@ -196,6 +200,7 @@ TEST(SimStory, AllStartedTogetherServeTheHostsWithinThreeSeconds) {
             EXPECT_TRUE(world.host(i).has_route(world.now())) << seed;
         world.run_for(1s);
         EXPECT_EQ(world.answering().size(), 1U);
+        EXPECT_FALSE(world.offence()) << *world.offence();
     }
 }
 

@@ -73,7 +73,9 @@ void World::run_until(TimePoint end) {
     const std::size_t stations = routers_.size() + hosts_.size();
     for (Station s = 0; s < stations; ++s) look(s);
     look_around();  // the test may have changed anything
-    for (;;) {
+    // After an offence nothing more happens: the story ends with it, and routers that answer each other for
+    // ever do not.
+    while (!offence()) {
         const auto first = std::min_element(wake.begin(), wake.end());
         const TimePoint next = std::min(*first, wire.next());
         if (next > end) break;
