@@ -39,6 +39,8 @@ void PathControl::set_config(const Config& config) {
     std::erase_if(sockets_, [&](const auto& entry) { return !interfaces_.contains(entry.first); });
 }
 
+void PathControl::adopt(const std::string& relay) { choice_.adopt(relay, now()); }
+
 void PathControl::set_links(const Links& links) {
     for (const auto& [relay, interface] : interfaces_) {
         const auto link = links.find(interface);

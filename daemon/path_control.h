@@ -27,7 +27,7 @@ public:
 
     void set_config(const Config& config);
     // The relay whose route was there before us.
-    void adopt(const std::string& relay) { choice_.adopt(relay); }
+    void adopt(const std::string& relay);
     // Tunnels come and go.
     void set_links(const Links& links);
     // The LANs (by interface) whose virtual router is ours: only then there is an address to probe from.

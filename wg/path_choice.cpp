@@ -15,6 +15,8 @@ constexpr Duration kBetterBy = milliseconds{10};
 constexpr int kBetterPercent = 20;
 constexpr Duration kBetterFor = seconds{10};
 constexpr Duration kDefaultHold = seconds{30};
+// What worked before a restart of ours most likely still does.
+constexpr Duration kAdopted = seconds{1};
 // A relay that came back has to stay this long before it is preferred.
 constexpr Duration kSteadyAfter = seconds{10};
 // Relays publish and routers ask at different moments: a site that comes or goes is in one list a second
@@ -32,6 +34,11 @@ std::string milliseconds_of(Duration time) {
 Duration margin(Duration round_trip) { return std::max(kBetterBy, round_trip * kBetterPercent / 100); }
 
 }  // namespace
+
+void PathChoice::adopt(const std::string& relay, TimePoint now) {
+    default_.relay = relay;
+    adopted_until_ = now + kAdopted;
+}
 
 bool PathChoice::update(const Input& input, TimePoint now) {
     input_ = input;
@@ -122,7 +129,12 @@ const PathChoice::Relay* PathChoice::best_of(const std::vector<const Relay*>& ca
 void PathChoice::choose_default(TimePoint now) {
     const Relay* current = find(default_.relay);
     if (current != nullptr && current->alive) {
+        any_lived_ = true;
         note_better(now);
+        return;
+    }
+    if (current != nullptr && !any_lived_ && adopted_until_ && now < *adopted_until_) {
+        wake_at(*adopted_until_, now);
         return;
     }
     for (auto& [name, memory] : memory_) memory.better_since.reset();
@@ -134,8 +146,8 @@ void PathChoice::choose_default(TimePoint now) {
         if (now >= memory_.at(relay.name).alive_since + kSteadyAfter) steady.push_back(&relay);
     }
     if (const Relay* best = best_of(steady.empty() ? living : steady)) {
-        const bool first = default_.why.empty();
-        set_default(best->name, first ? "the first that answered" : fault_of_relay(default_.relay), now);
+        set_default(best->name, any_lived_ ? fault_of_relay(default_.relay) : "the first that answered", now);
+        any_lived_ = true;
     } else if (current == nullptr) {
         set_default(input_.relays.empty() ? "" : input_.relays.front().name, "", now);
     }

@@ -41,8 +41,9 @@ public:
         bool operator==(const Path&) const = default;
     };
 
-    // What carried everything before a restart of ours; until a relay answers it goes on.
-    void adopt(const std::string& relay) { default_.relay = relay; }
+    // What carried everything before a restart of ours. It goes on, and is given a second to answer before
+    // another one that does takes over.
+    void adopt(const std::string& relay, TimePoint now);
     // Decides anew. True: a path is another one now.
     bool update(const Input& input, TimePoint now);
     // When the same input would lead to something else.
@@ -96,6 +97,8 @@ private:
     Input input_;
     std::map<std::string, Memory> memory_;  // by relay
     Path default_;
+    bool any_lived_ = false;                  // of the defaults so far
+    std::optional<TimePoint> adopted_until_;  // the default is from a former life
     std::map<net::Ipv6Prefix, Path> exceptions_;
     std::map<net::Ipv6Prefix, Site> sites_;
     std::optional<TimePoint> deadline_;

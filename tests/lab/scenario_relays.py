@@ -23,6 +23,7 @@ def scenario():
     flows = [("a", hosts["b"]), ("b", hosts["a"])]
     clean_stop(relays, hosts, flows)
     power_off(relays, hosts, flows)
+    restart_of_a_router(relays, hosts, flows)
     lab.check_equal(lab.ours(overlay.edge("a").kernel_state())["nft"], ["table inet ulagate {"],
                     "traffic notes are no foreign hand")
     for daemon in overlay.edges.values():
@@ -71,6 +72,21 @@ def power_off(relays, hosts, flows):
         lab.wait_for(lambda: daemon.relay_status("r2").get("state") == "up", 30, f"{daemon.node.name} has relay 2 again")
         count = len(daemon.lines("the overlay through"))
         lab.check_equal(count, before[daemon.node.name] + 1, f"{daemon.node.name} moved once and not back")
+
+
+def restart_of_a_router(relays, hosts, flows):
+    """What carries goes on carrying, whichever relay answers first."""
+    edge = relays.overlay.edge("a")
+    before = relays.way("a", hosts["b"])
+    with relays.pings(flows) as results:
+        edge.kill9()
+        edge.start_again()
+        lab.wait_for(lambda: relays.knows_all(edge, 2), 40, "edge-a knows both relays again")
+    for flow, result in results.items():
+        report(f"restart of edge-a, host-{flow[0]}", result)
+        lab.check_equal(len(result.lost), 0, "nothing is lost")
+    lab.check_equal(relays.way("a", hosts["b"]), before, "it goes through the same relay")
+    lab.check_equal(edge.lines("the overlay through")[-1:], [], "and never went elsewhere")
 
 
 if __name__ == "__main__":

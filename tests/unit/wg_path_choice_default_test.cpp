@@ -5,6 +5,45 @@
 namespace ulagate::wg::control {
 namespace {
 
+TEST_F(PathChoiceStory, TheFirstOfTheConfigurationAnsweredFirstAndDies) {
+    decide();
+    lives(1);
+    lives(2);
+    EXPECT_EQ(by_default(), "r1");
+    EXPECT_EQ(choice_.default_path().why, "");
+    dies(1);
+    EXPECT_EQ(by_default(), "r2");
+    EXPECT_EQ(choice_.default_path().why, "r1 does not answer");
+}
+
+TEST_F(PathChoiceStory, WhatCarriedBeforeARestartIsGivenASecondToAnswer) {
+    choice_.adopt("r2", kStart);
+    lives(1);
+    run_until(900ms);
+    EXPECT_EQ(by_default(), "r2");
+    lives(2);
+    run_until(20s);
+    EXPECT_EQ(by_default(), "r2");
+}
+
+TEST_F(PathChoiceStory, WhatCarriedBeforeARestartAndDoesNotAnswerIsLeftAfterASecond) {
+    choice_.adopt("r2", kStart);
+    lives(1);
+    run_until(999ms);
+    EXPECT_EQ(by_default(), "r2");
+    run_until(1s);
+    EXPECT_EQ(by_default(), "r1");
+    EXPECT_EQ(choice_.default_path().why, "the first that answered");
+}
+
+TEST_F(PathChoiceStory, WhatCarriedBeforeARestartAnswersAndDiesWithinTheSecond) {
+    choice_.adopt("r2", kStart);
+    lives(1);
+    lives(2);
+    dies(2);
+    EXPECT_EQ(by_default(), "r1");
+}
+
 TEST_F(PathChoiceStory, WhileNoneAnswersItIsTheFirstOfTheConfiguration) {
     decide();
     EXPECT_EQ(by_default(), "r1");
