@@ -26,7 +26,7 @@ def kernel_has_wireguard(node):
     return True
 
 
-def _tunnel_script(node, name, config, address, mtu, routes):
+def tunnel_script(node, name, config, address, mtu, routes):
     """Writes what wg-quick would do to a file, which takes `up` or `down`."""
     with open(f"{node.dir}/{name}.conf", "w", encoding="ascii") as file:
         file.write(config)
@@ -71,7 +71,7 @@ class Classic:
         node.sysctl(net__ipv6__conf__all__forwarding=1)
         config = f"[Interface]\nListenPort = {PORT}\nPrivateKey = {self.relay_keys[0]}\n{peers}"
         routes = [route for name, site in self.world.sites.items() for route in (f"fd99::{name}1/128", site.prefix)]
-        node.run(_tunnel_script(node, TUNNEL, config, "fd99::1", 1420, routes), "up")
+        node.run(tunnel_script(node, TUNNEL, config, "fd99::1", 1420, routes), "up")
         node.nft(_relay_firewall())
 
     def start_edge(self, site):
@@ -91,7 +91,7 @@ class Classic:
         config = (f"[Interface]\nListenPort = {PORT}\nPrivateKey = {self.site_keys[site.name][0]}\n"
                   f"[Peer]\nPublicKey = {self.relay_keys[1]}\nAllowedIPs = fd99::1/128, {OVERLAY}\n"
                   f"Endpoint = {RELAY_NAME}:{PORT}\nPersistentKeepalive = 25\n")
-        return _tunnel_script(edge, TUNNEL, config, f"fd99::{site.name}1", site.mtu - 80, ["fd99::1/128", OVERLAY])
+        return tunnel_script(edge, TUNNEL, config, f"fd99::{site.name}1", site.mtu - 80, ["fd99::1/128", OVERLAY])
 
     def start_radvd(self, site, edge, advertised=None):
         """`advertised`: the virtual router's address, which radvd sends from while this machine has it."""

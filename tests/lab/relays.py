@@ -9,6 +9,27 @@ import lab
 from pings import SteadyPings
 
 
+def cut_cable(world, relay, cut=True):
+    """The cable of a relay."""
+    world.inet.ip(f"link set relay{relay.number} {'down' if cut else 'up'}")
+
+
+def cut_site(site, relay, cut=True):
+    """Nothing passes between a site's ISP and one relay any more, and nobody hears of it."""
+    if not cut:
+        site.isp.nft("delete table inet cut")
+        return
+    site.isp.nft(f"""table inet cut {{
+        chain forward {{
+            type filter hook forward priority -1;
+            ip daddr {relay.ipv4} drop
+            ip saddr {relay.ipv4} drop
+            ip6 daddr {relay.ipv6} drop
+            ip6 saddr {relay.ipv6} drop
+        }}
+    }}""")
+
+
 class Relays:
     """Two relays; every site's router knows both."""
 
@@ -25,11 +46,11 @@ class Relays:
                     host = self.world.sites[name].host
                     lab.wait_for(lambda: lab.can_ping(host, hosts[other]), 30, f"host-{name} pings host-{other}")
         for daemon in self.overlay.edges.values():
-            lab.wait_for(lambda: self._knows_all(daemon, len(names)), 40,
+            lab.wait_for(lambda: self.knows_all(daemon, len(names)), 40,
                          f"{daemon.node.name} knows what is connected to both relays")
         return hosts
 
-    def _knows_all(self, daemon, count):
+    def knows_all(self, daemon, count):
         relays = (daemon.try_status() or {"relays": []})["relays"]
         return len(relays) == 2 and all(relay["state"] == "up" and relay["connected"] == count for relay in relays)
 
@@ -38,25 +59,25 @@ class Relays:
         found = json.loads(self.world.sites[edge].edge.out("ip", "-j", "-6", "route", "get", destination))
         return found[0]["dev"]
 
+    def machine(self, relay):
+        """The daemon's place in the world."""
+        return self.world.relays[0 if relay is self.one else 1]
+
     def cut(self, relay, cut=True):
-        """The cable of a relay."""
-        self.world.inet.ip(f"link set {'relay1' if relay is self.one else 'relay2'} {'down' if cut else 'up'}")
+        cut_cable(self.world, self.machine(relay), cut)
 
     def cut_site(self, name, relay, cut=True):
-        """Nothing passes between a site's ISP and one relay any more, and nobody hears of it."""
-        isp, there = self.world.sites[name].isp, self.world.relays[0 if relay is self.one else 1]
-        if not cut:
-            isp.nft("delete table inet cut")
-            return
-        isp.nft(f"""table inet cut {{
-            chain forward {{
-                type filter hook forward priority -1;
-                ip daddr {there.ipv4} drop
-                ip saddr {there.ipv4} drop
-                ip6 daddr {there.ipv6} drop
-                ip6 saddr {there.ipv6} drop
-            }}
-        }}""")
+        cut_site(self.world.sites[name], self.machine(relay), cut)
+
+    def path(self, edge, site):
+        """What the router of one site says about its way to another one."""
+        status = self.overlay.edge(edge).try_status() or {"sites": []}
+        return next((entry for entry in status["sites"] if entry["prefix"] == f"fd12:3456:789a:{site}::/64"), {})
+
+    def probed(self, edge, site):
+        """End to end, over both relays, and both work."""
+        ways = self.path(edge, site).get("ways", [])
+        return len(ways) == 2 and all(way["works"] for way in ways)
 
     @contextlib.contextmanager
     def pings(self, flows):

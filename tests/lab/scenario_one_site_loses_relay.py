@@ -20,7 +20,7 @@ def scenario():
 
     flows = [("a", hosts["b"]), ("a", hosts["c"])]
     with relays.pings(flows) as results:
-        lab.wait_for(lambda: probed(overlay.edge("a"), "b"), 15, "a-b is probed end to end over both relays")
+        lab.wait_for(lambda: relays.probed("a", "b"), 15, "a-b is probed end to end over both relays")
         relays.cut_site("b", relays.one)
         lab.wait_for(lambda: relays.way("a", hosts["b"]) == "ulg-r2", 20, "a reaches b through relay 2")
         lab.check_equal(relays.way("a", hosts["c"]), "ulg-r1", "and c through relay 1 as before")
@@ -30,7 +30,7 @@ def scenario():
     report("a to c", to_c)
     lab.check(worst < MOVES * lab.slowness(), f"a-b has no gap above {MOVES} s")
     lab.check_equal(len(to_c.lost), 0, "a-c lost nothing")
-    site = path(overlay.edge("a"), "b")
+    site = relays.path("a", "b")
     lab.check_equal(site["relay"], "r2", "the status says so")
     lab.check(site["why"] in ("no answer over r1", "not connected to r1"), f"and why: {site['why']}")
 
@@ -43,19 +43,8 @@ def all_through_relay_1(relays, hosts):
     for site, other in (("a", "b"), ("b", "c"), ("c", "a")):
         lab.wait_for(lambda: relays.way(site, hosts[other]) == "ulg-r1", 30, f"{site} goes through relay 1")
     relays.cut(relays.two, False)
-    lab.wait_for(lambda: all(relays._knows_all(daemon, 3) for daemon in relays.overlay.edges.values()), 60,
+    lab.wait_for(lambda: all(relays.knows_all(daemon, 3) for daemon in relays.overlay.edges.values()), 60,
                  "all routers know what is connected to both relays")
-
-
-def path(daemon, site):
-    prefix = f"fd12:3456:789a:{site}::/64"
-    status = daemon.try_status() or {"sites": []}
-    return next((entry for entry in status["sites"] if entry["prefix"] == prefix), {})
-
-
-def probed(daemon, site):
-    ways = path(daemon, site).get("ways", [])
-    return len(ways) == 2 and all(way["works"] for way in ways)
 
 
 def back(relays, overlay, hosts):
