@@ -40,7 +40,8 @@ usage:
   ulagate check FILE                      say all that is wrong with a configuration; exit 0 or 1
   ulagate show ra|firewall|plan FILE      what it would send or install, without touching anything
   ulagate status [--json] [--watch] [--all]
-                                          how the running router is
+                                          how the running router is: who is Active, which way each site is
+                                          reached and why; --watch: every second; --all: every site
   ulagate withdraw                        the site leaves: tell the hosts, remove everything, stop
   ulagate keygen [FILE]                   make a private key: in FILE (mode 0600; prints the public key),
                                           or without FILE on standard output (public key on standard error)

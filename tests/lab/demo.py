@@ -15,29 +15,30 @@ import sandbox
 from daemon import VIRTUAL_ADDRESS
 from keepalived import holds
 from pings import SteadyPings
+from relays import cut_cable
 
 PICTURE = r"""
                               internet
-             .--------------------+--------------------.
-             |                    |                    |
-           isp-a                relay                isp-b
-             |              203.0.113.10               |
-   ----------+----------  2001:db8:ffff::10      ------+------    switches sw-a and sw-b
+             .-------------+------------+--------------.
+             |             |            |              |
+           isp-a         relay       relay2          isp-b
+             |         203.0.113.10  203.0.113.20      |
+   ----------+----------                         ------+------    switches sw-a and sw-b
      |       |       |                             |       |
   edge-a  edge-a2  host-a                       edge-b   host-b
 
-  ulagate runs on edge-a, edge-a2, edge-b and relay; hosts know nothing but SLAAC and route information.
+  ulagate runs on edge-a, edge-a2, edge-b and the relays; hosts know nothing but SLAAC and route information.
 """
 UPLINKS = {"dual": "IPv4 with CG-NAT, and IPv6", "ipv4": "IPv4 with CG-NAT, no IPv6", "ipv6": "IPv6, no IPv4"}
 
-ROLES = {"inet": "the internet between them", "relay": "runs ulagate, role relay",
+ROLES = {"inet": "the internet between them", "relay": "runs ulagate, role relay", "relay2": "runs ulagate, role relay",
          "isp-a": "ISP router of site a, CG-NAT", "sw-a": "switch of site a", "edge-a": "runs ulagate, role edge, Active",
          "edge-a2": "runs ulagate, role edge, Backup", "host-a": "an ordinary host of site a", "isp-b": "ISP router of site b, CG-NAT", "sw-b": "switch of site b",
          "edge-b": "runs ulagate, role edge", "host-b": "an ordinary host of site b"}
 
 
 def arguments():
-    parser = argparse.ArgumentParser(prog="tests/demo", description="Builds ulagate, brings up two sites and a relay "
+    parser = argparse.ArgumentParser(prog="tests/demo", description="Builds ulagate, brings up two sites and two relays "
                                      "in network namespaces, shows that it works, and takes everything down again.")
     parser.add_argument("--stay", action="store_true", help="keep it up until Ctrl-C, and say how to enter each machine")
     parser.add_argument("--ipv6-only-uplink", metavar="SITE", action="append", choices=("a", "b"), default=[],
@@ -100,7 +101,7 @@ def demo(given, binary):
     for site in "ab":
         print(f"  site {site}: fd12:3456:789a:{site}::/64, uplink {UPLINKS[uplinks.get(site, 'dual')]}")
     print("\nmaking the machines and waiting for their uplinks …", flush=True)
-    world = lab.build(uplinks=uplinks, routers={"a": 2})
+    world = lab.build(uplinks=uplinks, routers={"a": 2}, relays=2)
     captures = start_captures(world) if given.capture else []
     overlay = lab.Overlay(world, binary)
     steps = Steps()
@@ -149,6 +150,7 @@ def bring_up(world, overlay, steps, seconds):
     lab.wait_for(lambda: lab.can_ping(b, addresses["a"]), 30, "first ping from host-b to host-a")
     steps.done("first ping from host-b to host-a", addresses["a"])
     failover_steps(world.sites["a"], b, addresses["a"], steps)
+    relay_steps(world, overlay, b, addresses["a"], steps)
     speed = lab.throughput(a, b, addresses["b"], seconds)
     steps.done("TCP from host-a to host-b (iperf3)", f"{speed:.0f} Mbit/s")
 
@@ -156,10 +158,11 @@ def bring_up(world, overlay, steps, seconds):
 def tunnel_steps(sites, overlay, steps):
     for edge in (edge for site in sites for edge in site.edges):
         daemon = overlay.edges[edge.name]
-        up = lambda d=daemon: d.relay_status().get("last_handshake_ms_ago") is not None
-        lab.wait_for(up, 30, f"handshake of {edge.name} with the relay")
-        relay = daemon.relay_status()
-        steps.done(f"handshake of {edge.name} with the relay", f"{relay['endpoint']}, MTU {relay['mtu']}")
+        for number, other in enumerate(overlay.relays, 1):
+            relay = lambda d=daemon, name=f"r{number}": d.relay_status(name)
+            what = f"handshake of {edge.name} with {other.node.name}"
+            lab.wait_for(lambda: relay().get("last_handshake_ms_ago") is not None, 30, what)
+            steps.done(what, f"{relay()['endpoint']}, MTU {relay()['mtu']}")
 
 
 def failover_steps(site, far, destination, steps):
@@ -184,6 +187,35 @@ def failover_steps(site, far, destination, steps):
     since = [number for number, when in result.sent_at.items() if when > plugged]
     steps.done(f"cable of {first.name} plugged in again, {first.name} takes back",
                f"{len(set(since) & set(result.lost))} of {len(since)} pings lost")
+
+
+def relay_steps(world, overlay, far, destination, steps):
+    """The relay that site b uses loses its power and gets it back, under 100 pings a second from there."""
+    routers = [overlay.edge("a"), overlay.edge("b")]
+    carries = lambda router, name: router.relay_status(name).get("carries")
+    used, other = ("r1", "r2") if carries(routers[1], "r1") else ("r2", "r1")
+    relay, spare = (next(daemon for daemon in overlay.relays if daemon.config["node"] == name) for name in (used, other))
+    pings = SteadyPings(far, destination)
+    answers_after = lambda when: max(pings.result().replies.values(), default=0) > when
+    begun = time.time()
+    lab.wait_for(lambda: answers_after(begun + 3), 30, "answers before the power fails")  # by then the relay is watched closely
+    machine = next(each for each in world.relays if each.node is relay.node)
+    relay.kill9()
+    cut_cable(world, machine)
+    lab.wait_for(lambda: all(carries(router, other) for router in routers), 20, f"all sites go through {spare.node.name}")
+    taken = time.time()
+    lab.wait_for(lambda: answers_after(taken), 10, f"answers through {spare.node.name}")
+    gap = max((seconds for _, seconds in pings.result().outages), default=0)
+    steps.done(f"power of {relay.node.name} off, {spare.node.name} takes over", f"{gap * 1000:.0f} ms without answers")
+    back = time.time()
+    cut_cable(world, machine, False)
+    relay.start_again()
+    lab.wait_for(lambda: all(router.relay_status(used).get("state") == "up" for router in routers), 60, f"{relay.node.name} is up again")
+    taken = time.time()
+    lab.wait_for(lambda: answers_after(taken), 10, "answers after its return")
+    result = pings.stop()
+    since = [number for number, when in result.sent_at.items() if when > back]
+    steps.done(f"{relay.node.name} is back", f"{len(set(since) & set(result.lost))} of {len(since)} pings lost")
 
 
 def start_captures(world):

@@ -37,9 +37,9 @@ std::string uncommented(const std::string& text) {
     return std::regex_replace(text, std::regex{"(^|\n)# ([a-z_]+ *=)"}, "$1$2");
 }
 
-// The blocks that a second router needs, which are comments in one more step: "#    key = value", "#
+// The blocks that a second router or relay needs, which are comments in one more step: "#    key = value", "#
 // [table]".
-std::string with_second_router(const std::string& text) {
+std::string with_second_ones(const std::string& text) {
     return std::regex_replace(text, std::regex{"(^|\n)#    ([a-z_]+ *=|\\[|#)"}, "$1$2");
 }
 
@@ -49,8 +49,8 @@ TEST(ReferenceFile, IsRightAsItStandsAndWithEveryOptionWritten) {
         const std::string text = reference(name);
         EXPECT_THAT(findings(text), IsEmpty());
         EXPECT_THAT(findings(uncommented(text)), IsEmpty());
-        EXPECT_THAT(findings(with_second_router(text)), IsEmpty());
-        EXPECT_THAT(findings(uncommented(with_second_router(text))), IsEmpty());
+        EXPECT_THAT(findings(with_second_ones(text)), IsEmpty());
+        EXPECT_THAT(findings(uncommented(with_second_ones(text))), IsEmpty());
         EXPECT_NE(uncommented(text), text);
     }
 }
@@ -77,12 +77,13 @@ TEST(ReferenceFile, ShowsTheDefaults) {
 }
 
 TEST(ReferenceFile, ShowsTheDefaultsOfASecondRouter) {
-    const std::string text = with_second_router(reference("edge"));
+    const std::string text = with_second_ones(reference("edge"));
     std::string needed = reference("edge");
     needed.insert(needed.find("# What hosts on this LAN are told"),
                   "[lan.vrrp]\nid = 51\naddress = \"fe80::5eed\"\npriority = 200\n");
-    const auto config = load_config(text).config;
+    auto config = load_config(text).config;
     ASSERT_TRUE(config);
+    config->relays.resize(1);
     EXPECT_EQ(config, load_config(needed).config);
     const auto with_examples = load_config(uncommented(text)).config;
     ASSERT_TRUE(with_examples);
@@ -102,8 +103,15 @@ TEST(ReferenceFile, ShowsTheDefaultsOfASecondRouter) {
     }
 }
 
+TEST(ReferenceFile, TheEdgeHasASecondRelay) {
+    const auto edge = load_config(with_second_ones(reference("edge"))).config;
+    ASSERT_TRUE(edge);
+    ASSERT_THAT(edge->relays, SizeIs(2));
+    EXPECT_EQ(edge->relays.at(1).name, "r2");
+}
+
 TEST(ReferenceFile, TheRelayHasASecondRouterAndASecondSite) {
-    const auto relay = load_config(with_second_router(reference("relay"))).config;
+    const auto relay = load_config(with_second_ones(reference("relay"))).config;
     ASSERT_TRUE(relay);
     ASSERT_THAT(relay->sites, SizeIs(2));
     EXPECT_THAT(relay->sites.at(0).routers, SizeIs(2));
