@@ -56,7 +56,7 @@ void Day::later(Duration in, std::function<void()> what) {
 
 void Day::run_scripts(Duration length) {
     const TimePoint end = world_->now() + length;
-    while (!scripts_.empty() && scripts_.begin()->first <= end) {
+    while (!scripts_.empty() && scripts_.begin()->first <= end && !wrong_) {
         world_->run_until(std::max(world_->now(), scripts_.begin()->first));
         const auto what = std::move(scripts_.begin()->second);
         scripts_.erase(scripts_.begin());
@@ -67,7 +67,9 @@ void Day::run_scripts(Duration length) {
 }
 
 void Day::finish_scripts() {
-    while (!scripts_.empty()) run_scripts(std::max(scripts_.rbegin()->first - world_->now(), Duration{0}));
+    // After an offence the world stands still, and who waits for something there waits for ever.
+    while (!scripts_.empty() && !wrong_)
+        run_scripts(std::max(scripts_.rbegin()->first - world_->now(), Duration{0}));
 }
 
 void Day::storm() {

@@ -41,7 +41,10 @@ public:
     void look_again(TimePoint now);
 
     [[nodiscard]] const Flow& flow() const { return flow_; }
-    void forget_flow() { flow_ = {}; }
+    void forget_flow() {
+        flow_ = {};
+        first_lost_.reset();
+    }
     [[nodiscard]] bool has_route(TimePoint now) const { return route_until_ && now < *route_until_; }
     // Where its packets go now.
     [[nodiscard]] const std::optional<net::MacAddress>& next_hop() const { return link_address_; }

@@ -118,7 +118,7 @@ void Referee::changed(std::size_t router, const vrrp::Changed& change, TimePoint
         seat.active_since = clock;
         seat.announced = false;
         seat.rivals_gone.reset();
-        seat.unread_down = Duration{0};
+        seat.unread_down.reset();
     }
     if (change.to == vrrp::State::backup) {
         const Duration own = config.interval;
@@ -154,7 +154,8 @@ void Referee::handled(std::size_t to, const Frame& frame, TimePoint now) {
     const auto awake = router.awake_since(now);
     if (!awake) {
         seat.rivals_gone.reset();
-        seat.unread_down = std::max(seat.unread_down, down);
+        const bool stops = priority == vrrp::kPriorityStopping;
+        seat.unread_down = stops ? Duration{0} : std::max(seat.unread_down.value_or(down), down);
         return;
     }
     const std::uint8_t own = router.port()->machine()->priority();
@@ -170,8 +171,8 @@ void Referee::handled(std::size_t to, const Frame& frame, TimePoint now) {
 }
 
 void Referee::count_unread(Seat& seat, TimePoint awake) {
-    if (seat.unread_down == Duration{0}) return;
-    const TimePoint gone = awake + std::exchange(seat.unread_down, Duration{0});
+    if (!seat.unread_down) return;
+    const TimePoint gone = awake + *std::exchange(seat.unread_down, std::nullopt);
     seat.rivals_gone = std::max(seat.rivals_gone.value_or(gone), gone);
 }
 
@@ -234,7 +235,7 @@ void Referee::look_at(std::size_t router, TimePoint now) {
     const auto awake = it.awake_since(now);
     now = it.clock(now);
     const bool differs = awake && wire_.plugged(router) && it.active() != it.answers();
-    if (seat.differs_since && now - *seat.differs_since > kAfterEvents)
+    if (awake && seat.differs_since && now - std::max(*seat.differs_since, it.clock(*awake)) > kAfterEvents)
         blame(router, it.answers() ? "answers for the address and is not Active"
                                    : "is Active and does not hold the address");
     if (differs != seat.differs_since.has_value())

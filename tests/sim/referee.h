@@ -64,7 +64,7 @@ private:
         std::optional<TimePoint> rivals_gone;  // whom hosts may have believed: from when they count as that
         std::uint64_t refused = 0;             // by the kernel, of what the router wanted to send
         std::optional<TimePoint> refused_at;
-        Duration unread_down{0};  // of a rival whose advertisement waits in the socket
+        std::optional<Duration> unread_down;  // of a rival whose advertisement waits in the socket
         std::optional<TimePoint> holds_since;
         std::optional<TimePoint> differs_since;  // Active without the address, or the other way round
     };
