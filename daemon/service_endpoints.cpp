@@ -200,7 +200,7 @@ void Service::send_by_new_ways() {
         if (peer == nullptr || !facts.endpoint || facts.renew_peer) continue;
         if (send == WayWatch::Send::by_new_way) {
             const auto& source = facts.way->source;
-            log::info(relay.name, "another way: by {}, from {}", facts.way->link,
+            log::info(relay.name, "packets to it leave by {}, from {}", facts.way->link,
                       source ? net::to_string(*source) : "an address that the kernel chooses");
         }
         quiet_ = true;

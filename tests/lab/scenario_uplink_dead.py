@@ -72,12 +72,12 @@ class Story:
         self.edge.start_again()
         lab.wait_for(lambda: self.edge.relay_status().get("state") == "up", 10, "the tunnel is up again")
         lab.check(lab.can_ping(self.site.host, self.far), "and works")
-        lab.check([link for _, link in self.pins()] == ["eth1"], "by the same way")
+        time.sleep(3)  # a new daemon looks at the better way soon, for a moment and in vain
+        lab.wait_for(lambda: [link for _, link in self.pins()] == ["eth1"], 2, "it is by the same way")
+        lab.check(lab.can_ping(self.site.host, self.far), "and stays there")
 
     def second_goes(self):
         repair(self.site.isp)
-        time.sleep(lab.slowness())
-        lab.check(self.is_on_second(), "the first uplink works again, which nobody can know yet")
         self.node.ip("link set eth1 down")
         took = lab.seconds_until(self.is_on_first, 10, "the tunnel is back on the first")
         lab.step(f"the cable of the second is pulled: back on the first after {took:.2f} s")
