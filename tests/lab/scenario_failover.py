@@ -9,11 +9,11 @@ import lab
 import lan
 from daemon import VIRTUAL_ADDRESS
 from keepalived import holds
+from pair import FENCED, SECOND_ADDRESS
 from pings import SteadyPings
 
 CONFORMANCE = ("V-22", "V-24", "V-29", "V-30", "V-32", "V-34", "V-44", "V-49", "V-51")
 SITE_ADDRESS = "fd12:3456:789a:a::1"
-FENCED = 3.5  # seconds until a lease has run out, and the failover itself
 
 ALONE = "it judges gaps of a tenth of a second"
 
@@ -119,6 +119,7 @@ class Story:
         lab.wait_for(lambda: active(two), 5, "a2 is Active")
         lab.wait_for(lambda: not active(one), 5, "the kernel takes the address from the dead router")
         lab.check(time.monotonic() - died < FENCED * lab.slowness(), "within the lease")
+        lab.wait_for(lambda: not holds(one.node, SITE_ADDRESS), SECOND_ADDRESS, "and the other one too")
         self.owner(two)
         one.start_again()
         lab.wait_for(lambda: active(one) and not active(two), 15, "a1 takes over again")
