@@ -123,8 +123,7 @@ SessionOutcome RelaySession::probe_now(Now now) {
 void RelaySession::want_sites(const std::optional<net::Ipv6Prefix>& overlay) {
     if (overlay == sites_of_) return;
     sites_of_ = overlay;
-    mirror_.reset();
-    if (overlay) mirror_.emplace(*overlay);
+    mirror_ = overlay ? std::optional{SiteMirror{*overlay}} : std::nullopt;
 }
 
 // Claims or releases the given LANs, in as few messages as their epochs and priorities allow.
