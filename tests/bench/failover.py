@@ -21,9 +21,9 @@ from handover import RESTART_AFTER, TUNNEL_LATE, Handover
 from stacks import Source, Ulagate
 
 CI = os.environ.get("ULAGATE_CI") == "1"
-REPEATS = int(os.environ.get("ULAGATE_REPEATS", "2" if CI else "10"))
+REPEATS = int(os.environ.get("ULAGATE_REPEATS", "1" if CI else "10"))
 SHUFFLES = REPEATS if CI else 2 * REPEATS
-INTERVALS = (1.0, 0.1)  # seconds, of the source stack
+INTERVALS = (1.0,) if CI else (1.0, 0.1)  # seconds, of the source stack
 START_BUDGET = 3.0
 
 
@@ -42,10 +42,10 @@ def pulled(table):
     for interval in INTERVALS:
         theirs = values(REPEATS, lambda world: Source(world, interval), Crossing.pull_active)
         table.row(f"cable pulled; theirs {milliseconds(interval)}, by notify", "s", ours, theirs, 0.45)
-    for interval in INTERVALS[:1] if CI else INTERVALS:
+    for interval in () if CI else INTERVALS:
         # Each in a world of its own: the router that comes back may take the tunnel from the Active one.
         theirs = [values(1, lambda world: Source(world, interval, follow=False), Crossing.pull_active)[0]
-                  for _ in range(1 if CI else REPEATS)]
+                  for _ in range(REPEATS)]
         table.row(f"cable pulled; theirs {milliseconds(interval)}, as written", "s", ours, theirs, 0.45)
     fast = values(REPEATS, lambda world: Ulagate(world, 0.01), Crossing.pull_active)
     table.row("cable pulled, adverts every 10 ms", "s", fast, None, 0.1)
@@ -96,7 +96,7 @@ def scenario():
     table.show()
     over = table.over_budget()
     if over and CI:
-        # Two repeats on a machine with other work to do prove nothing; scenario_failover judges there, with wide bounds.
+        # One repeat on a machine with other work to do proves nothing; scenario_failover judges there, with wide bounds.
         lab.step("over the budgets: " + "; ".join(over))
         return
     lab.check(not over, "within the budgets" if not over else "; ".join(over))
