@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -64,6 +65,21 @@ void kill_process() {
     ASSERT_THAT(processes(), SizeIs(1));
     ::kill(processes().at(0), SIGKILL);
     EXPECT_TRUE(within(2s, [] { return processes().empty(); }));
+}
+
+// Stops a process, and waits until none of its threads runs any more.
+void stop_process(pid_t pid) {
+    ::kill(pid, SIGSTOP);
+    const auto stopped = [pid] {
+        const std::filesystem::directory_iterator threads{"/proc/" + std::to_string(pid) + "/task"};
+        return std::all_of(begin(threads), end(threads), [](const auto& thread) {
+            std::ifstream file{thread.path() / "stat"};
+            std::string line;
+            std::getline(file, line);
+            return line.find(") T ") != std::string::npos;
+        });
+    };
+    ASSERT_TRUE(within(5s, stopped));
 }
 
 class WgUserspaceBackend : public ::testing::Test {
@@ -202,8 +218,10 @@ TEST_F(WgUserspaceBackend, AStuckProcessDoesNotHoldUsUp) {
     run([](Backend& backend) {
         test::expect_ok(backend.create(kInterface));
         ASSERT_THAT(processes(), SizeIs(1));
-        ::kill(processes().at(0), SIGSTOP);
-        EXPECT_EQ(backend.read(kInterface).error().code, std::errc::timed_out);
+        stop_process(processes().at(0));
+        const auto read = backend.read(kInterface);
+        ASSERT_FALSE(read);
+        EXPECT_EQ(read.error().code, std::errc::timed_out);
         test::expect_ok(backend.remove(kInterface));
         EXPECT_EQ(backend.read(kInterface).error().code, std::errc::no_such_device);
         test::expect_ok(backend.create(kInterface));  // although the stuck one is still there
