@@ -23,7 +23,6 @@ constexpr auto kMergeEvents = 20ms;
 constexpr auto kTick = 1s;
 constexpr auto kFullCheck = 60s;
 constexpr auto kWaysKept = 10s;  // a path MTU that the kernel has learnt is no event
-constexpr auto kClaimedAgain = 5s;
 // In a second, both ways: more than our own probes and a keepalive make of it.
 constexpr std::uint64_t kIdleBytes = 2000;
 // A dump of 10,000 peers costs a relay tens of milliseconds; handshakes are seconds apart.
@@ -264,101 +263,6 @@ void Service::report(const Reconciler::Report& report) {
     }
 }
 
-void Service::update_lans() {
-    const Have& have = reconciler_->have();
-    for (const auto& lan : lans_) {
-        lan->set_deductions(deductions(lan->port().config()));
-        lan->set_links(have.links, have.addresses);
-    }
-}
-
-// What the LANs have become: which virtual addresses are ours, and what the relays are to know.
-void Service::take_lan_states() {
-    if (!edge_control_) return;
-    std::set<std::string> active;
-    std::vector<wg::control::LanPart> parts;
-    for (const auto& lan : lans_) {
-        const LanPort& port = lan->port();
-        wg::control::LanPart part{port.config().prefix, wg::control::Part::active, 100};
-        if (port.wants_address()) active.insert(port.config().interface);
-        if (const vrrp::Machine* machine = port.machine()) {
-            part.priority = machine->priority();
-            const bool leaves = hand_over_until_ || withdrawing_;
-            if (machine->state() != vrrp::State::active)
-                part.part = leaves ? wg::control::Part::leaving : wg::control::Part::standby;
-        }
-        // While it hands over, the router goes on forwarding: that the LAN is silent then is no fault.
-        if (port.link_dead() && !hand_over_until_) part.part = wg::control::Part::unfit;
-        parts.push_back(part);
-    }
-    facts_.active_lans = std::move(active);
-    edge_control_->set_lans(parts);
-    for (const RelayConfig& relay : config_.relays)
-        edge_control_->set_reachable(relay.name, peer_of(relay) != nullptr);
-    note_own_part();
-}
-
-void Service::announce_again(const net::Ipv6Prefix& prefix) {
-    for (const auto& lan : lans_) {
-        if (lan->port().config().prefix == prefix) lan->announce_again();
-    }
-}
-
-bool Service::any_relay_reachable() const {
-    return std::any_of(config_.relays.begin(), config_.relays.end(),
-                       [&](const RelayConfig& relay) { return is_reachable(relay); });
-}
-
-// What makes this router worth less than another one that has no such trouble.
-std::vector<Deduction> Service::deductions(const LanConfig& lan) const {
-    std::vector<Deduction> out;
-    if (!lan.vrrp) return out;
-    const auto deduct = [&](bool trouble, std::uint8_t amount, std::string reason) {
-        if (trouble && amount > 0) out.push_back({std::move(reason), amount});
-    };
-    deduct(!any_relay_reachable(), lan.vrrp->no_tunnel, "no relay can be reached");
-    deduct(!facts_.uplink, lan.vrrp->no_uplink, "no default route");
-    for (const TrackedInterface& tracked : lan.vrrp->tracked) {
-        const auto link = reconciler_->have().links.find(tracked.name);
-        const bool works = link != reconciler_->have().links.end() && link->second.running;
-        deduct(!works, tracked.deduction, fmt::format("interface {} has no carrier", tracked.name));
-    }
-    return out;
-}
-
-// After a change of configuration: a router that keeps its claim may have another slot.
-void Service::take_owners() {
-    facts_.owners.clear();
-    for (const SiteConfig& site : config_.sites) {
-        for (const net::Ipv6Prefix& prefix : site.prefixes) {
-            const auto slot = relay_control_->ownership().owner_slot(prefix);
-            if (slot && *slot != default_slot(site)) facts_.owners[prefix] = *slot;
-        }
-    }
-}
-
-// After a restart of ours the routers claim again within a second, and until then the routes that are there
-// say who carries what.
-void Service::adopt_owners() {
-    if (const auto read = reconciler_->refresh(); !read) return;  // the first run reports it
-    for (const SiteConfig& site : config_.sites) {
-        for (const net::Ipv6Prefix& prefix : site.prefixes) {
-            const auto route = reconciler_->have().routes.find({prefix, kRouteMetric});
-            if (route == reconciler_->have().routes.end()) continue;
-            for (std::size_t slot = 0; slot < site.routers.size(); ++slot) {
-                if (route->second.link == slot_interface(slot) && slot != default_slot(site))
-                    facts_.owners[prefix] = slot;
-            }
-        }
-    }
-    adopted_.set(now() + kClaimedAgain);
-}
-
-void Service::forget_adopted_owners() {
-    take_owners();
-    reconcile();
-}
-
 // A relay that carries something now has to be missed sooner when it dies.
 void Service::note_traffic() {
     for (const RelayConfig& relay : config_.relays) {
@@ -371,36 +275,6 @@ void Service::note_traffic() {
         edge_control_->set_traffic(relay.name, overlay_traffic_[relay.name] || suspected);
     }
     measure_paths();
-}
-
-// One route each, at once; the plan then finds nothing left to do. With thousands of sites it would take a
-// tenth of a second.
-void Service::move_prefixes(const std::vector<wg::control::OwnerChanged>& moved) {
-    for (const auto& move : moved) {
-        facts_.owners[move.prefix] = move.to;
-        const std::string carrier = slot_interface(move.to);
-        if (!reconciler_ || !reconciler_->have().links.contains(carrier)) continue;
-        report(reconciler_->apply_ahead(PutRoute{{move.prefix, kRouteMetric}, {carrier}}, now()));
-    }
-    reconcile_soon();
-}
-
-// After a stall the LANs look first: the kernel may have removed an address meanwhile, and another router may
-// have it.
-void Service::renew_leases() {
-    for (const auto& lan : lans_) lan->catch_up();
-    const std::set<std::string> before = facts_.active_lans;
-    take_lan_states();
-    if (facts_.active_lans != before) reconcile();
-    const Reconciler::Report renewed = reconciler_->renew_leases(now());
-    report(renewed);
-    if (!renewed.failed.empty()) return;
-    for (const auto& lan : lans_) {
-        if (lan->port().machine() == nullptr) continue;
-        const AddressKey key{lan->port().speaking_interface(),
-                             {lan->port().machine()->config().address, 128}};
-        if (reconciler_->have().addresses.contains(key)) lan->address_renewed();
-    }
 }
 
 void Service::tick() {

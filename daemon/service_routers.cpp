@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What a relay remembers of its routers, and how it gets them back after it has lost its tunnels.
+// What a relay knows of its routers: who carries what, and where they were before it lost its tunnels.
 #include <set>
 #include <system_error>
 #include <utility>
@@ -12,6 +12,9 @@
 namespace ulagate {
 namespace {
 
+using namespace std::chrono_literals;
+
+constexpr auto kClaimedAgain = 5s;
 constexpr std::size_t kMaxRoutersFile = std::size_t{4} << 20U;
 
 Service::TimePoint now() { return std::chrono::steady_clock::now(); }
@@ -107,6 +110,51 @@ void Service::knock() {
         report(reconciler_->apply_ahead(ConfigureTunnel{interface, std::move(change)}, now()));
     quiet_ = quiet;
     knock_.set(knocks_.deadline());
+}
+
+// After a change of configuration: a router that keeps its claim may have another slot.
+void Service::take_owners() {
+    facts_.owners.clear();
+    for (const SiteConfig& site : config_.sites) {
+        for (const net::Ipv6Prefix& prefix : site.prefixes) {
+            const auto slot = relay_control_->ownership().owner_slot(prefix);
+            if (slot && *slot != default_slot(site)) facts_.owners[prefix] = *slot;
+        }
+    }
+}
+
+// After a restart of ours the routers claim again within a second, and until then the routes that are there
+// say who carries what.
+void Service::adopt_owners() {
+    if (const auto read = reconciler_->refresh(); !read) return;  // the first run reports it
+    for (const SiteConfig& site : config_.sites) {
+        for (const net::Ipv6Prefix& prefix : site.prefixes) {
+            const auto route = reconciler_->have().routes.find({prefix, kRouteMetric});
+            if (route == reconciler_->have().routes.end()) continue;
+            for (std::size_t slot = 0; slot < site.routers.size(); ++slot) {
+                if (route->second.link == slot_interface(slot) && slot != default_slot(site))
+                    facts_.owners[prefix] = slot;
+            }
+        }
+    }
+    adopted_.set(now() + kClaimedAgain);
+}
+
+void Service::forget_adopted_owners() {
+    take_owners();
+    reconcile();
+}
+
+// One route each, at once; the plan then finds nothing left to do. With thousands of sites it would take a
+// tenth of a second.
+void Service::move_prefixes(const std::vector<wg::control::OwnerChanged>& moved) {
+    for (const auto& move : moved) {
+        facts_.owners[move.prefix] = move.to;
+        const std::string carrier = slot_interface(move.to);
+        if (!reconciler_ || !reconciler_->have().links.contains(carrier)) continue;
+        report(reconciler_->apply_ahead(PutRoute{{move.prefix, kRouteMetric}, {carrier}}, now()));
+    }
+    reconcile_soon();
 }
 
 }  // namespace ulagate

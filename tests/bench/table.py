@@ -38,7 +38,8 @@ class Table:
 def _ratio(ours, theirs):
     if not theirs or not statistics.median(theirs):
         return ""
-    return f"{statistics.median(ours) / statistics.median(theirs):.2f}"
+    ratio = statistics.median(ours) / statistics.median(theirs)
+    return f"{ratio:.2f}" if ratio >= 0.01 else f"{ratio:.1g}"
 
 
 def _pair(values):
