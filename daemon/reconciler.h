@@ -71,8 +71,8 @@ public:
     // Does now what the next plan would do anyway: there is no time to make one.
     Report apply_ahead(const Step& step, TimePoint now);
     // Puts the leased addresses that are there again, or the kernel would remove them. To be called each
-    // second, as the first thing.
-    Report renew_leases(TimePoint now);
+    // second, as the first thing. `clock`: the time now, at each call.
+    Report renew_leases(const std::function<TimePoint()>& clock);
     // Every failed step may be tried at once: something about its causes has changed.
     void retry_now();
 
@@ -85,6 +85,7 @@ public:
 private:
     void apply(const Step& step, const Wanted& wanted, TimePoint now, Report& report);
     void note_leases(const Wanted& wanted);
+    Report renew_each_lease(TimePoint now);
     void note_failure(const std::string& subject, std::string what, const Error& error, TimePoint now,
                       Report& report);
     [[nodiscard]] bool waiting(const Step& step, TimePoint now) const;

@@ -83,7 +83,7 @@ void Service::renew_leases() {
     const std::set<std::string> before = facts_.active_lans;
     take_lan_states();
     if (facts_.active_lans != before) reconcile();
-    const Reconciler::Report renewed = reconciler_->renew_leases(now());
+    const Reconciler::Report renewed = reconciler_->renew_leases(now);
     report(renewed);
     if (!renewed.failed.empty()) return;
     for (const auto& lan : lans_) {

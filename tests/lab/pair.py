@@ -14,9 +14,6 @@ from pings import SteadyPings
 VIRTUAL_MAC = f"00:00:5e:00:02:{VIRTUAL_ROUTER:02x}"
 MACVLAN = f"ulg-v{VIRTUAL_ROUTER}"
 FENCED = 3.5  # seconds until a lease has run out, and the failover itself
-# The kernel looks for addresses that have run out at most once a second (ADDRCONF_TIMER_FUZZ_MAX): of two that were
-# renewed 20 ms apart, because somebody else held its lock, the second may go a second later.
-SECOND_ADDRESS = 1.5
 FAILOVER = 0.45  # seconds that a failure may cost at 100 ms
 
 
@@ -101,8 +98,8 @@ class Pair:
         """Waits until this router and no other is Active, and looks who answers on the wire."""
         name = daemon.node.name
         rival = self.other(daemon)
-        took = lab.seconds_until(lambda: active(daemon) and not active(rival), within, f"{name} alone is Active")
-        lab.wait_for(lambda: not holds(rival.node, self.site_address), SECOND_ADDRESS, "the other's second address is gone")
+        alone = lambda: active(daemon) and not active(rival) and not holds(rival.node, self.site_address)
+        took = lab.seconds_until(alone, within, f"{name} alone is Active")
         self.check_owner(daemon)
         return took
 

@@ -183,6 +183,16 @@ protected:
     Reconciler::Report run() {
         return reconciler_.run([&](const Have& have) { return desired(config_, facts_, have); }, now_);
     }
+    Reconciler::Report renew() {
+        return reconciler_.renew_leases([this] { return now_; });
+    }
+    // Each call into the kernel takes so long, as long as there are times left.
+    void kernel_takes(std::vector<std::chrono::milliseconds> times) {
+        kernel_.out = [this, times = std::move(times), call = std::size_t{0}](unsigned) mutable {
+            if (call < times.size()) now_ += times.at(call++);
+            return false;
+        };
+    }
     Config config_ = pair();
     Facts facts_ = active(config_);
     fake::FakeKernel kernel_;
@@ -193,20 +203,35 @@ protected:
 TEST_F(LeaseStory, V51_LeasedAddressesAreRenewedWhileTheyAreWanted) {
     run();
     kernel_.applied.clear();
-    EXPECT_THAT(reconciler_.renew_leases(now_).failed, testing::IsEmpty());
+    EXPECT_THAT(renew().failed, testing::IsEmpty());
     EXPECT_THAT(kernel_.take_applied(), ElementsAre("add address fd12:3456:789a:a::1/64 on eth0",
                                                     "add address fe80::5eed/128 on eth0"));
     facts_.active_lans.clear();
     run();
     kernel_.applied.clear();
-    reconciler_.renew_leases(now_);
+    renew();
     EXPECT_THAT(kernel_.applied, testing::IsEmpty());
+}
+
+TEST_F(LeaseStory, V51_LeasesThatWereRenewedFarApartAreRenewedTogether) {
+    using namespace std::chrono_literals;
+    run();
+    kernel_.applied.clear();
+    kernel_takes({7ms, 8ms});
+    renew();
+    EXPECT_EQ(kernel_.take_applied().size(), 2U) << "near enough";
+    kernel_takes({1ms, 15ms});
+    renew();
+    EXPECT_EQ(kernel_.take_applied().size(), 4U) << "the kernel would take one away a second after the other";
+    kernel_takes({1ms, 30ms, 1ms, 30ms, 1ms, 30ms, 1ms, 30ms});
+    renew();
+    EXPECT_EQ(kernel_.take_applied().size(), 6U) << "but the loop has other work";
 }
 
 TEST_F(LeaseStory, ARenewalThatFailsIsSaidAndTheAddressPutBack) {
     run();
     kernel_.refused["address fe80::5eed/128 on eth0"] = std::errc::no_buffer_space;
-    const auto report = reconciler_.renew_leases(now_);
+    const auto report = renew();
     EXPECT_THAT(report.failed,
                 ElementsAre(Field(&Reconciler::Failed::what, "renew address fe80::5eed/128 on eth0")));
     kernel_.refused.clear();
