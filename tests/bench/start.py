@@ -13,6 +13,7 @@ import time
 from table import Table
 
 import lab
+from classic import TUNNEL
 
 REPEATS = 7
 IDLE_SECONDS = 20
@@ -90,8 +91,7 @@ def stop_classic(site):
     for process in site.edge.processes:
         if process.alive() and process.argv[0] == "radvd":
             process.stop()
-    site.edge.run("rm", "-f", "/run/wireguard/wgvpnr01.sock")  # ends wireguard-go, and with it the interface
-    site.edge.run("ip", "link", "del", "wgvpnr01", check=False)
+    site.edge.run(f"{site.edge.dir}/{TUNNEL}", "down")
     site.edge.run("nft", "flush", "ruleset")
     site.edge.run("ip", "address", "del", f"{site.address_with_identifier(':1')}/64", "dev", "eth0")
 

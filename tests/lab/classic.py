@@ -27,7 +27,8 @@ def kernel_has_wireguard(node):
 
 
 def tunnel_script(node, name, config, address, mtu, routes):
-    """Writes what wg-quick would do to a file, which takes `up` or `down`."""
+    """Writes what wg-quick would do to a file, which takes `up` or `down`. wireguard-go closes its port after its
+    interface has gone, and `down` waits for that, or the next `up` would find the port in use."""
     with open(f"{node.dir}/{name}.conf", "w", encoding="ascii") as file:
         file.write(config)
     path = f"{node.dir}/{name}"
@@ -43,8 +44,13 @@ up)
     ip link set {name} mtu {mtu} up
 {add_routes}    ;;
 down)
+    port=$(wg show {name} listen-port)
     rm -f /run/wireguard/{name}.sock # ends wireguard-go
     ip link del {name} 2>/dev/null || true
+    for _ in $(seq 100); do
+        [ -z "$(ss -Hlnu "sport = :$port")" ] && break
+        sleep 0.05
+    done
     ;;
 esac
 """)
