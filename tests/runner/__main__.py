@@ -97,13 +97,22 @@ def run_lint(report):
 
 def run_bench(report):
     """One after the other, so that they measure; in CI, where they only show that they work, two at a time."""
+    _run_benches(report, "bench")
+
+
+def run_bench_kernel(report):
+    """The same under Debian's kernel, with its WireGuard, on an emulated processor several times slower."""
+    _run_benches(report, "bench-kernel", [f"{ROOT}/tests/rig/run", "--quiet", "--timeout", "0", "--"])
+
+
+def _run_benches(report, part, wrapper=()):
     programs = [path for path in sorted(glob.glob(f"{ROOT}/tests/bench/*.py")) if os.access(path, os.X_OK)]
     if not programs:
-        report.skip("bench", "there is no benchmark yet")
+        report.skip(part, "there is no benchmark yet")
     env = {"ULAGATE_BINARY": build.release(), "PYTHONPATH": f"{ROOT}/tests/lab"}
-    names = {f"bench/{os.path.basename(path).removesuffix('.py')}": path for path in programs}
+    names = {f"{part}/{os.path.basename(path).removesuffix('.py')}": path for path in programs}
     with concurrent.futures.ThreadPoolExecutor(2 if CI else 1) as pool:
-        running = {pool.submit(run, ["/usr/bin/python3", path], 600 if CI else 3600, env=env): name
+        running = {pool.submit(run, [*wrapper, "/usr/bin/python3", path], 600 if CI else 7200, env=env): name
                    for name, path in names.items() if report.wants(name)}
         for ended in concurrent.futures.as_completed(running):
             done, name = ended.result(), running[ended]
@@ -132,6 +141,7 @@ PARTS = {
     "kernel": (run_kernel, True),
     "roots": (run_roots, True),
     "bench": (run_bench, True),
+    "bench-kernel": (run_bench_kernel, False),
     "conformance": (run_conformance, True),
 }
 
