@@ -22,11 +22,11 @@ class Table:
         self._rows.append((name, unit, ours, theirs, budget, worst))
 
     def show(self):
-        print(f"\n{'':52} {self._ours:>20} {self._theirs:>20} {'ratio':>7} {'budget':>9}")
-        print(f"{'':52} {'median    worst':>20} {'median    worst':>20}")
+        print(f"\n{'':52} {self._ours:>24} {self._theirs:>24} {'ratio':>7} {'budget':>9}")
+        print(f"{'':52}" + 2 * f" {'median    worst   n':>24}")
         for name, unit, ours, theirs, budget, _ in self._rows:
             ratio = f"{_ratio(ours, theirs):>7}"
-            print(f"{name + ', ' + unit:52} {_pair(ours):>20} {_pair(theirs):>20} {ratio} "
+            print(f"{name + ', ' + unit:52} {_figures(ours):>24} {_figures(theirs):>24} {ratio} "
                   f"{'' if budget is None else budget:>9}")
         print(flush=True)
 
@@ -56,5 +56,5 @@ def _ratio(ours, theirs):
     return f"{ratio:.2f}" if ratio >= 0.01 else f"{ratio:.1g}"
 
 
-def _pair(values):
-    return f"{statistics.median(values):9.4g} {max(values):9.4g}" if values else ""
+def _figures(values):
+    return f"{statistics.median(values):9.4g} {max(values):9.4g} {len(values):3}" if values else ""
