@@ -11,9 +11,7 @@ using testing::IsEmpty;
 TEST(EndpointRace, AfterALossTheLastWinnerIsTheFirst) {
     Story story;
     story.answering = {"192.0.2.1"};
-    story.run(10s);
-    story.tried.clear();
-    story.lose();
+    story.lose_after(10s);
     story.run(5s);
     ASSERT_FALSE(story.tried.empty());
     EXPECT_THAT(story.tried, ElementsAre(Story::Tried{10000ms, "192.0.2.1 kept"}));
@@ -24,9 +22,7 @@ TEST(EndpointRace, ALostSessionIsGivenARoundTripBeforeThePeerIsMadeAnew) {
     Story story;
     story.answering = {"192.0.2.1"};
     story.ways = {IpFamily::ipv4};
-    story.run(10s);
-    story.tried.clear();
-    story.lose();
+    story.lose_after(10s);
     story.answering.clear();
     story.run(1s);
     EXPECT_THAT(story.tried,
@@ -37,9 +33,7 @@ TEST(EndpointRace, ALostSessionIsGivenARoundTripBeforeThePeerIsMadeAnew) {
 TEST(EndpointRace, ADaemonThatRestartsCostsTheSessionNothing) {
     Story story;
     story.answering = {"2001:db8::1", "192.0.2.1"};
-    story.run(10s);
-    story.tried.clear();
-    story.lose();
+    story.lose_after(10s);
     story.daemon_runs = false;
     story.run(4s);
     story.daemon_runs = true;
@@ -51,9 +45,7 @@ TEST(EndpointRace, ADaemonThatRestartsCostsTheSessionNothing) {
 TEST(EndpointRace, APeerThatIsGoneHasNoSessionToSpare) {
     Story story;
     story.answering = {"2001:db8::1"};
-    story.run(10s);
-    story.tried.clear();
-    story.lose();
+    story.lose_after(10s);
     story.has_peer = false;
     story.run(10ms);
     EXPECT_THAT(story.tried, ElementsAre(Story::Tried{10000ms, "2001:db8::1"}));
@@ -63,9 +55,7 @@ TEST(EndpointRace, WithoutADaemonForLongWireGuardIsDisturbedOnceAMinute) {
     Story story;
     story.ways = {IpFamily::ipv4};
     story.answering = {"192.0.2.1"};
-    story.run(10s);
-    story.tried.clear();
-    story.lose();
+    story.lose_after(10s);
     story.daemon_runs = false;
     story.run(10min);
     EXPECT_LE(story.tried.size(), 12U);
@@ -84,9 +74,7 @@ TEST(EndpointRace, LeavesAtOnceWhatHasNoWayAnyMore) {
 
 TEST(EndpointRace, ThePreferredFamilyIsTriedEveryTenMinutesWithoutTraffic) {
     Story story;
-    story.answering = {"192.0.2.1"};
-    story.until_alive();
-    story.tried.clear();
+    story.settle_on("192.0.2.1");
     story.run(31min);
     EXPECT_THAT(
         story.tried,
@@ -111,9 +99,7 @@ TEST(EndpointRace, ATrialThatIsAnsweredWins) {
 
 TEST(EndpointRace, TrafficPutsATrialOff) {
     Story story;
-    story.answering = {"192.0.2.1"};
-    story.until_alive();
-    story.tried.clear();
+    story.settle_on("192.0.2.1");
     story.traffic = true;
     story.run(30min);
     EXPECT_THAT(story.tried, IsEmpty());
@@ -125,9 +111,7 @@ TEST(EndpointRace, TrafficPutsATrialOff) {
 TEST(EndpointRace, AStockRelayNeedsAHandshakeForATrialAndForTheWayBack) {
     Story story;
     story.answers_probes = false;
-    story.answering = {"192.0.2.1"};
-    story.until_alive();
-    story.tried.clear();
+    story.settle_on("192.0.2.1");
     story.run(11min);
     EXPECT_THAT(story.tried,
                 ElementsAre(Story::Tried{600340ms, "2001:db8::1"}, Story::Tried{601340ms, "192.0.2.1"}));
@@ -139,9 +123,8 @@ TEST(EndpointRace, AnotherUplinkComesAfterAllAddresses) {
     story.spares = {kSpare};
     story.answering = {"192.0.2.1 wan1"};
     story.until_alive();
-    std::vector<std::string> what;
-    for (const auto& tried : story.tried) what.push_back(tried.what);
-    EXPECT_THAT(what, ElementsAre("2001:db8::1", "192.0.2.1", "2001:db8::1 wan1", "192.0.2.1 wan1"));
+    EXPECT_THAT(story.what_was_tried(),
+                ElementsAre("2001:db8::1", "192.0.2.1", "2001:db8::1 wan1", "192.0.2.1 wan1"));
     // And is left for the routing table's own when that answers again.
     story.answering = {"2001:db8::1", "192.0.2.1 wan1"};
     story.run(11min);
@@ -165,9 +148,7 @@ TEST(EndpointRace, ASessionIsCarriedOverToAnotherUplinkFirst) {
     Story story;
     story.spares = {kSpare};
     story.answering = {"2001:db8::1", "192.0.2.1"};
-    story.run(10s);
-    story.tried.clear();
-    story.lose();
+    story.lose_after(10s);
     story.answering = {"2001:db8::1 wan1", "192.0.2.1 wan1"};
     EXPECT_LE(story.until_alive(), 130ms + 2 * 40ms + 30ms);
     EXPECT_THAT(story.tried, ElementsAre(Story::Tried{10000ms, "2001:db8::1 kept"},
@@ -178,15 +159,11 @@ TEST(EndpointRace, ASessionIsTriedByAllWaysBeforeItIsGivenUp) {
     Story story;
     story.spares = {kSpare};
     story.answering = {"2001:db8::1", "192.0.2.1"};
-    story.run(10s);
-    story.tried.clear();
-    story.lose();
+    story.lose_after(10s);
     story.answering.clear();
     story.run(800ms);
-    std::vector<std::string> what;
-    for (const auto& tried : story.tried) what.push_back(tried.what);
-    EXPECT_THAT(what, ElementsAre("2001:db8::1 kept", "2001:db8::1 wan1 kept", "192.0.2.1 kept",
-                                  "2001:db8::1", "192.0.2.1"));
+    EXPECT_THAT(story.what_was_tried(), ElementsAre("2001:db8::1 kept", "2001:db8::1 wan1 kept",
+                                                    "192.0.2.1 kept", "2001:db8::1", "192.0.2.1"));
 }
 
 TEST(EndpointRace, ALongRoundTripIsWaitedForWithASession) {
@@ -195,9 +172,7 @@ TEST(EndpointRace, ALongRoundTripIsWaitedForWithASession) {
     story.round_trip = 400ms;
     story.spares = {kSpare};
     story.answering = {"2001:db8::1"};
-    story.run(1min);
-    story.tried.clear();
-    story.lose();
+    story.lose_after(1min);
     story.answering = {"2001:db8::1 wan1"};
     story.run(5s);
     EXPECT_TRUE(story.alive);
@@ -208,9 +183,7 @@ TEST(EndpointRace, ALongRoundTripIsWaitedForWithASession) {
 TEST(EndpointRace, AnotherUplinkThatTheRoutingTableComesToIsNoOtherAnyMore) {
     Story story;
     story.spares = {kSpare};
-    story.answering = {"2001:db8::1 wan1"};
-    story.until_alive();
-    story.tried.clear();
+    story.settle_on("2001:db8::1 wan1");
     story.own = kSpare;
     story.spares = {kOwn};
     story.answering = {"2001:db8::1", "2001:db8::1 wan1"};
@@ -224,9 +197,7 @@ TEST(EndpointRace, TrafficKeepsAnotherUplinkForAnHourOnly) {
     Story story;
     story.addresses = {kSix};
     story.spares = {kSpare};
-    story.answering = {"2001:db8::1 wan1"};
-    story.until_alive();
-    story.tried.clear();
+    story.settle_on("2001:db8::1 wan1");
     story.traffic = true;
     story.answering = {"2001:db8::1", "2001:db8::1 wan1"};
     story.run(69min);

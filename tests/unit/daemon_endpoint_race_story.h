@@ -81,9 +81,25 @@ public:
         }
         return std::chrono::duration_cast<milliseconds>(now - begin);
     }
+    void settle_on(const char* only_answering) {
+        answering = {only_answering};
+        until_alive();
+        tried.clear();
+    }
     void lose() {
         alive = false;
         answered_at_.reset();
+    }
+    // The tunnel is lost after so long; `tried` is from then on.
+    void lose_after(milliseconds time) {
+        run(time);
+        tried.clear();
+        lose();
+    }
+    [[nodiscard]] std::vector<std::string> what_was_tried() const {
+        std::vector<std::string> what;
+        for (const Tried& one : tried) what.push_back(one.what);
+        return what;
     }
 
 private:
