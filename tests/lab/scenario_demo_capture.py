@@ -15,8 +15,6 @@ FIELDS = ["frame.number", "icmpv6.type", "wg.type", "tcp.port", "_ws.malformed",
 BAD, GOOD = "0", "1"  # values of a checksum's status
 ERROR = str(0x800000)  # PI_ERROR, the severity that tshark gives to what it cannot decode
 
-ALONE = "it captures the demo whole"
-
 
 def scenario():
     notices_bad_packets()

@@ -12,8 +12,6 @@ import lab
 POINTS = {"making the machines": "at the beginning", "ulagate is up on relay": "while daemons start",
           "handshake of edge-a": "with tunnels up"}
 
-ALONE = "it compares the machine's processes and interfaces before and after"
-
 
 def scenario():
     for word, when in POINTS.items():

@@ -22,7 +22,7 @@ def run_unit(report):
 
 
 def run_lab(report):
-    """Two at a time, for each has a sandbox of its own and mostly waits; first those that say ALONE = "why"."""
+    """Three at a time, for each has a sandbox of its own and mostly waits; first those that say ALONE = "why"."""
     env = {"ULAGATE_BINARY": build.release()}
     paths = [*sorted(glob.glob(f"{ROOT}/tests/lab/scenario_*.py")), f"{ROOT}/tests/lab/firewall_packets.py"]
     programs = {f"lab/{os.path.basename(path).removeprefix('scenario_').removesuffix('.py')}": path for path in paths}
@@ -30,7 +30,7 @@ def run_lab(report):
     alone = {name for name, path in programs.items() if re.search(r"^ALONE = ", open(path, encoding="utf-8").read(), re.M)}
     for name in sorted(alone):
         report.command(name, ["/usr/bin/python3", programs[name]], 240, env=env)
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
         running = {pool.submit(run, ["/usr/bin/python3", path], 240, env=env): name
                    for name, path in programs.items() if name not in alone}
         for done in concurrent.futures.as_completed(running):

@@ -12,7 +12,6 @@ using fake::facts;
 using fake::key;
 using fake::machine;
 using fake::prefix;
-using fake::relay;
 using fake::with_tunnels;
 using testing::ElementsAre;
 using testing::IsEmpty;
