@@ -10,9 +10,10 @@ import lab
 
 WITHIN = 1.0  # seconds: what the kernel reports when it changes
 # WireGuard reports nothing, and settings are looked at once a second; a process that is killed takes its time to die,
-# and another one to start.
+# and another one to start. The relay's new interface is there at once, but its peers have a keepalive until the routers
+# answer.
 LATER = 2.5
-LATE = ("a peer", "forwarding", "wireguard-go")
+LATE = ("a peer", "forwarding", "wireguard-go", "the interface of all sites")
 
 
 def scenario():
@@ -61,7 +62,7 @@ def relay_damages(daemon):
         "fd12:3456:789a:b::/64"]
     yield "our nft table", ["nft", "delete", "table", "inet", "ulagate"], ["firewall"]
     yield "forwarding", ["sysctl", "-q", "net.ipv6.conf.all.forwarding=0"], ["all/forwarding"]
-    yield "the tunnel interface", ["ip", "link", "del", "ulg-s1"], ["create interface ulg-s1"]
+    yield "the interface of all sites", ["ip", "link", "del", "ulg-s1"], ["create interface ulg-s1"]
 
 
 def kill_wireguard_go(node):
