@@ -152,16 +152,25 @@ class Theirs:
         return gap, others
 
 
+def values(repeats, measure):
+    """What measure() gives, so many times."""
+    found = []
+    for _ in range(repeats):
+        found.append(measure())
+        lab.step(f"{type(measure.__self__).__name__} {measure.__name__}: {found[-1]}")
+    return found
+
+
 def scenario():
     table = Table("ulagate", "plain WireGuard")
     with Ours() as ours:
-        killed = [ours.killed() for _ in range(REPEATS)]
-        stopped = [ours.stopped() for _ in range(REPEATS)]
-        alone = [ours.lost_by_b() for _ in range(REPEATS)]
+        killed = values(REPEATS, ours.killed)
+        stopped = values(REPEATS, ours.stopped)
+        alone = values(REPEATS, ours.lost_by_b)
     with Theirs() as theirs:
-        plain_alone = [theirs.lost_by_b() for _ in range(PLAIN_REPEATS)]
-        plain_killed = [theirs.killed() for _ in range(PLAIN_REPEATS)]
-        plain_stopped = [theirs.stopped()]  # its tunnels need a while after it
+        plain_alone = values(PLAIN_REPEATS, theirs.lost_by_b)
+        plain_killed = values(PLAIN_REPEATS, theirs.killed)
+        plain_stopped = values(1, theirs.stopped)  # its tunnels need a while after it
     table.row(f"relay loses its power; theirs watched {WATCHED:.0f} s", "s", killed, plain_killed, 1.2)
     table.row("relay stops", "lost", stopped, plain_stopped, 0, worst=True)
     table.row("one site loses a relay, silently", "s", [gap for gap, _ in alone], [gap for gap, _ in plain_alone], 1.5)
