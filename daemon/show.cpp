@@ -71,6 +71,24 @@ void print(Out out, const ra::Mtu& option) { fmt::format_to(out, "  MTU {}\n", o
 void print(Out out, const ra::SourceLinkLayerAddress& option) {
     fmt::format_to(out, "  source link-layer address {}\n", net::to_string(option.address));
 }
+void print(Out out, const ra::RecursiveDnsServers& option) {
+    for (const net::Ipv6Address& server : option.servers) {
+        fmt::format_to(out, "  DNS server {}: lifetime {}\n", net::to_string(server),
+                       lifetime(option.lifetime));
+    }
+}
+void print(Out out, const ra::DnsSearchList& option) {
+    for (const std::string& domain : option.domains) {
+        fmt::format_to(out, "  search domain {}: lifetime {}\n", domain, lifetime(option.lifetime));
+    }
+}
+void print(Out out, const ra::Pref64& option) {
+    fmt::format_to(out, "  NAT64 prefix {}: lifetime {}\n", net::to_string(option.prefix),
+                   lifetime(option.lifetime));
+}
+void print(Out out, const ra::CaptivePortal& option) {
+    fmt::format_to(out, "  captive portal {}\n", option.uri);
+}
 void print(Out out, const ra::UnknownOption& option) {
     fmt::format_to(out, "  option {}, {} bytes\n", option.type, option.body.size());
 }

@@ -205,7 +205,7 @@ unicast_replies = false
     EXPECT_FALSE(load_config(ra("advertise = false")).config->lans.at(0).advertise);
 }
 
-TEST(RaConfig, IntervalsKeepTheBoundsOfTheRfc) {
+TEST(RaConfig, R11_IntervalsKeepTheBoundsOfTheRfc) {
     expect_ra({
         {"max_interval = \"3s\"", "t:10: lan.ra.max_interval: 3s is out of range; choose 4s to 65535s"},
         {"max_interval = \"4s\"", ""},
@@ -231,7 +231,7 @@ TEST(RaConfig, IntervalsKeepTheBoundsOfTheRfc) {
     EXPECT_EQ(loaded("max_interval = \"600s\"").min_interval, 200s);
 }
 
-TEST(RaConfig, RouterLifetime) {
+TEST(RaConfig, R11_RouterLifetime) {
     expect_ra({
         {"router_lifetime = \"65535s\"", ""},
         {"router_lifetime = \"65536s\"",
@@ -252,7 +252,7 @@ TEST(RaConfig, RouterLifetime) {
     EXPECT_EQ(loaded("router_preference = \"high\"").advertisement.preference, ra::Preference::medium);
 }
 
-TEST(RaConfig, NumbersFitTheWire) {
+TEST(RaConfig, R12_NumbersFitTheWire) {
     expect_ra({
         {"reachable_time = \"1h\"", ""},
         {"reachable_time = \"3600001ms\"", "t:10: lan.ra.reachable_time: 3600001ms is out of range"},
@@ -280,7 +280,7 @@ TEST(RaConfig, NumbersFitTheWire) {
     });
 }
 
-TEST(RaConfig, Lifetimes) {
+TEST(RaConfig, R12_R44_Lifetimes) {
     expect_ra({
         {"route_lifetime = \"0s\"", ""},
         {"route_lifetime = \"179s\"",

@@ -102,7 +102,7 @@ TEST_F(LanPortStory, IsSilentForAReason) {
     EXPECT_EQ(port_.waiting_for(), "");
 }
 
-TEST_F(LanPortStory, IsSilentWhenTheConfigurationSaysSo) {
+TEST_F(LanPortStory, R09_IsSilentWhenTheConfigurationSaysSo) {
     LanConfig quiet = port_.config();
     quiet.advertise = false;
     port_ = LanPort{quiet, {}};
@@ -128,7 +128,7 @@ TEST_F(LanPortStory, AdvertisesFromTheInterfacesOwnAddress) {
     EXPECT_THAT(next(), SizeIs(1));
 }
 
-TEST_F(LanPortStory, AnotherAddressOrMacIsAnnouncedQuickly) {
+TEST_F(LanPortStory, R38_AnotherAddressOrMacIsAnnouncedQuickly) {
     link(kUp);
     run_until(kStart + 100s);
     Link other = kUp;
@@ -206,7 +206,7 @@ TEST_F(LanPortStory, WhatIsMalformedIsRefusedAndCounted) {
     EXPECT_THAT(wire_, IsEmpty());
 }
 
-TEST_F(LanPortStory, AnotherRoutersAdvertisementIsCounted) {
+TEST_F(LanPortStory, R39_AnotherRoutersAdvertisementIsCounted) {
     link(kUp);
     const auto deadline = port_.deadline();
     EXPECT_THAT(receive(ra::build(ra::RouterAdvertisement{}), {address("fe80::77"), ra::kAllNodes, 255}),
@@ -216,7 +216,7 @@ TEST_F(LanPortStory, AnotherRoutersAdvertisementIsCounted) {
     EXPECT_EQ(port_.deadline(), deadline);
 }
 
-TEST_F(LanPortStory, SendErrorsAreCounted) {
+TEST_F(LanPortStory, R41_SendErrorsAreCounted) {
     port_.send_failed();
     port_.send_failed();
     EXPECT_EQ(port_.counters().send_errors, 2U);
@@ -224,7 +224,7 @@ TEST_F(LanPortStory, SendErrorsAreCounted) {
     EXPECT_EQ(port_.last_sent(), std::nullopt);
 }
 
-TEST_F(LanPortStory, WithdrawTellsTheHostsAndFallsSilent) {
+TEST_F(LanPortStory, R33_WithdrawTellsTheHostsAndFallsSilent) {
     link(kUp);
     run_until(kStart + 100s);
     wire_.clear();
@@ -254,7 +254,7 @@ TEST_F(LanPortStory, WithdrawOfASilentPortIsDoneAtOnce) {
     EXPECT_EQ(port_.deadline(), std::nullopt);
 }
 
-TEST_F(LanPortStory, AnotherConfigurationIsAnnouncedQuickly) {
+TEST_F(LanPortStory, R35_AnotherConfigurationIsAnnouncedQuickly) {
     link(kUp);
     run_until(kStart + 100s);
     wire_.clear();
@@ -269,7 +269,7 @@ TEST_F(LanPortStory, AnotherConfigurationIsAnnouncedQuickly) {
     EXPECT_EQ(port_.config(), config);
 }
 
-TEST_F(LanPortStory, SwitchedOffItTellsTheHostsAndFallsSilent) {
+TEST_F(LanPortStory, R33_SwitchedOffItTellsTheHostsAndFallsSilent) {
     link(kUp);
     run_until(kStart + 100s);
     wire_.clear();

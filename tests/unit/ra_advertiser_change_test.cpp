@@ -11,8 +11,8 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-// a hand-over is not a shutdown.
-TEST_F(AdvertiserStory, LosingTheSourceIsSilent) {
+// A hand-over is not a shutdown.
+TEST_F(AdvertiserStory, R34_LosingTheSourceIsSilent) {
     settle();
     run_until(40s);
     solicit(kHost);
@@ -24,8 +24,8 @@ TEST_F(AdvertiserStory, LosingTheSourceIsSilent) {
     EXPECT_THAT(wire(), IsEmpty());
 }
 
-// the 3 s rule is the link's and outlives the source.
-TEST_F(AdvertiserStory, ASourceThatComesBackStartsAgainWithinTheThreeSecondRule) {
+// The 3 s rule is the link's and outlives the source.
+TEST_F(AdvertiserStory, R14_R16_ASourceThatComesBackStartsAgainWithinTheThreeSecondRule) {
     settle();
     run_until(62s);
     source(std::nullopt);
@@ -58,8 +58,7 @@ TEST_F(AdvertiserStory, TheSameSourceAgainChangesNothing) {
     EXPECT_THAT(wire(), IsEmpty());
 }
 
-//
-TEST_F(AdvertiserStory, ANewLinkLayerAddressIsAnnouncedQuickly) {
+TEST_F(AdvertiserStory, R38_ANewLinkLayerAddressIsAnnouncedQuickly) {
     settle();
     run_until(40s);
     const net::MacAddress mac{{2, 0, 0, 0, 0, 2}};
@@ -79,8 +78,7 @@ TEST_F(AdvertiserStory, ANewAddressIsUsedAtOnceAndAnswersWhoWaits) {
     EXPECT_THAT(wire(), ElementsAre(to_all(40s)));
 }
 
-//
-TEST_F(AdvertiserStory, NewContentIsAnnouncedThreeTimesQuickly) {
+TEST_F(AdvertiserStory, R35_NewContentIsAnnouncedThreeTimesQuickly) {
     settle();
     run_until(40s);
     Config changed = config();
@@ -92,7 +90,7 @@ TEST_F(AdvertiserStory, NewContentIsAnnouncedThreeTimesQuickly) {
     EXPECT_THAT(wire(), ElementsAre(to_all(40s), to_all(56s), to_all(72s), to_all(102s)));
 }
 
-TEST_F(AdvertiserStory, NewContentRespectsTheThreeSecondRule) {
+TEST_F(AdvertiserStory, R16_R35_NewContentRespectsTheThreeSecondRule) {
     settle();
     run_until(63s);
     wire();
@@ -128,8 +126,8 @@ TEST_F(AdvertiserStory, NewIntervalsCountFromNow) {
     EXPECT_THAT(wire(), ElementsAre(to_all(40s), to_all(56s), to_all(72s), to_all(672s)));
 }
 
-// or hosts would keep the route for half an hour and the prefix for a day.
-TEST_F(AdvertiserStory, WhatIsRemovedIsTakenBackWithTheQuickAdvertisements) {
+// Or hosts would keep the route for half an hour and the prefix for a day.
+TEST_F(AdvertiserStory, R35_WhatIsRemovedIsTakenBackWithTheQuickAdvertisements) {
     settle();
     run_until(40s);
     Config changed = config();
@@ -151,7 +149,7 @@ TEST_F(AdvertiserStory, WhatIsRemovedIsTakenBackWithTheQuickAdvertisements) {
     EXPECT_THAT(last_->message.options, ElementsAre(fewer, mac));
 }
 
-TEST_F(AdvertiserStory, WhatComesBackIsNotTakenBack) {
+TEST_F(AdvertiserStory, R35_WhatComesBackIsNotTakenBack) {
     settle();
     run_until(40s);
     Config changed = config();
@@ -174,7 +172,7 @@ TEST_F(AdvertiserStory, WhatNobodyHasHeardOfIsNotTakenBack) {
 }
 
 // A router that was not Active during the reload takes it back as soon as it is.
-TEST_F(AdvertiserStory, WhatIsRemovedWithoutASourceIsTakenBackLater) {
+TEST_F(AdvertiserStory, R35_WhatIsRemovedWithoutASourceIsTakenBackLater) {
     settle();
     source(std::nullopt);
     Config changed = config();
@@ -213,8 +211,8 @@ TEST_F(AdvertiserStory, AnotherLifetimeIsNoRemoval) {
                 ElementsAre(lan(), longer, SourceLinkLayerAddress{*kSource.link_address}));
 }
 
-// many reloads in a row do not make a message that has to be fragmented.
-TEST_F(AdvertiserStory, WhatIsTakenBackFitsIntoOneMessage) {
+// Many reloads in a row do not make a message that has to be fragmented.
+TEST_F(AdvertiserStory, R22_WhatIsTakenBackFitsIntoOneMessage) {
     settle();
     for (unsigned i = 0; i < 40; ++i) {
         Config changed = config();
@@ -228,8 +226,7 @@ TEST_F(AdvertiserStory, WhatIsTakenBackFitsIntoOneMessage) {
     EXPECT_LE(build(last_->message).size(), 1280U - 40U);
 }
 
-//
-TEST_F(AdvertiserStory, WithdrawalSaysGoodbyeThreeTimes) {
+TEST_F(AdvertiserStory, R33_WithdrawalSaysGoodbyeThreeTimes) {
     Config full = config();
     full.advertisement.router_lifetime = std::chrono::duration<std::uint16_t>{1800};
     full.advertisement.preference = Preference::high;
@@ -264,8 +261,7 @@ TEST_F(AdvertiserStory, WithdrawalSaysGoodbyeThreeTimes) {
     EXPECT_THAT(wire(), ElementsAre(to_all(40s), to_all(43s), to_all(46s)));
 }
 
-//
-TEST_F(AdvertiserStory, GoodbyeRespectsTheThreeSecondRule) {
+TEST_F(AdvertiserStory, R16_R33_GoodbyeRespectsTheThreeSecondRule) {
     settle();
     run_until(64s);
     wire();
@@ -318,8 +314,8 @@ TEST_F(AdvertiserStory, AnswersAreLateRatherThanLost) {
     EXPECT_THAT(wire(), ElementsAre(Sent{45s, kHost}, Sent{45s, kOtherHost}));
 }
 
-// also when the intervals are configured shorter, or upside down.
-TEST_F(AdvertiserStory, ThreeSecondsAreTheShortestInterval) {
+// Also when the intervals are configured shorter, or upside down.
+TEST_F(AdvertiserStory, R16_ThreeSecondsAreTheShortestInterval) {
     Config hasty = config();
     hasty.min_interval = 0ms;
     hasty.max_interval = -1000ms;
@@ -329,8 +325,7 @@ TEST_F(AdvertiserStory, ThreeSecondsAreTheShortestInterval) {
     EXPECT_THAT(wire(), ElementsAre(to_all(0s), to_all(3s), to_all(6s), to_all(9s)));
 }
 
-//
-TEST_F(AdvertiserStory, NeverSendsTheSameRouteTwiceNorALinkLocalPrefix) {
+TEST_F(AdvertiserStory, R26_R28_NeverSendsTheSameRouteTwiceNorALinkLocalPrefix) {
     Config wrong = config();
     RouteInformation again = overlay();
     again.preference = Preference::low;

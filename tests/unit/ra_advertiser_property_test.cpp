@@ -184,8 +184,7 @@ private:
 
 class AdvertiserProperty : public ::testing::TestWithParam<unsigned> {};
 
-//
-TEST_P(AdvertiserProperty, HoldsForADay) {
+TEST_P(AdvertiserProperty, R09_R13_R15_R16_R33_HoldsForADay) {
     World world{GetParam()};
     world.run(24h);
     EXPECT_GT(world.multicasts(), 500U);
@@ -194,8 +193,7 @@ TEST_P(AdvertiserProperty, HoldsForADay) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, AdvertiserProperty, ::testing::Range(1U, 21U));
 
-//
-TEST(Advertiser, TheSameChanceAndTimeGiveTheSameWire) {
+TEST(Advertiser, R46_TheSameChanceAndTimeGiveTheSameWire) {
     World first{42};
     World second{42};
     first.run(2h);
@@ -204,8 +202,8 @@ TEST(Advertiser, TheSameChanceAndTimeGiveTheSameWire) {
     EXPECT_EQ(first.wire(), second.wire());
 }
 
-// uniform in [Min, Max] means that both ends are reached and the middle is the mean.
-TEST(Advertiser, ALongQuietTimeKeepsToTheIntervals) {
+// Uniform in [Min, Max] means that both ends are reached and the middle is the mean.
+TEST(Advertiser, R13_ALongQuietTimeKeepsToTheIntervals) {
     std::mt19937 rng{7};
     Advertiser advertiser{
         Config{}, [&](Duration low, Duration high) {
@@ -234,8 +232,8 @@ TEST(Advertiser, ALongQuietTimeKeepsToTheIntervals) {
     EXPECT_NEAR(static_cast<double>(sum.count()) / kCount / 1e9, 20.0, 0.2);
 }
 
-// 10,000 solicitations a second for 10 s, from ever new hosts, with random delays.
-TEST(Advertiser, AFloodKeepsTheMulticastScheduleAndTheUnicastLimit) {
+// 10,000 solicitations a second for 10 s, from ever new hosts, with random delays.
+TEST(Advertiser, R42_AFloodKeepsTheMulticastScheduleAndTheUnicastLimit) {
     std::mt19937 rng{11};
     Advertiser advertiser{
         Config{}, [&](Duration low, Duration high) {

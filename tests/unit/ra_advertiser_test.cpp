@@ -12,8 +12,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-//
-TEST_F(AdvertiserStory, IsSilentWithoutASource) {
+TEST_F(AdvertiserStory, R09_IsSilentWithoutASource) {
     EXPECT_FALSE(advertiser_.advertising());
     EXPECT_EQ(deadline(), std::nullopt);
     solicit(kHost);
@@ -25,8 +24,8 @@ TEST_F(AdvertiserStory, IsSilentWithoutASource) {
     EXPECT_THAT(wire(), IsEmpty());
 }
 
-// at once, from the source, complete; the link-layer address is the last option.
-TEST_F(AdvertiserStory, FirstAdvertisementIsImmediateAndComplete) {
+// At once, from the source, complete; the link-layer address is the last option.
+TEST_F(AdvertiserStory, R08_R21_FirstAdvertisementIsImmediateAndComplete) {
     source(kSource);
     EXPECT_THAT(wire(), ElementsAre(to_all(0s)));
     RouterAdvertisement expected = config().advertisement;
@@ -40,16 +39,15 @@ TEST_F(AdvertiserStory, ALinkWithoutLinkLayerAddressesHasNoSuchOption) {
     EXPECT_EQ(last_->message, config().advertisement);
 }
 
-// a router that is no default router still advertises, and its lifetimes stay as configured.
-TEST_F(AdvertiserStory, AdvertisesRoutesWithoutBeingADefaultRouter) {
+// A router that is no default router still advertises, and its lifetimes stay as configured.
+TEST_F(AdvertiserStory, R27_AdvertisesRoutesWithoutBeingADefaultRouter) {
     settle();
     run_until(62s);
     EXPECT_EQ(last_->message.router_lifetime.count(), 0);
     EXPECT_THAT(last_->message.options, Contains(Option{overlay()}));
 }
 
-//
-TEST_F(AdvertiserStory, IntervalIsDrawnAnewEachTime) {
+TEST_F(AdvertiserStory, R13_IntervalIsDrawnAnewEachTime) {
     settle();
     asked_.clear();
     chance_gives({10s, 29s, 11500ms});
@@ -59,23 +57,21 @@ TEST_F(AdvertiserStory, IntervalIsDrawnAnewEachTime) {
     EXPECT_THAT(asked_, SizeIs(4));
 }
 
-//
-TEST_F(AdvertiserStory, FirstThreeAreAtMostSixteenSecondsApart) {
+TEST_F(AdvertiserStory, R14_FirstThreeAreAtMostSixteenSecondsApart) {
     chance_gives({30s, 25s, 25s});
     source(kSource);
     run_until(60s);
     EXPECT_THAT(wire(), ElementsAre(to_all(0s), to_all(16s), to_all(32s), to_all(57s)));
 }
 
-TEST_F(AdvertiserStory, FirstThreeMayBeCloser) {
+TEST_F(AdvertiserStory, R14_FirstThreeMayBeCloser) {
     chance_gives({10s, 12s, 30s});
     source(kSource);
     run_until(60s);
     EXPECT_THAT(wire(), ElementsAre(to_all(0s), to_all(10s), to_all(22s), to_all(52s)));
 }
 
-//
-TEST_F(AdvertiserStory, AnswersTheHostThatAskedAfterARandomDelay) {
+TEST_F(AdvertiserStory, R15_R19_AnswersTheHostThatAskedAfterARandomDelay) {
     settle();
     run_until(40s);
     asked_.clear();
@@ -90,8 +86,8 @@ TEST_F(AdvertiserStory, AnswersTheHostThatAskedAfterARandomDelay) {
                 ElementsAre(lan(), overlay(), SourceLinkLayerAddress{*kSource.link_address}));
 }
 
-// the delay counts from the first solicitation, and each host has its own.
-TEST_F(AdvertiserStory, RepeatedSolicitationsAreOneQuestion) {
+// The delay counts from the first solicitation, and each host has its own.
+TEST_F(AdvertiserStory, R15_RepeatedSolicitationsAreOneQuestion) {
     settle();
     run_until(40s);
     chance_gives({400ms, 100ms});
@@ -105,8 +101,7 @@ TEST_F(AdvertiserStory, RepeatedSolicitationsAreOneQuestion) {
     EXPECT_EQ(advertiser_.pending_replies(), 0U);
 }
 
-//
-TEST_F(AdvertiserStory, UnicastReplyDoesNotMoveTheSchedule) {
+TEST_F(AdvertiserStory, R17_UnicastReplyDoesNotMoveTheSchedule) {
     settle();
     run_until(40s);
     solicit(kHost);
@@ -114,8 +109,7 @@ TEST_F(AdvertiserStory, UnicastReplyDoesNotMoveTheSchedule) {
     EXPECT_THAT(wire(), ElementsAre(Sent{40500ms, kHost}, to_all(62s)));
 }
 
-//
-TEST_F(AdvertiserStory, SolicitationFromNobodyIsAnsweredToAllAndStartsTheIntervalAnew) {
+TEST_F(AdvertiserStory, R17_R18_SolicitationFromNobodyIsAnsweredToAllAndStartsTheIntervalAnew) {
     settle();
     run_until(40s);
     chance_gives({200ms, 25s});
@@ -124,8 +118,7 @@ TEST_F(AdvertiserStory, SolicitationFromNobodyIsAnsweredToAllAndStartsTheInterva
     EXPECT_THAT(wire(), ElementsAre(to_all(40200ms), to_all(65200ms)));
 }
 
-//
-TEST_F(AdvertiserStory, UnicastRepliesCanBeSwitchedOff) {
+TEST_F(AdvertiserStory, R19_UnicastRepliesCanBeSwitchedOff) {
     Config all = config();
     all.unicast_replies = false;
     configure(all);
@@ -136,8 +129,7 @@ TEST_F(AdvertiserStory, UnicastRepliesCanBeSwitchedOff) {
     EXPECT_THAT(wire(), ElementsAre(to_all(40500ms)));
 }
 
-//
-TEST_F(AdvertiserStory, MulticastReplyWaitsThreeSecondsAfterTheLastMulticast) {
+TEST_F(AdvertiserStory, R16_MulticastReplyWaitsThreeSecondsAfterTheLastMulticast) {
     settle();
     run_until(62s + 1s);
     wire();
@@ -148,8 +140,8 @@ TEST_F(AdvertiserStory, MulticastReplyWaitsThreeSecondsAfterTheLastMulticast) {
     EXPECT_THAT(wire(), ElementsAre(to_all(65250ms)));
 }
 
-// measured since any multicast, so also since a reply.
-TEST_F(AdvertiserStory, ConstantQuestionsGiveOneMulticastInThreeSeconds) {
+// Measured since any multicast, so also since a reply.
+TEST_F(AdvertiserStory, R16_ConstantQuestionsGiveOneMulticastInThreeSeconds) {
     settle();
     run_until(40s);
     draws_.assign(1000, 0ms);  // intervals are then the shortest, 10 s
@@ -160,8 +152,8 @@ TEST_F(AdvertiserStory, ConstantQuestionsGiveOneMulticastInThreeSeconds) {
     EXPECT_THAT(wire(), ElementsAre(to_all(40s), to_all(43s), to_all(46s), to_all(49s)));
 }
 
-// several solicitations share the reply to the first.
-TEST_F(AdvertiserStory, OneMulticastAnswersSeveral) {
+// Several solicitations share the reply to the first.
+TEST_F(AdvertiserStory, R15_OneMulticastAnswersSeveral) {
     settle();
     run_until(40s);
     chance_gives({400ms, 0ms, 0ms});
@@ -174,7 +166,7 @@ TEST_F(AdvertiserStory, OneMulticastAnswersSeveral) {
 }
 
 // RFC 4861 section 6.2.6: a delay that ends after the next scheduled advertisement is not used.
-TEST_F(AdvertiserStory, AScheduledMulticastIsTheAnswer) {
+TEST_F(AdvertiserStory, R15_AScheduledMulticastIsTheAnswer) {
     settle();
     run_until(61800ms);
     chance_gives({400ms, 400ms});
@@ -194,7 +186,7 @@ TEST_F(AdvertiserStory, AMulticastAnswersWhoWaitsForAUnicast) {
     EXPECT_THAT(wire(), ElementsAre(to_all(40100ms)));
 }
 
-TEST_F(AdvertiserStory, OneHostIsAnsweredOnceASecond) {
+TEST_F(AdvertiserStory, R42_OneHostIsAnsweredOnceASecond) {
     settle();
     run_until(40s);
     draws_.assign(100, 0ms);
@@ -228,7 +220,7 @@ TEST_F(AdvertiserStory, SolicitationFromAGroupIsIgnored) {
     EXPECT_EQ(deadline(), 62s);
 }
 
-TEST_F(AdvertiserStory, WhenMoreHostsWaitThanWeRememberOneMulticastAnswersThemAll) {
+TEST_F(AdvertiserStory, R42_WhenMoreHostsWaitThanWeRememberOneMulticastAnswersThemAll) {
     settle();
     run_until(40s);
     for (unsigned n = 0; n < 64; ++n) solicit(host(n));
@@ -247,7 +239,7 @@ TEST_F(AdvertiserStory, WhenMoreHostsWaitThanWeRememberOneMulticastAnswersThemAl
     EXPECT_THAT(wire(), ElementsAre(Sent{41500ms, host(66)}));
 }
 
-TEST_F(AdvertiserStory, FiftyUnicastRepliesASecondAndThenOneMulticast) {
+TEST_F(AdvertiserStory, R42_FiftyUnicastRepliesASecondAndThenOneMulticast) {
     settle();
     run_until(40s);
     draws_.assign(1000, 0ms);
@@ -259,8 +251,8 @@ TEST_F(AdvertiserStory, FiftyUnicastRepliesASecondAndThenOneMulticast) {
     EXPECT_THAT(sent, SizeIs(51));
 }
 
-// who asks has no influence on anything but whether the 3 s rule is used up.
-TEST_F(AdvertiserStory, AFloodNeitherGrowsMemoryNorMovesTheSchedule) {
+// Who asks has no influence on anything but whether the 3 s rule is used up.
+TEST_F(AdvertiserStory, R16_R42_AFloodNeitherGrowsMemoryNorMovesTheSchedule) {
     settle();
     run_until(40s);
     for (unsigned n = 0; n < 100'000; ++n) {

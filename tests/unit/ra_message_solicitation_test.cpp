@@ -27,8 +27,7 @@ TEST(RouterSolicitationParser, IgnoresChecksumAndReserved) {
     EXPECT_EQ(refusal_of_solicitation(hex("85 00 ab cd | ff ff ff ff")), "accepted");
 }
 
-//
-TEST(RouterSolicitationParser, RefusesWhatARouterHasForwarded) {
+TEST(RouterSolicitationParser, R01_RefusesWhatARouterHasForwarded) {
     for (const int hop_limit : {254, 64, 1, 0, -1, 256}) {
         PacketInfo info = kFromHost;
         info.hop_limit = hop_limit;
@@ -37,13 +36,11 @@ TEST(RouterSolicitationParser, RefusesWhatARouterHasForwarded) {
     }
 }
 
-//
-TEST(RouterSolicitationParser, RefusesACode) {
+TEST(RouterSolicitationParser, R03_RefusesACode) {
     EXPECT_THAT(refusal_of_solicitation(hex("85 01 00 00 | 00 00 00 00")), HasSubstr("code is not 0"));
 }
 
-//
-TEST(RouterSolicitationParser, RefusesLessThanEightBytes) {
+TEST(RouterSolicitationParser, R04_RefusesLessThanEightBytes) {
     for (std::size_t n = 0; n < 8; ++n) {
         EXPECT_THAT(
             refusal_of_solicitation({kSolicitation.begin(), kSolicitation.begin() + static_cast<int>(n)}),
@@ -52,16 +49,14 @@ TEST(RouterSolicitationParser, RefusesLessThanEightBytes) {
     }
 }
 
-//
-TEST(RouterSolicitationParser, RefusesAnOptionOfLengthZeroWherever) {
+TEST(RouterSolicitationParser, R05_RefusesAnOptionOfLengthZeroWherever) {
     EXPECT_THAT(refusal_of_solicitation(kSolicitation + hex("01 00 02 00 00 00 5e ed")),
                 HasSubstr("length 0"));
     EXPECT_THAT(refusal_of_solicitation(kSolicitationWithMac + hex("fe 00 00 00 00 00 00 00")),
                 HasSubstr("length 0"));
 }
 
-//
-TEST(RouterSolicitationParser, SkipsUnknownOptions) {
+TEST(RouterSolicitationParser, R05_SkipsUnknownOptions) {
     const Bytes nonce = hex("0e 01 11 22 33 44 55 66");
     const Bytes longer = hex("fe 02 00 00 00 00 00 00 00 00 00 00 00 00 00 00");
     const auto parsed =
@@ -70,8 +65,7 @@ TEST(RouterSolicitationParser, SkipsUnknownOptions) {
     EXPECT_EQ(refusal_of_solicitation(kSolicitation + nonce, kFromNobody), "accepted");
 }
 
-//
-TEST(RouterSolicitationParser, RefusesALinkLayerAddressOfNobody) {
+TEST(RouterSolicitationParser, R06_RefusesALinkLayerAddressOfNobody) {
     EXPECT_THAT(refusal_of_solicitation(kSolicitationWithMac, kFromNobody), HasSubstr("source address ::"));
     const Bytes infiniband = hex("01 02 00 00 00 00 00 00 00 00 00 00 00 00 00 00");
     EXPECT_THAT(refusal_of_solicitation(kSolicitation + infiniband, kFromNobody),

@@ -45,16 +45,14 @@ TEST(RouterAdvertisementBytes, HoldEveryHeaderField) {
     EXPECT_EQ(build(ra), hex("86 00 00 00 | 40 48 07 08 | 00 36 ee 80 | 00 00 03 e8"));
 }
 
-//
-TEST(RouterAdvertisementBytes, WhoIsNoDefaultRouterHasPreference00) {
+TEST(RouterAdvertisementBytes, R23_WhoIsNoDefaultRouterHasPreference00) {
     RouterAdvertisement ra;
     ra.hop_limit = 0;
     ra.preference = Preference::high;
     EXPECT_EQ(build(ra), kHeader);
 }
 
-//
-TEST(RouterAdvertisementBytes, RouteIsAsLongAsItsPrefixNeeds) {
+TEST(RouterAdvertisementBytes, R24_RouteIsAsLongAsItsPrefixNeeds) {
     const auto route = [](std::string_view text) {
         RouterAdvertisement ra;
         ra.hop_limit = 0;
@@ -73,8 +71,7 @@ TEST(RouterAdvertisementBytes, RouteIsAsLongAsItsPrefixNeeds) {
     EXPECT_EQ(route("fd12:3456:789a:ffff::1/49"), hex("18 02 31 00 00 00 00 01 | fd 12 34 56 78 9a 80 00"));
 }
 
-//
-TEST(RouterAdvertisementBytes, RoutePreferenceIsOneOfThree) {
+TEST(RouterAdvertisementBytes, R25_RoutePreferenceIsOneOfThree) {
     const auto flags = [](Preference preference) {
         RouterAdvertisement ra;
         ra.options.emplace_back(RouteInformation{prefix("::/0"), preference, Seconds{1}});
@@ -85,16 +82,14 @@ TEST(RouterAdvertisementBytes, RoutePreferenceIsOneOfThree) {
     EXPECT_EQ(flags(Preference::low), std::byte{0x18});
 }
 
-//
-TEST(RouterAdvertisementBytes, LifetimesOfRouteAndPrefixDoNotDependOnTheRouterLifetime) {
+TEST(RouterAdvertisementBytes, R27_LifetimesOfRouteAndPrefixDoNotDependOnTheRouterLifetime) {
     const auto parsed = parse_router_advertisement(kSite, kFromRouter).value();
     EXPECT_EQ(parsed.router_lifetime.count(), 0);
     EXPECT_EQ(std::get<RouteInformation>(parsed.options.at(1)).lifetime, Seconds{1800});
     EXPECT_EQ(std::get<PrefixInformation>(parsed.options.at(0)).valid_lifetime, Seconds{86400});
 }
 
-//
-TEST(RouterAdvertisementBytes, PrefixHasHostBitsOnlyAsARouterAddress) {
+TEST(RouterAdvertisementBytes, R28_PrefixHasHostBitsOnlyAsARouterAddress) {
     PrefixInformation pio{prefix("fd12:3456:789a:a::1/64")};
     const auto bytes = [&] {
         RouterAdvertisement ra;
@@ -167,7 +162,7 @@ TEST(RouterAdvertisementParser, HeaderPreference) {
 }
 
 // R-08, seen from the receiving side: RFC 4861 section 6.1.2
-TEST(RouterAdvertisementParser, RefusesWhatNoRouterOfThisLinkSends) {
+TEST(RouterAdvertisementParser, R08_RefusesWhatNoRouterOfThisLinkSends) {
     for (const char* source : {"fd12::1", "2001:db8::1", "::", "ff02::1", "fec0::1"}) {
         PacketInfo info = kFromRouter;
         info.source = address(source);
@@ -205,8 +200,8 @@ std::vector<Option> options_of(const Bytes& options) {
     return parse_router_advertisement(kHeader + options, kFromRouter).value().options;
 }
 
-// a sender may always use a longer form than the prefix needs.
-TEST(RouterAdvertisementParser, ReadsARouteInEveryLegalForm) {
+// A sender may always use a longer form than the prefix needs.
+TEST(RouterAdvertisementParser, R24_ReadsARouteInEveryLegalForm) {
     const RouteInformation everything{prefix("::/0"), Preference::medium, Seconds{600}};
     EXPECT_THAT(options_of(hex("18 01 00 00 00 00 02 58")),
                 ElementsAre(VariantWith<RouteInformation>(everything)));
@@ -223,8 +218,8 @@ TEST(RouterAdvertisementParser, ReadsARouteInEveryLegalForm) {
                     RouteInformation{prefix("fd12:3456:789a::/48"), Preference::medium, Seconds{600}})));
 }
 
-// kept as bytes, but no route of ours
-TEST(RouterAdvertisementParser, IgnoresARouteThatRfc4191DoesNotDefine) {
+// Kept as bytes, but no route of ours
+TEST(RouterAdvertisementParser, R25_R24_IgnoresARouteThatRfc4191DoesNotDefine) {
     for (const char* option : {
              "18 02 30 10 00 00 02 58 fd 12 34 56 78 9a 00 00",  // preference 10
              "18 01 01 00 00 00 02 58",                          // length 1 is for ::/0 only
@@ -259,15 +254,15 @@ TEST(RouterAdvertisementParser, IgnoresKnownTypesOfUnknownLengthOrContent) {
     }
 }
 
-// reserved bits may be set and host bits count only with R.
-TEST(RouterAdvertisementParser, ReadsAPrefix) {
+// Reserved bits may be set and host bits count only with R.
+TEST(RouterAdvertisementParser, R28_ReadsAPrefix) {
     const auto pio = [](std::string_view flags) {
         return std::get<PrefixInformation>(options_of(hex("03 04 40") + hex(flags) +
                                                       hex("00 00 02 58 00 00 01 2c ff ff ff ff"
                                                           "fd 12 34 56 78 9a 00 0a 00 00 00 00 00 00 00 01"))
                                                .at(0));
     };
-    EXPECT_EQ(pio("9f"), (PrefixInformation{prefix("fd12:3456:789a:a::/64"), true, false, false, Seconds{600},
+    EXPECT_EQ(pio("8f"), (PrefixInformation{prefix("fd12:3456:789a:a::/64"), true, false, false, Seconds{600},
                                             Seconds{300}}));
     EXPECT_EQ(pio("60"), (PrefixInformation{prefix("fd12:3456:789a:a::1/64"), false, true, true, Seconds{600},
                                             Seconds{300}}));

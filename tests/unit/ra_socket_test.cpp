@@ -124,7 +124,7 @@ std::optional<Socket::Datagram> next(Socket& socket) {
 
 std::string why(const Result<void>& result) { return result ? "sent" : result.error().text(); }
 
-TEST(RaSocket, CarriesASolicitationAndItsAnswer) {
+TEST(RaSocket, R08_CarriesASolicitationAndItsAnswer) {
     in_namespaces([] {
         Socket router = open("router");
         Socket host = open("host");
@@ -156,7 +156,7 @@ TEST(RaSocket, CarriesASolicitationAndItsAnswer) {
     });
 }
 
-TEST(RaSocket, DoesNotHearItselfNorAnotherLink) {
+TEST(RaSocket, R09_DoesNotHearItselfNorAnotherLink) {
     in_namespaces([] {
         Socket router = open("router");
         Socket other = open("other");
@@ -185,8 +185,8 @@ TEST(RaSocket, HearsSolicitationsAndAdvertisementsOnly) {
     });
 }
 
-// the hop limit is read, not assumed.
-TEST(RaSocket, TellsTheHopLimit) {
+// The hop limit is read, not assumed.
+TEST(RaSocket, R01_TellsTheHopLimit) {
     in_namespaces([] {
         Socket router = open("router");
         Socket host = open("host");
@@ -215,8 +215,7 @@ std::uint16_t checksum(const net::Ipv6Address& from, const net::Ipv6Address& to,
     return static_cast<std::uint16_t>(~sum);
 }
 
-//
-TEST(RaSocket, TheKernelDropsABadChecksum) {
+TEST(RaSocket, R02_TheKernelDropsABadChecksum) {
     in_namespaces([] {
         Socket router = open("router");
         // A raw socket for the protocol number of an extension header writes what follows it as it is:
@@ -246,8 +245,7 @@ TEST(RaSocket, TheKernelDropsABadChecksum) {
     });
 }
 
-//
-TEST(RaSocket, DropsWhatCameInFragments) {
+TEST(RaSocket, R07_DropsWhatCameInFragments) {
     in_namespaces([] {
         Socket router = open("router");
         Socket host = open("host");
@@ -284,8 +282,8 @@ TEST(RaSocket, DropsWhatIsLongerThanAnyMessage) {
     });
 }
 
-// the membership is this socket's and ends with it.
-TEST(RaSocket, JoinsAllRoutersWhileItIsOpen) {
+// The membership is this socket's and ends with it.
+TEST(RaSocket, R10_JoinsAllRoutersWhileItIsOpen) {
     in_namespaces([] {
         const auto joined = [] { return std::system("ip maddr show dev router | grep -q 'ff02::2$'") == 0; };
         EXPECT_FALSE(joined());
@@ -297,8 +295,8 @@ TEST(RaSocket, JoinsAllRoutersWhileItIsOpen) {
     });
 }
 
-// an address that is not (or no longer) ours is refused by the kernel, and the next send works again.
-TEST(RaSocket, SendsOnlyFromAnAddressOfTheInterface) {
+// An address that is not (or no longer) ours is refused by the kernel, and the next send works again.
+TEST(RaSocket, R08_SendsOnlyFromAnAddressOfTheInterface) {
     in_namespaces([] {
         Socket router = open("router");
         Socket host = open("host");
