@@ -73,9 +73,10 @@ def closed_address(net, mac=None):
                   False, kind(133), **to)
         net.heard("DHCPv6 to the closed address", dhcp6, "lan0", udp("fe80::10", VIRTUAL, 547, 546), False, **to)
         net.answers("traceroute to the closed address", "lan0", udp("fe80::10", VIRTUAL, 4000, 33440), 1, False, **to)
-        solicitation = lambda hops: neighbor(135, "fe80::10", VIRTUAL, VIRTUAL, hops)
-        net.answers("neighbor solicitation to the closed address", "lan0", solicitation(255), 136, **to)
-        net.heard("the same with hop limit 254", icmp, "lan0", solicitation(254), False, kind(135), **to)
+        solicitation = lambda source, hops: neighbor(135, source, VIRTUAL, VIRTUAL, hops)
+        net.answers("neighbor solicitation to the closed address", "lan0", solicitation("fe80::10", 255), 136, **to)
+        other = solicitation("fe80::11", 254)
+        net.heard("one with hop limit 254", icmp, "lan0", other, False, lambda data: data == other[40:], **to)
         advertisement = neighbor(136, "fe80::10", VIRTUAL, "fe80::10")
         net.heard("neighbor advertisement to the closed address", icmp, "lan0", advertisement, True, kind(136), **to)
 

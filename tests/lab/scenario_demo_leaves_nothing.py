@@ -12,6 +12,8 @@ import lab
 POINTS = {"making the machines": "at the beginning", "ulagate is up on relay": "while daemons start",
           "handshake of edge-a": "with tunnels up"}
 
+LONG = "it begins a dozen demos"
+
 
 def scenario():
     for word, when in POINTS.items():

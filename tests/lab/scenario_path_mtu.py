@@ -9,6 +9,8 @@ import lab
 
 TRANSFER = "100M"
 
+LONG = "it moves 100 MB through each path"
+
 
 def scenario():
     world = lab.build(uplinks={"a": "dual", "b": "ipv6"})

@@ -12,6 +12,8 @@ from pings import SteadyPings
 AWAY = 3.0  # seconds without power
 SOON = 4.0  # seconds; half a one is the aim, which the benchmark measures, and left alone it takes WireGuard some 15
 
+LONG = "the relay writes its routers down every 30 s"
+
 
 def scenario():
     world = lab.build(uplinks={"a": "ipv4", "b": "ipv4"})

@@ -13,6 +13,8 @@ from pings import SteadyPings
 
 AT_REST = "at rest: a stock relay, only the Active router of the site talks to it"
 
+LONG = "WireGuard's own timers"
+
 
 def scenario():
     world = lab.build(routers={"a": 2})

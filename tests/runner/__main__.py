@@ -22,17 +22,20 @@ def run_unit(report):
 
 
 def run_lab(report):
-    """Three at a time, for each has a sandbox of its own and mostly waits; first those that say ALONE = "why"."""
+    """Three at a time, for each has a sandbox of its own and mostly waits: first those that say ALONE = "why", which run
+    by themselves, and then those that say LONG = "why", so that none of them is left over at the end."""
     env = {"ULAGATE_BINARY": build.release()}
     paths = [*sorted(glob.glob(f"{ROOT}/tests/lab/scenario_*.py")), f"{ROOT}/tests/lab/firewall_packets.py"]
     programs = {f"lab/{os.path.basename(path).removeprefix('scenario_').removesuffix('.py')}": path for path in paths}
     programs = {name: path for name, path in programs.items() if report.wants(name)}
-    alone = {name for name, path in programs.items() if re.search(r"^ALONE = ", open(path, encoding="utf-8").read(), re.M)}
-    for name in sorted(alone):
+    says = lambda word: [name for name, path in programs.items()
+                         if re.search(f"^{word} = ", open(path, encoding="utf-8").read(), re.M)]
+    alone, long = says("ALONE"), says("LONG")
+    for name in alone:
         report.command(name, ["/usr/bin/python3", programs[name]], 240, env=env)
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
-        running = {pool.submit(run, ["/usr/bin/python3", path], 240, env=env): name
-                   for name, path in programs.items() if name not in alone}
+        running = {pool.submit(run, ["/usr/bin/python3", programs[name]], 240, env=env): name
+                   for name in dict.fromkeys([*long, *programs]) if name not in alone}
         for done in concurrent.futures.as_completed(running):
             report.judge(running[done], done.result())
 
