@@ -32,9 +32,9 @@ def run_lab(report):
                          if re.search(f"^{word} = ", open(path, encoding="utf-8").read(), re.M)]
     alone, long = says("ALONE"), says("LONG")
     for name in alone:
-        report.command(name, ["/usr/bin/python3", programs[name]], 240, env=env)
+        report.command(name, ["/usr/bin/python3", programs[name]], 400, env=env)
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
-        running = {pool.submit(run, ["/usr/bin/python3", programs[name]], 240, env=env): name
+        running = {pool.submit(run, ["/usr/bin/python3", programs[name]], 400, env=env): name
                    for name in dict.fromkeys([*long, *programs]) if name not in alone}
         for done in concurrent.futures.as_completed(running):
             report.judge(running[done], done.result())
