@@ -7,9 +7,11 @@ import time
 
 import lab
 import lan
+import power
 from daemon import VIRTUAL_ADDRESS
 from keepalived import holds
 from pair import FAILOVER, FENCED, Pair, active, vrrp_status
+from pings import SteadyPings
 
 CONFORMANCE = ("V-38", "V-48", "V-49", "V-50")
 ALONE = "it judges gaps of a tenth of a second"
@@ -26,6 +28,7 @@ def scenario():
     lost_interface(pair)
     interface_set_down(pair)
     addresses_taken_away(pair)
+    machine_freezes(pair)
     leftover(pair)
     partition(pair)
     two_owners(pair)
@@ -86,6 +89,24 @@ def addresses_taken_away(pair):
     pair.during("somebody removes the addresses from the Active router", take, 0.1)
     pair.owner(one, 1)
     lab.check_equal(vrrp_status(one)["state"], "active", "it never was anything but Active")
+
+
+def machine_freezes(pair):
+    """When it goes on, it still has the addresses, and does not know that time has passed."""
+    one, two = pair.one, pair.two
+    pings = SteadyPings(pair.far, pair.destination)
+    lab.wait_for(lambda: len(pings.result().replies) > 20, 30, "answers")
+    power.freeze(one, pair.site)
+    lab.wait_for(lambda: active(two), 5, "a2 is Active")
+    answers = lan.answering_macs(pair.site, VIRTUAL_ADDRESS, 0.3 * lab.slowness())
+    lab.check_equal(answers, {pair.mac(two)}, "a2 alone answers while a1 is frozen")
+    lab.check(active(one), "the frozen router still holds the address")
+    power.thaw(one, pair.site)
+    lab.step(f"one of them is Active after {pair.owner(one, FENCED):.3f} s")
+    # What the frozen machine had in its queues is answered late, so it is the order of the answers that counts.
+    times = sorted(pings.stop().replies.values())
+    worst = max(after - before for before, after in zip(times, times[1:]))
+    lab.check(worst <= FAILOVER * lab.slowness(), f"the far site had answers, but for {worst:.3f} s")
 
 
 def leftover(pair):
