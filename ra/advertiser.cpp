@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <type_traits>
+#include <iterator>
 #include <utility>
 
 namespace ulagate::ra {
@@ -19,52 +19,13 @@ constexpr Duration kMaxInitialInterval = seconds{16};
 constexpr unsigned kInitialAdvertisements = 3;
 constexpr unsigned kFinalAdvertisements = 3;
 
-// RFC 4862 section 5.5.3 (e): a host does not believe an unauthenticated shorter one, so this is how fast a
-// prefix can go.
-constexpr Seconds kShortestBelievedLifetime{7200};
-
 // A host asks at most every 4 s (RTR_SOLICITATION_INTERVAL), so no honest one meets the per-host limit.
 constexpr std::size_t kMaxPending = 64;
 constexpr Duration kPerHostMinimum = seconds{1};
 constexpr Duration kReplySpacing = milliseconds{20};
 constexpr int kReplyBurst = 50;
 
-// Removed prefixes and routes that are still announced, as many as fit beside a full configuration into the
-// smallest MTU: Neighbor Discovery is never fragmented (RFC 6980).
-constexpr std::ptrdiff_t kMaxRemoved = 24;
-
 constexpr net::Ipv6Prefix kLinkLocal{net::Ipv6Address{{0xfe, 0x80}}, 10};
-
-// Set to its end of life: what tells hosts to forget it. False for options that have no lifetime.
-bool expire(Option& option) {
-    return std::visit(
-        [](auto& o) {
-            using T = std::decay_t<decltype(o)>;
-            if constexpr (std::is_same_v<T, PrefixInformation>) {
-                o.preferred_lifetime = Seconds{0};
-                o.valid_lifetime = std::min(o.valid_lifetime, kShortestBelievedLifetime);
-                return true;
-            } else if constexpr (std::is_same_v<T, RouteInformation>) {
-                o.lifetime = Seconds{0};
-                return true;
-            } else {
-                return false;
-            }
-        },
-        option);
-}
-
-// The prefix or route the host would keep under the same name, whatever else the options say.
-bool same_subject(const Option& a, const Option& b) {
-    if (a.index() != b.index()) return false;
-    if (const auto* pio = std::get_if<PrefixInformation>(&a)) {
-        return pio->prefix.network() == std::get<PrefixInformation>(b).prefix.network();
-    }
-    if (const auto* rio = std::get_if<RouteInformation>(&a)) {
-        return rio->prefix.network() == std::get<RouteInformation>(b).prefix.network();
-    }
-    return false;
-}
 
 bool has_subject(const std::vector<Option>& options, const Option& subject) {
     return std::any_of(options.begin(), options.end(),
@@ -90,20 +51,35 @@ Config conforming(Config config) {
 Advertiser::Advertiser(Config config, Random random)
     : config_(conforming(std::move(config))), random_(std::move(random)) {}
 
-std::vector<Send> Advertiser::set_source(std::optional<Source> source, TimePoint now) {
+std::vector<Send> Advertiser::set_source(std::optional<Source> source, TimePoint now,
+                                         std::optional<net::Ipv6Address> former) {
     if (source_ == source) return {};  // also nothing during the farewell, which has no source any more
     forget_source();
     source_ = source;
     if (!source_) return {};
+    if (former != source_->address) former_ = former;
     return announce(now);
+}
+
+std::vector<Send> Advertiser::abandon_source(TimePoint /*now*/) {
+    if (!source_) return {};
+    // The 3 s rule is for one router, and to the hosts this one is gone with it.
+    Send last_word = forget_address(source_->address);
+    forget_source();
+    return {std::move(last_word)};
 }
 
 std::vector<Send> Advertiser::set_config(Config config, TimePoint now) {
     const Config before = std::exchange(config_, conforming(std::move(config)));
     const bool same_schedule =
         before.min_interval == config_.min_interval && before.max_interval == config_.max_interval;
-    if (same_schedule && before.advertisement == config_.advertisement) return {};
-    if (last_multicast_) remember_removed(before.advertisement);
+    const bool same_content = before.advertisement == config_.advertisement &&
+                              before.valid_until == config_.valid_until &&
+                              before.preferred_until == config_.preferred_until &&
+                              before.source_link_layer_address == config_.source_link_layer_address;
+    if (same_schedule && same_content) return {};
+    if (known_to_hosts_) stale_.add(subjects(before.advertisement.options), now);
+    stale_.remove(subjects(config_.advertisement.options));
     if (!source_) return {};
     return announce(now);
 }
@@ -129,12 +105,12 @@ std::vector<Send> Advertiser::on_solicitation(const RouterSolicitation& /*solici
 
 std::vector<Send> Advertiser::withdraw(TimePoint now) {
     if (!source_) return {};
-    RouterAdvertisement last_word = message(*source_);
+    RouterAdvertisement last_word = message(*source_, Removed::all, now);
     last_word.router_lifetime = std::chrono::duration<std::uint16_t>{0};
     last_word.preference = Preference::medium;
     for (Option& option : last_word.options) expire(option);
     Send send{source_->address, kAllNodes, std::move(last_word)};
-    removed_.clear();
+    stale_.clear();
     forget_source();
     farewell_ = std::move(send);
     farewells_left_ = kFinalAdvertisements;
@@ -143,8 +119,9 @@ std::vector<Send> Advertiser::withdraw(TimePoint now) {
 }
 
 std::vector<Send> Advertiser::on_deadline(TimePoint now) {
-    if (next_multicast_ && now >= *next_multicast_) return {farewell_ ? farewell(now) : multicast(now)};
-    return unicast_replies(now);
+    if (!next_multicast_ || now < *next_multicast_) return unicast_replies(now);
+    if (farewell_) return {farewell(now)};
+    return multicast(now);
 }
 
 std::optional<TimePoint> Advertiser::deadline() const {
@@ -160,6 +137,7 @@ void Advertiser::forget_source() {
     multicast_answers_all_ = false;
     pending_.clear();
     farewell_.reset();
+    former_.reset();
 }
 
 // RFC 4861 section 6.2.4: as when the interface becomes an advertising one.
@@ -171,16 +149,30 @@ std::vector<Send> Advertiser::announce(TimePoint now) {
 
 // Solicited or not, it reaches everybody: it starts the interval anew, and answers also who waits for a
 // unicast that would have come later (RFC 4861 section 6.2.6).
-Send Advertiser::multicast(TimePoint now) {
-    Send send{source_->address, kAllNodes, message(*source_)};
+std::vector<Send> Advertiser::multicast(TimePoint now) {
+    const Removed removed = quick_left_ > 0 ? Removed::all : Removed::prefixes;
+    std::vector<Send> sends{{source_->address, kAllNodes, message(*source_, removed, now)}};
+    if (former_) sends.push_back(forget_address(*former_));
     if (quick_left_ > 0) --quick_left_;
-    if (quick_left_ == 0) removed_.clear();
+    if (quick_left_ == 0) former_.reset();
+    known_to_hosts_ = true;
     last_multicast_ = now;
     next_multicast_ = now + next_interval();
     multicast_reply_ = false;
     multicast_answers_all_ = false;
     pending_.clear();
-    return send;
+    return sends;
+}
+
+// Router and route entries are the address's own in the hosts; prefixes and DNS servers belong to the link.
+Send Advertiser::forget_address(const net::Ipv6Address& address) const {
+    RouterAdvertisement last_word = config_.advertisement;
+    last_word.router_lifetime = std::chrono::duration<std::uint16_t>{0};
+    last_word.preference = Preference::medium;
+    std::erase_if(last_word.options,
+                  [](const Option& option) { return !std::holds_alternative<RouteInformation>(option); });
+    for (Option& option : last_word.options) expire(option);
+    return {address, kAllNodes, std::move(last_word), true};
 }
 
 Send Advertiser::farewell(TimePoint now) {
@@ -208,7 +200,7 @@ std::vector<Send> Advertiser::unicast_replies(TimePoint now) {
             reply_by_multicast(now);
             break;
         }
-        sends.push_back({source_->address, it->first, message(*source_)});
+        sends.push_back({source_->address, it->first, message(*source_, Removed::all, now)});
         while (!answered_.empty() && answered_.front().when + kPerHostMinimum <= now) answered_.pop_front();
         answered_.push_back({it->first, now});
         it = pending_.erase(it);
@@ -244,24 +236,42 @@ TimePoint Advertiser::earliest_multicast(TimePoint now) const {
     return last_multicast_ ? std::max(now, *last_multicast_ + kMinDelayBetweenAdvertisements) : now;
 }
 
-RouterAdvertisement Advertiser::message(const Source& source) const {
+RouterAdvertisement Advertiser::message(const Source& source, Removed removed, TimePoint now) const {
     RouterAdvertisement advertisement = config_.advertisement;
     auto& options = advertisement.options;
-    options.insert(options.end(), removed_.begin(), removed_.end());
-    if (source.link_address) options.emplace_back(SourceLinkLayerAddress{*source.link_address});
+    for (Option& option : options) {
+        if (auto* const pio = std::get_if<PrefixInformation>(&option)) count_down(*pio, now);
+    }
+    auto gone = stale_.options(removed == Removed::prefixes, now);
+    std::move(gone.begin(), gone.end(), std::back_inserter(options));
+    if (source.link_address && config_.source_link_layer_address)
+        options.emplace_back(SourceLinkLayerAddress{*source.link_address});
     return advertisement;
 }
 
-// Without a word hosts would keep what the configuration no longer has for the rest of its lifetime.
-void Advertiser::remember_removed(const RouterAdvertisement& before) {
-    removed_.insert(removed_.end(), before.options.begin(), before.options.end());
-    std::vector<Option> kept;
-    for (Option& option : removed_) {
-        if (!expire(option) || has_subject(config_.advertisement.options, option)) continue;
-        kept.push_back(std::move(option));
-    }
-    if (kept.size() > kMaxRemoved) kept.erase(kept.begin(), kept.end() - kMaxRemoved);
-    removed_ = std::move(kept);
+void Advertiser::count_down(PrefixInformation& pio, TimePoint now) const {
+    if (!wall_offset_) return;
+    const auto wall = now.time_since_epoch() + *wall_offset_;
+    const auto limit = [&](Seconds& lifetime, const std::optional<std::chrono::sys_seconds>& end) {
+        if (!end) return;
+        const auto left = std::max<Duration>(end->time_since_epoch() - wall, Duration::zero());
+        if (left < seconds{lifetime.count()})
+            lifetime = Seconds{static_cast<std::uint32_t>(std::chrono::floor<seconds>(left).count())};
+    };
+    limit(pio.valid_lifetime, config_.valid_until);
+    limit(pio.preferred_lifetime, config_.preferred_until);
+    pio.preferred_lifetime = std::min(pio.preferred_lifetime, pio.valid_lifetime);
+}
+
+void Advertiser::recall(const std::vector<Stale>& stale, TimePoint now) {
+    if (stale.empty()) return;
+    known_to_hosts_ = true;
+    for (const Stale& known : stale) stale_.add(known, now);
+    stale_.remove(subjects(config_.advertisement.options));
+}
+
+std::vector<Option> Advertiser::advertised() const {
+    return known_to_hosts_ ? subjects(config_.advertisement.options) : std::vector<Option>{};
 }
 
 Duration Advertiser::draw(Duration low, Duration high) const {

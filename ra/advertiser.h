@@ -12,11 +12,9 @@
 
 #include "daemon/base/address.h"
 #include "ra/message.h"
+#include "ra/stale.h"
 
 namespace ulagate::ra {
-
-using TimePoint = std::chrono::steady_clock::time_point;
-using Duration = std::chrono::steady_clock::duration;
 
 // Uniform in [low, high]. An argument, so that a test decides what is drawn.
 using Random = std::function<Duration(Duration low, Duration high)>;
@@ -25,6 +23,11 @@ struct Config {
     std::chrono::milliseconds min_interval{10'000};  // MinRtrAdvInterval, RFC 4861 section 6.2.1
     std::chrono::milliseconds max_interval{30'000};  // MaxRtrAdvInterval
     bool unicast_replies = true;                     // RFC 7772: answer a solicitation to its sender only
+    bool source_link_layer_address = true;           // in a Source Link-Layer Address option
+    // When the lifetimes of the prefixes are over (RFC 4861 section 6.2.1: lifetimes that decrement in real
+    // time). They are never longer than those in `advertisement`.
+    std::optional<std::chrono::sys_seconds> valid_until;
+    std::optional<std::chrono::sys_seconds> preferred_until;
     // All of the message but the source link-layer address, which is the link's (see Source).
     RouterAdvertisement advertisement;
     bool operator==(const Config&) const = default;
@@ -42,6 +45,7 @@ struct Send {
     net::Ipv6Address source;
     net::Ipv6Address destination;  // ff02::1 or the one host that asked
     RouterAdvertisement message;
+    bool former_source = false;  // the last words from an address that may be ours no more
     bool operator==(const Send&) const = default;
 };
 
@@ -60,12 +64,28 @@ public:
     Advertiser(Config config, Random random);
 
     // Nothing: silent at once, without a last word (a hand-over is not a shutdown). A new source: the first
-    // three advertisements come quickly again, the first as soon as the 3 s rule allows. The source it
-    // already has: nothing changes.
-    std::vector<Send> set_source(std::optional<Source> source, TimePoint now);
-    // Other content or intervals; announced quickly if we are advertising. Prefixes and routes that are gone
-    // are announced with lifetime 0 in the next three multicast advertisements, or hosts would keep them.
+    // three advertisements come quickly again, the first as soon as the 3 s rule allows; with each of them
+    // hosts are told to forget `former`, an address that was ours. The source it already has: nothing
+    // changes.
+    std::vector<Send> set_source(std::optional<Source> source, TimePoint now,
+                                 std::optional<net::Ipv6Address> former = std::nullopt);
+    // Other content or intervals; announced quickly if we are advertising. What is gone is taken back (see
+    // StaleList), or hosts would keep it.
     std::vector<Send> set_config(Config config, TimePoint now);
+    // Silent from here, and hosts are told that nothing is to be reached through this address any more
+    // (RFC 4861 section 6.2.8). What is not the address's own, as prefixes, stays.
+    std::vector<Send> abandon_source(TimePoint now);
+    // What the lifetimes of Config::valid_until count down by. Without it they do not.
+    void set_wall_clock(std::chrono::system_clock::time_point wall, TimePoint now) {
+        wall_offset_ = wall.time_since_epoch() - now.time_since_epoch();
+    }
+    // Hosts have heard our content, from another router or before a restart: what goes has to be taken back.
+    void assume_known() { known_to_hosts_ = true; }
+    // What hosts were told before a restart; taken back unless it is still advertised.
+    void recall(const std::vector<Stale>& stale, TimePoint now);
+    // What hosts may know of us: what we advertise, and what we do no more.
+    [[nodiscard]] std::vector<Option> advertised() const;
+    [[nodiscard]] std::vector<Stale> stale() const { return stale_.all(); }
     std::vector<Send> on_solicitation(const RouterSolicitation& solicitation, const net::Ipv6Address& from,
                                       TimePoint now);
     // The service ends (RFC 4861 section 6.2.5): lifetimes 0, three times; done when deadline() is empty.
@@ -90,15 +110,17 @@ private:
 
     void forget_source();
     std::vector<Send> announce(TimePoint now);
-    Send multicast(TimePoint now);
+    std::vector<Send> multicast(TimePoint now);
     Send farewell(TimePoint now);
     std::vector<Send> unicast_replies(TimePoint now);
     void reply_by_multicast(TimePoint now);
     bool take_reply_token(TimePoint now);
     [[nodiscard]] TimePoint answerable_from(const net::Ipv6Address& host, TimePoint now) const;
     [[nodiscard]] TimePoint earliest_multicast(TimePoint now) const;
-    [[nodiscard]] RouterAdvertisement message(const Source& source) const;
-    void remember_removed(const RouterAdvertisement& before);
+    enum class Removed { all, prefixes };
+    [[nodiscard]] RouterAdvertisement message(const Source& source, Removed removed, TimePoint now) const;
+    void count_down(PrefixInformation& pio, TimePoint now) const;
+    [[nodiscard]] Send forget_address(const net::Ipv6Address& address) const;
     Duration draw(Duration low, Duration high) const;
     Duration next_interval() const;
 
@@ -113,8 +135,11 @@ private:
     std::map<net::Ipv6Address, TimePoint> pending_;
     std::deque<Answered> answered_;  // oldest first, none older than the per-host minimum
     TimePoint replies_paid_until_ = TimePoint::min();
-    std::vector<Option> removed_;   // options with lifetime 0 that config_ no longer has
-    std::optional<Send> farewell_;  // what withdraw() repeats
+    StaleList stale_;
+    bool known_to_hosts_ = false;             // config_
+    std::optional<Duration> wall_offset_;     // system_clock - steady_clock
+    std::optional<net::Ipv6Address> former_;  // hosts are told to forget it, as long as quick_left_
+    std::optional<Send> farewell_;            // what withdraw() repeats
     unsigned farewells_left_ = 0;
 };
 

@@ -143,6 +143,21 @@ std::vector<std::byte> build(const RouterAdvertisement& advertisement) {
     return std::move(out).release();
 }
 
+std::vector<RouterAdvertisement> split(RouterAdvertisement advertisement, std::size_t max_bytes) {
+    const std::vector<Option> options = std::exchange(advertisement.options, {});
+    std::vector<RouterAdvertisement> parts{advertisement};
+    std::size_t size = kHeaderOfAdvertisement;
+    for (const Option& option : options) {
+        if (size + size_of(option) > max_bytes && !parts.back().options.empty()) {
+            parts.push_back(advertisement);
+            size = kHeaderOfAdvertisement;
+        }
+        size += size_of(option);
+        parts.back().options.push_back(option);
+    }
+    return parts;
+}
+
 std::vector<std::byte> build(const RouterSolicitation& solicitation) {
     net::ByteWriter out;
     out.put(kRouterSolicitation);

@@ -50,6 +50,10 @@ Result<RouterAdvertisement> parse_router_advertisement(std::span<const std::byte
 
 // From the ICMPv6 type on, checksum zero (the kernel fills it in: IPV6_CHECKSUM is implied for ICMPv6).
 std::vector<std::byte> build(const RouterAdvertisement& advertisement);
+// The same as several messages of at most `max_bytes` each: Neighbor Discovery is never fragmented (RFC
+// 6980), but the options may come in several advertisements (RFC 4861 section 6.2.3). Each option is in one
+// of them, in the same order; the header is in all. An option that is too long by itself stays alone.
+std::vector<RouterAdvertisement> split(RouterAdvertisement advertisement, std::size_t max_bytes);
 std::vector<std::byte> build(const RouterSolicitation& solicitation);  // for tests and fuzzers
 
 }  // namespace ulagate::ra

@@ -126,65 +126,6 @@ TEST_F(AdvertiserStory, NewIntervalsCountFromNow) {
     EXPECT_THAT(wire(), ElementsAre(to_all(40s), to_all(56s), to_all(72s), to_all(672s)));
 }
 
-// Or hosts would keep the route for half an hour and the prefix for a day.
-TEST_F(AdvertiserStory, R35_WhatIsRemovedIsTakenBackWithTheQuickAdvertisements) {
-    settle();
-    run_until(40s);
-    Config changed = config();
-    const RouteInformation fewer{prefix("fd12:3456:789a:b::/64")};
-    changed.advertisement.options = {fewer};
-    reconfigure(changed);
-    PrefixInformation no_lan = lan();
-    no_lan.preferred_lifetime = Seconds{0};
-    no_lan.valid_lifetime = Seconds{7200};
-    RouteInformation no_overlay = overlay();
-    no_overlay.lifetime = Seconds{0};
-    const Option mac = SourceLinkLayerAddress{*kSource.link_address};
-    for (const Duration t : {40s, 56s, 72s}) {
-        run_until(t);
-        EXPECT_THAT(last_->message.options, ElementsAre(fewer, no_lan, no_overlay, mac));
-    }
-    run_until(110s);
-    EXPECT_THAT(wire(), ElementsAre(to_all(40s), to_all(56s), to_all(72s), to_all(102s)));
-    EXPECT_THAT(last_->message.options, ElementsAre(fewer, mac));
-}
-
-TEST_F(AdvertiserStory, R35_WhatComesBackIsNotTakenBack) {
-    settle();
-    run_until(40s);
-    Config changed = config();
-    changed.advertisement.options = {lan()};
-    reconfigure(changed);
-    run_until(41s);
-    reconfigure(config());
-    run_until(50s);
-    EXPECT_THAT(wire(), ElementsAre(to_all(40s), to_all(43s)));
-    EXPECT_THAT(last_->message.options,
-                ElementsAre(lan(), overlay(), SourceLinkLayerAddress{*kSource.link_address}));
-}
-
-TEST_F(AdvertiserStory, WhatNobodyHasHeardOfIsNotTakenBack) {
-    Config changed = config();
-    changed.advertisement.options = {lan()};
-    reconfigure(changed);
-    source(kSource);
-    EXPECT_THAT(last_->message.options, ElementsAre(lan(), SourceLinkLayerAddress{*kSource.link_address}));
-}
-
-// A router that was not Active during the reload takes it back as soon as it is.
-TEST_F(AdvertiserStory, R35_WhatIsRemovedWithoutASourceIsTakenBackLater) {
-    settle();
-    source(std::nullopt);
-    Config changed = config();
-    changed.advertisement.options = {lan()};
-    reconfigure(changed);
-    EXPECT_THAT(wire(), IsEmpty());
-    run_until(40s);
-    source(kSource);
-    EXPECT_THAT(last_->message.options, SizeIs(3));
-    EXPECT_EQ(std::get<RouteInformation>(last_->message.options.at(1)).lifetime, Seconds{0});
-}
-
 TEST_F(AdvertiserStory, AGoodbyeTakesEverythingBackOnceAndForAll) {
     settle();
     run_until(40s);
@@ -209,21 +150,6 @@ TEST_F(AdvertiserStory, AnotherLifetimeIsNoRemoval) {
     reconfigure(changed);
     EXPECT_THAT(last_->message.options,
                 ElementsAre(lan(), longer, SourceLinkLayerAddress{*kSource.link_address}));
-}
-
-// Many reloads in a row do not make a message that has to be fragmented.
-TEST_F(AdvertiserStory, R22_WhatIsTakenBackFitsIntoOneMessage) {
-    settle();
-    for (unsigned i = 0; i < 40; ++i) {
-        Config changed = config();
-        net::Ipv6Prefix p = prefix("fd00::/64");
-        p.address.bytes[7] = static_cast<std::uint8_t>(i);
-        changed.advertisement.options = {PrefixInformation{p}};
-        reconfigure(changed);
-    }
-    run_until(40s);
-    EXPECT_THAT(last_->message.options, SizeIs(1 + 24 + 1));
-    EXPECT_LE(build(last_->message).size(), 1280U - 40U);
 }
 
 TEST_F(AdvertiserStory, R33_WithdrawalSaysGoodbyeThreeTimes) {

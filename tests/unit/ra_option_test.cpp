@@ -159,5 +159,46 @@ TEST(RaOption, AllOfThemInOneMessage) {
     EXPECT_EQ(parse_router_advertisement(build(ra), kFromRouter).value(), ra);
 }
 
+// One message of the smallest MTU has room for 1240 bytes.
+TEST(RaOption, R22_ALongAdvertisementIsSplit) {
+    RouterAdvertisement ra;
+    ra.managed = true;
+    ra.router_lifetime = std::chrono::duration<std::uint16_t>{1800};
+    for (unsigned i = 0; i < 60; ++i) {
+        net::Ipv6Prefix p = prefix("fd00:0:0:1::/64");
+        p.address.bytes[5] = static_cast<std::uint8_t>(i);
+        ra.options.emplace_back(RouteInformation{p});             // 16 bytes
+        ra.options.emplace_back(PrefixInformation{p.network()});  // 32
+    }
+    ra.options.emplace_back(SourceLinkLayerAddress{kMac});  // 8
+    const auto parts = split(ra, 1280 - 40);
+    ASSERT_EQ(parts.size(), 3U);
+    RouterAdvertisement together = ra;
+    together.options.clear();
+    for (const RouterAdvertisement& part : parts) {
+        EXPECT_LE(build(part).size(), 1240U);
+        together.options.insert(together.options.end(), part.options.begin(), part.options.end());
+        RouterAdvertisement header = part;
+        header.options = ra.options;
+        EXPECT_EQ(header, ra);
+    }
+    EXPECT_EQ(together, ra);                                   // each option once, in order
+    EXPECT_EQ(build(parts.at(0)).size(), 16U + 25 * 48 + 16);  // full
+}
+
+TEST(RaOption, R22_WhatFitsStaysTogether) {
+    RouterAdvertisement ra;
+    EXPECT_THAT(split(ra, 1240), ElementsAre(ra));
+    ra.options = {RecursiveDnsServers{std::vector<net::Ipv6Address>(76), Seconds{1}}};
+    ASSERT_EQ(build(ra).size(), 1240U);
+    EXPECT_THAT(split(ra, 1240), ElementsAre(ra));
+    // What cannot be split is not lost.
+    RouterAdvertisement mtu;
+    mtu.options = {Mtu{1420}};
+    RouterAdvertisement both = ra;
+    both.options.insert(both.options.begin(), Mtu{1420});
+    EXPECT_THAT(split(both, 100), ElementsAre(mtu, ra));
+}
+
 }  // namespace
 }  // namespace ulagate::ra
