@@ -35,10 +35,12 @@ class Flow:
         lab.wait_for(lambda: max(self._pings.result().replies.values()) > since, PATIENCE, "answers again")
 
     def stop(self):
-        """How many were lost, and the longest time without answers, in seconds; it may last."""
+        """How many were lost, and the longest time without answers, in seconds; both may last until now. The last half
+        second is still on its way."""
         result = self._pings.stop()
-        silence = max(result.sent_at.values()) - max(result.replies.values())
-        return len(result.lost), max(0.0, silence, *(seconds for _, seconds in result.outages))
+        end = max(result.sent_at.values())
+        lost = {number for number, when in result.sent_at.items() if when < end - 0.5 * lab.slowness()} - set(result.replies)
+        return len(lost), max(0.0, end - max(result.replies.values()), *(seconds for _, seconds in result.outages))
 
 
 class Ours:
