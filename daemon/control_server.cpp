@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 #include <grp.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -28,6 +30,7 @@ using Protocol = asio::local::stream_protocol;
 
 constexpr int kMaxClients = 16;
 constexpr std::size_t kMaxRequest = 4096;
+constexpr std::size_t kMaxBuffer = std::size_t{8} << 20;  // of the kernel's memory, for one answer
 constexpr std::chrono::seconds kPatience{20};  // for a whole exchange; `withdraw` needs the time of three RAs
 constexpr const char* kDefaultGroup = "ulagate";
 
@@ -93,8 +96,15 @@ private:
 
     void reply(const json::value& answer) {
         output_ = json::serialize(answer) + "\n";
+        // At once, not 64 KiB whenever the loop comes by: the answer of a relay with ten thousand routers has
+        // megabytes, and while it reaches out to them all a turn of its loop may take a second.
+        const int size = static_cast<int>(std::min(output_.size(), kMaxBuffer));
+        ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
         asio::async_write(
             socket_, asio::buffer(output_),
+            [whole = output_.size()](const boost::system::error_code& error, std::size_t written) {
+                return error ? 0 : whole - written;
+            },
             [self = shared_from_this()](const boost::system::error_code&, std::size_t) { self->close(); });
     }
 
