@@ -33,7 +33,7 @@ def measure(count):
     ready = time.time()
     slowest = 0.0
     # A relay that is short of processor time reaches out more slowly, never faster.
-    while len(_firsts(path)) < count and time.time() < ready + 3 * count / 300 + 10 * lab.slowness():
+    while len(_firsts(path)) < count and time.time() < ready + count / 30 + 10 * lab.slowness():
         slowest = max(slowest, _seconds(daemon.status))
         time.sleep(1)
     dropped = capture.stop()
