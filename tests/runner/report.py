@@ -26,9 +26,10 @@ def slowness():
 
 
 class Report:
-    def __init__(self, name_filter=""):
+    def __init__(self, name_filter="", parts=()):
         self.passed = self.failed = self.skipped = 0
         self.name_filter = name_filter
+        self.parts = parts  # of tests/run that were asked for
         self.results = {}  # name of a test -> passed | failed | skipped
 
     def wants(self, name):
