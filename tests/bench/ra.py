@@ -255,7 +255,7 @@ def scenario():
         table.row(name, unit, get(ours), get(theirs), budget, worst)
 
     row("start to first advertisement", "ms", lambda run: [1000 * value for value in run.starts], 100)
-    row("solicitation to answer (RFC: 0 to 500 ms)", "ms", lambda run: [1000 * value for value in run.delays], 520,
+    row("solicitation to answer (RFC: 0 to 500 ms)", "ms", lambda run: [1000 * value for value in run.delays], 550,
         worst=True)
     row("the same, least", "ms", lambda run: [1000 * min(run.delays)])
     row("the same, 95 of 100", "ms", lambda run: [1000 * percentile(run.delays, 0.95)], 500)

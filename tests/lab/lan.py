@@ -48,10 +48,11 @@ def new_card(site, edge):
     site.switch.ip(f"link set {edge.name} master lan", f"link set {edge.name} up")
 
 
-def another_host(site):
-    """A second host on the LAN of a site; it has no IPv4."""
-    host = Node(f"host-{site.name}2")
-    connect(host, "eth0", site.switch, host.name, site.mtu, left_mac=f"02:00:00:00:{site.number:02x}:65")
+def another_host(site, number=2):
+    """A second host, or a third, … on the LAN of a site; it has no IPv4."""
+    host = Node(f"host-{site.name}{number}")
+    mac = f"02:00:00:00:{site.number:02x}:{0x63 + number:02x}"
+    connect(host, "eth0", site.switch, host.name, site.mtu, left_mac=mac)
     for node, interface in ((host, "eth0"), (site.switch, host.name)):
         switch_off_offloads(node, interface)
     host.sysctl(net__ipv6__conf__eth0__accept_ra_rt_info_max_plen=64,
