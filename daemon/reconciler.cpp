@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/plan.h"
+#include "daemon/simulate.h"
 
 namespace ulagate {
 namespace {
@@ -215,6 +216,15 @@ Reconciler::Report Reconciler::apply_ahead(const Step& step, TimePoint now) {
     } else {
         note_failure(subject(step), describe(step), result.error(), now, report);
     }
+    return report;
+}
+
+Reconciler::Report Reconciler::apply_as_known(const Step& step, TimePoint now) {
+    const Stale before = stale_;
+    Report report = apply_ahead(step, now);
+    if (!report.failed.empty()) return report;
+    stale_ = before;
+    simulate(have_, step);
     return report;
 }
 

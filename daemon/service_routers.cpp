@@ -105,9 +105,12 @@ void Service::knock() {
         }
     }
     facts_.knocking = knocks_.knocking();
+    // This is all that a plan would do. That nobody knocks at those that were given up any more can wait for
+    // one.
+    if (reconciled_facts_) reconciled_facts_->knocking = facts_.knocking;
     const bool quiet = std::exchange(quiet_, true);
     for (auto& [interface, change] : changes)
-        report(reconciler_->apply_ahead(ConfigureTunnel{interface, std::move(change)}, now()));
+        report(reconciler_->apply_as_known(ConfigureTunnel{interface, std::move(change)}, now()));
     quiet_ = quiet;
     knock_.set(knocks_.deadline());
 }

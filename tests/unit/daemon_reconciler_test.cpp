@@ -187,5 +187,37 @@ TEST_F(ReconcilerStory, TheEndRemovesAllOfOursAndPutsTheSettingsBack) {
     EXPECT_THAT(kernel_.have.tunnels, IsEmpty());
 }
 
+// Ten thousand of them are not read again each time that something is sent to a few.
+TEST_F(ReconcilerStory, WhatIsDoneToAPeerAsKnownIsNotReadAgain) {
+    settle();
+    const wg::PublicKey relay = config_.relays.front().public_key;
+    wg::DeviceChange change;
+    wg::PeerChange& peer = change.peers.emplace_back();
+    peer.key = relay;
+    peer.update_only = true;
+    peer.keepalive_seconds = 7;
+    const unsigned calls = kernel_.calls;
+    const auto report = reconciler_.apply_as_known(ConfigureTunnel{"ulg-r1", change}, now_);
+    EXPECT_EQ(report.done.size(), 1U);
+    EXPECT_EQ(kernel_.have.tunnels.at("ulg-r1").peers.at(relay).keepalive_seconds, 7);
+    EXPECT_EQ(reconciler_.have().tunnels.at("ulg-r1").peers.at(relay).keepalive_seconds, 7);
+    EXPECT_EQ(reconciler_.refresh().value(), false);
+    EXPECT_EQ(kernel_.calls, calls + 1);
+}
+
+TEST_F(ReconcilerStory, ButWhatFailedIs) {
+    settle();
+    wg::DeviceChange change;
+    change.listen_port = 7;
+    const Step step = ConfigureTunnel{"ulg-r1", change};
+    kernel_.refused[subject(step)] = std::errc::no_such_device;
+    const auto report = reconciler_.apply_as_known(step, now_);
+    EXPECT_EQ(report.failed.size(), 1U);
+    EXPECT_NE(reconciler_.have().tunnels.at("ulg-r1").listen_port, 7);
+    const unsigned calls = kernel_.calls;
+    EXPECT_TRUE(reconciler_.refresh().has_value());
+    EXPECT_EQ(kernel_.calls, calls + 1) << "the tunnels are read";
+}
+
 }  // namespace
 }  // namespace ulagate
