@@ -112,6 +112,7 @@ void read_edge(TableReader& file, Config& config, Facts& facts) {
     } else if (const auto site = file.require("site", "a", Name{63})) {
         config.site = site->value;
     }
+    refuse_other_role(file, "peer_relay", "[[peer_relay]]", Role::relay, Role::edge);
     config.lans = read_lans(file, {config.overlay, config.node}, facts);
     config.relays = read_relays(file, facts);
 }
@@ -119,6 +120,7 @@ void read_edge(TableReader& file, Config& config, Facts& facts) {
 void read_relay_role(TableReader& file, Config& config, Facts& facts) {
     refuse_other_role(file, "lan", "[[lan]]", Role::edge, Role::relay);
     refuse_other_role(file, "relay", "[[relay]]", Role::edge, Role::relay);
+    config.relays = read_peer_relays(file, config.tunnel, facts);
     if (file.has("site") && !file.holds_tables("site")) {
         refuse_other_role(file, "site", "site = \"...\"", Role::edge, Role::relay);
     } else {
@@ -146,7 +148,7 @@ Config read(const toml::table& root, Findings& findings) {
     } else if (role == Role::relay) {
         read_relay_role(file, config, facts);
     } else {  // Whose tables these are is not known, so nothing sensible can be said about them.
-        for (const char* key : {"site", "lan", "relay"}) file.ignore(key);
+        for (const char* key : {"site", "lan", "relay", "peer_relay"}) file.ignore(key);
     }
     config.firewall = read_firewall(file, role);
     config.control_group = read_control_group(file);

@@ -64,7 +64,7 @@ struct TunnelConfig {
 
 enum class RelayKind { ulagate, plain };
 
-// One [[relay]] of an edge router.
+// One [[relay]] of an edge router, or one [[peer_relay]] of a relay.
 struct RelayConfig {
     std::string name;
     net::Ipv6Address address;  // inside the tunnel
@@ -84,6 +84,11 @@ struct RouterConfig {
     std::uint8_t priority = 100;
     bool operator==(const RouterConfig&) const = default;
 };
+
+// A relay has one tunnel interface and one port for each router of a site, and behind those one for each
+// other relay.
+inline constexpr std::size_t kMaxSlots = 8;
+inline constexpr std::size_t kMaxPeerRelays = 8;
 
 // One [[site]] of a relay.
 struct SiteConfig {
@@ -108,7 +113,7 @@ struct Config {
     net::Ipv6Prefix overlay;
     std::vector<LanConfig> lans;
     TunnelConfig tunnel;
-    std::vector<RelayConfig> relays;
+    std::vector<RelayConfig> relays;  // edge: [[relay]]; relay: [[peer_relay]]
     std::vector<SiteConfig> sites;
     FirewallConfig firewall;
     std::string control_group;  // [control] group: who may use the control socket; empty = root only

@@ -9,9 +9,9 @@ namespace {
 
 constexpr std::string_view kExampleKey = "the 44 characters that `ulagate keygen` prints there";
 
-RelayConfig read_relay(TableReader& relay, Facts& facts) {
+// What all relays have, whoever talks to them.
+RelayConfig read_relay_itself(TableReader& relay, Facts& facts) {
     constexpr std::size_t kMaxName = 11;  // "ulg-" and it are the name of an interface: 15 bytes
-    const OneOf<RelayKind> kinds{{"ulagate", RelayKind::ulagate}, {"plain", RelayKind::plain}};
     RelayConfig out;
     if (const auto name = relay.require("name", "r1", Name{kMaxName})) {
         out.name = name->value;
@@ -34,10 +34,22 @@ RelayConfig read_relay(TableReader& relay, Facts& facts) {
             }
         }
     }
+    return out;
+}
+
+RelayConfig read_relay(TableReader& relay, Facts& facts) {
+    const OneOf<RelayKind> kinds{{"ulagate", RelayKind::ulagate}, {"plain", RelayKind::plain}};
+    RelayConfig out = read_relay_itself(relay, facts);
     out.keepalive_seconds = relay.optional("keepalive", "25s", parse_keepalive).value;
     out.kind = relay.optional("kind", "ulagate", kinds).value;
     relay.finish();
     return out;
+}
+
+// The tunnels to the first routers of all sites are "ulg-s1", to the second ones "ulg-s2", ...
+bool is_slot_name(const std::string& name) {
+    return name.size() == 2 && name[0] == 's' && name[1] >= '1' &&
+           name[1] <= static_cast<char>('0' + kMaxSlots);
 }
 
 RouterConfig read_router(TableReader& router, std::vector<Located<std::uint8_t>>& priorities, Facts& facts) {
@@ -117,6 +129,31 @@ std::vector<RelayConfig> read_relays(TableReader& file, Facts& facts) {
         file.findings().error(0, "relay", "is missing; add a [[relay]] table for each relay of the overlay");
     }
     for (auto& relay : file.tables("relay")) out.push_back(read_relay(relay, facts));
+    return out;
+}
+
+std::vector<RelayConfig> read_peer_relays(TableReader& file, const TunnelConfig& tunnel, Facts& facts) {
+    constexpr std::size_t kLastPort = 65535;
+    std::vector<RelayConfig> out;
+    for (auto& relay : file.tables("peer_relay")) {
+        out.push_back(read_relay_itself(relay, facts));
+        relay.finish();
+        const std::size_t port = tunnel.listen_port + kMaxSlots + out.size() - 1;
+        if (is_slot_name(out.back().name)) {
+            file.findings().error(relay.line_of("name"), relay.path_of("name"),
+                                  fmt::format("\"{0}\" makes the interface \"ulg-{0}\", which is one of the "
+                                              "tunnels to routers; choose another name",
+                                              out.back().name));
+        }
+        if (out.size() == kMaxPeerRelays + 1) {
+            file.findings().error(relay.line(), file.path_of("peer_relay"),
+                                  fmt::format("a relay has tunnels to at most {} others", kMaxPeerRelays));
+        } else if (port > kLastPort) {
+            file.findings().error(
+                relay.line(), file.path_of("peer_relay"),
+                fmt::format("its tunnel would need port {}; lower tunnel.listen_port", port));
+        }
+    }
     return out;
 }
 

@@ -25,10 +25,9 @@ std::vector<LanConfig> read_lans(TableReader& file, const Surroundings& around, 
 std::optional<VrrpConfig> read_vrrp(TableReader& lan, Facts& facts);
 // [[relay]] of an edge.
 std::vector<RelayConfig> read_relays(TableReader& file, Facts& facts);
+// [[peer_relay]] of a relay.
+std::vector<RelayConfig> read_peer_relays(TableReader& file, const TunnelConfig& tunnel, Facts& facts);
 // [[site]] and [[site.router]] of a relay.
 std::vector<SiteConfig> read_sites(TableReader& file, Facts& facts);
-
-// A relay has one tunnel interface and one port for each router of a site.
-inline constexpr std::size_t kMaxSlots = 8;
 
 }  // namespace ulagate::config_file

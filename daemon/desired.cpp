@@ -79,9 +79,10 @@ firewall::Model firewall_model(const Config& config) {
     return model;
 }
 
-void want_tunnel(Wanted& wanted, const std::string& interface, unsigned mtu, std::uint16_t port) {
+void want_tunnel(Wanted& wanted, const std::string& interface, unsigned mtu, std::uint16_t port,
+                 bool relay_to_relay = false) {
     wanted.tunnels[interface].mtu = mtu;
-    wanted.firewall.tunnels.push_back({interface, port, static_cast<std::uint16_t>(mtu)});
+    wanted.firewall.tunnels.push_back({interface, port, static_cast<std::uint16_t>(mtu), relay_to_relay});
 }
 
 // The chosen relay; while that has no interface, the first that has one.
@@ -123,8 +124,9 @@ bool carries_the_site(const Config& config, const Facts& facts) {
 }
 
 void want_relays(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {
-    std::uint16_t port = config.tunnel.listen_port;
-    for (const RelayConfig& relay : config.relays) {
+    for (std::size_t index = 0; index < config.relays.size(); ++index) {
+        const RelayConfig& relay = config.relays[index];
+        const std::uint16_t port = relay_port(config, index);
         const auto known = facts.relays.find(relay.name);
         const RelayFacts now = known == facts.relays.end() ? RelayFacts{} : known->second;
         const bool ipv6 = now.endpoint && std::holds_alternative<net::Ipv6Address>(now.endpoint->address);
@@ -134,7 +136,8 @@ void want_relays(Wanted& wanted, const Config& config, const Facts& facts, const
         const bool keep = !config.tunnel.mtu && !now.way && link != have.links.end();
         if (now.pin && now.endpoint) wanted.pins.emplace(now.endpoint->address, *now.pin);
         want_tunnel(wanted, interface,
-                    keep ? link->second.mtu : tunnel_mtu(config.tunnel, now.way, ipv6, now.path_mtu), port);
+                    keep ? link->second.mtu : tunnel_mtu(config.tunnel, now.way, ipv6, now.path_mtu), port,
+                    config.role == Role::relay);
         if (facts.private_key) {
             wg::DeviceConfig device{*facts.private_key, port, {}};
             // A peer without an endpoint would waste its first handshake, and WireGuard allows the next one
@@ -156,9 +159,7 @@ void want_relays(Wanted& wanted, const Config& config, const Facts& facts, const
         if (have.links.contains(interface)) {
             wanted.routes[{host_route(relay.address), kRouteMetric}] = {interface};
         }
-        ++port;
     }
-    want_overlay(wanted, config, facts, have);
 }
 
 void want_lans(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {
@@ -236,6 +237,18 @@ void want_slots(Wanted& wanted, const Config& config, const Facts& facts, const 
     }
 }
 
+// Instead of the way to a router that is not there.
+void want_detours(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {
+    for (const RelayConfig& relay : config.relays) {
+        const std::string interface = tunnel_interface(relay);
+        if (!have.links.contains(interface)) continue;
+        for (const auto& [site, name] : facts.detours) {
+            const auto route = wanted.routes.find({site, kRouteMetric});
+            if (name == relay.name && route != wanted.routes.end()) route->second = {interface};
+        }
+    }
+}
+
 }  // namespace
 
 std::string tunnel_interface(const RelayConfig& relay) { return kLinkPrefix + relay.name; }
@@ -252,6 +265,10 @@ std::size_t slot_count(const Config& config) {
 }
 bool may_use(const Config& config, const Facts& facts, const RelayConfig& relay) {
     return relay.kind == RelayKind::ulagate || carries_the_site(config, facts) || facts.handing_over;
+}
+std::uint16_t relay_port(const Config& config, std::size_t index) {
+    const std::size_t first = config.tunnel.listen_port + (config.role == Role::relay ? kMaxSlots : 0);
+    return static_cast<std::uint16_t>(first + index);
 }
 std::string slot_interface(std::size_t slot) { return fmt::format("{}s{}", kLinkPrefix, slot + 1); }
 std::string speaking_interface(const LanConfig& lan) {
@@ -271,8 +288,11 @@ Wanted desired(const Config& config, const Facts& facts, const Have& have) {
     if (config.role == Role::edge) {
         want_lans(wanted, config, facts, have);
         want_relays(wanted, config, facts, have);
+        want_overlay(wanted, config, facts, have);
     } else {
         want_slots(wanted, config, facts, have);
+        want_relays(wanted, config, facts, have);
+        want_detours(wanted, config, facts, have);
     }
     return wanted;
 }

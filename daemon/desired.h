@@ -38,6 +38,8 @@ struct Facts {
     // Edge: sites that take another one.
     std::map<net::Ipv6Prefix, std::string> other_ways;
     bool clock_behind = false;  // edge: a handshake would carry a time that has been before
+    // Relay: sites that are not connected here but to the relay of that name.
+    std::map<net::Ipv6Prefix, std::string> detours;
     // Relay: the slot that carries a prefix now; without an entry the highest configured priority does.
     std::map<net::Ipv6Prefix, std::size_t> owners;
     // Relay: where the routers that were connected are, for a device that has to be made anew.
@@ -63,6 +65,8 @@ std::size_t default_slot(const SiteConfig& site);
 std::string slot_interface(std::size_t slot);
 // How many of these a relay has: the most routers that a site of it has, at least one.
 std::size_t slot_count(const Config& config);
+// The UDP port of our end of the tunnel to config.relays[index].
+std::uint16_t relay_port(const Config& config, std::size_t index);
 // Where a LAN's router speaks from, and holds its virtual address: the LAN's own interface, or "ulg-v51", a
 // macvlan with the virtual MAC.
 std::string speaking_interface(const LanConfig& lan);

@@ -100,12 +100,6 @@ void EdgeControl::stop() {
     alarm_.set(std::nullopt);
 }
 
-std::optional<bool> EdgeControl::alive(const std::string& relay) const {
-    const RelaySession* known = session(relay);
-    if (known == nullptr || !known->has_answered()) return std::nullopt;
-    return known->alive();
-}
-
 const RelaySession* EdgeControl::session(const std::string& relay) const {
     const auto found = peers_.find(relay);
     return found == peers_.end() ? nullptr : &found->second.session;

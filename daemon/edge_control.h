@@ -14,13 +14,14 @@
 #include "daemon/config.h"
 #include "daemon/control_link.h"
 #include "daemon/loop.h"
+#include "daemon/relay_talk.h"
 #include "wg/relay_session.h"
 
 namespace ulagate {
 
 // The edge's side of the overlay control protocol: one session with each relay of kind "ulagate", the socket
 // and timers under them, and the epoch on disk. What is claimed is decided by the LANs.
-class EdgeControl {
+class EdgeControl : public RelayTalk {
 public:
     // `changed`: a relay can be reached, or not any more, or has another owner for a prefix of ours.
     // `paths_changed`: what the choice between relays depends on; called first, in the same turn of the loop.
@@ -31,19 +32,13 @@ public:
 
     void set_config(const Config& config);
     void set_lans(const std::vector<wg::control::LanPart>& lans);
-    // The relays that we can talk to: their tunnels are configured. Starts or goes on; the others rest.
-    void set_reachable(const std::string& relay, bool reachable);
-    // Whether overlay traffic flows through the relay now.
-    void set_traffic(const std::string& relay, bool flows);
-    // A probe leaves at once: there is something to be learnt.
-    void probe_now(const std::string& relay);
+    void set_reachable(const std::string& relay, bool reachable) override;
+    void set_traffic(const std::string& relay, bool flows) override;
+    void probe_now(const std::string& relay) override;
     // Says goodbye to all relays.
     void stop();
 
-    // Nothing: a stock relay, or one that never answered; only the handshake tells about it.
-    [[nodiscard]] std::optional<bool> alive(const std::string& relay) const;
-    // nullptr: not a relay of ours that speaks this protocol.
-    [[nodiscard]] const wg::control::RelaySession* session(const std::string& relay) const;
+    [[nodiscard]] const wg::control::RelaySession* session(const std::string& relay) const override;
     // Every relay that can be reached has given the prefix to another router.
     [[nodiscard]] bool handed_over(const net::Ipv6Prefix& prefix) const;
     [[nodiscard]] const std::string& trouble() const { return link_.trouble(); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/relay_control.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <iterator>
 #include <utility>
@@ -28,8 +29,8 @@ std::vector<wg::control::SiteRow> rows_of(const Config& config) {
 
 }  // namespace
 
-RelayControl::RelayControl(boost::asio::io_context& io, Changed changed)
-    : changed_(std::move(changed)),
+RelayControl::RelayControl(boost::asio::io_context& io, Calls calls)
+    : calls_(std::move(calls)),
       ownership_(static_cast<std::uint32_t>(ControlLink::random())),
       link_(io, [this] { receive(); }),
       alarm_(io, [this] { on_timer(); }) {}
@@ -39,16 +40,46 @@ void RelayControl::set_config(const Config& config) {
     if (!publisher_ || overlay_ != config.overlay) {
         constexpr unsigned kNeverComesRound = 1;  // below 2^63
         overlay_ = config.overlay;
+        peers_.clear();
         publisher_.emplace(
             wg::control::SitePublisher::Setup{overlay_, (ControlLink::random() >> kNeverComesRound) | 1U},
             ControlLink::now().steady);
     }
+    own_.clear();
+    for (const SiteConfig& site : config.sites) {
+        if (!site.routers.empty()) own_.insert(own_.end(), site.prefixes.begin(), site.prefixes.end());
+    }
+    set_peers(config);
     act(ownership_.set_config(rows_of(config), ControlLink::now()));
+    look_elsewhere();
+    set_alarm();
+}
+
+void RelayControl::set_peers(const Config& config) {
+    if (self_ != config.tunnel.address) peers_.clear();
+    self_ = config.tunnel.address;
+    std::map<std::string, Peer> peers;
+    peers_order_.clear();
+    for (const RelayConfig& relay : config.relays) {
+        peers_order_.push_back(relay.name);
+        const auto known = peers_.find(relay.name);
+        if (known != peers_.end() && known->second.address == relay.address) {
+            peers.insert(peers_.extract(known));
+            continue;
+        }
+        wg::control::PeerRelay talk{
+            {self_, 0, static_cast<std::uint32_t>(ControlLink::random()), ControlLink::random()}, overlay_};
+        peers.emplace(relay.name, Peer{relay.address, std::move(talk), false});
+    }
+    // What is left is a relay that the configuration no longer has.
+    for (auto& [name, peer] : peers_) act(name, peer, peer.talk.stop(ControlLink::now()));
+    peers_ = std::move(peers);
 }
 
 void RelayControl::stop() {
     if (stopped_) return;
     act(ownership_.stop(ControlLink::now()));
+    for (auto& [name, peer] : peers_) act(name, peer, peer.talk.stop(ControlLink::now()));
     alarm_.set(std::nullopt);
     stopped_ = true;
 }
@@ -58,6 +89,13 @@ void RelayControl::receive() {
     Outcome all;
     for (const auto& received : link_.receive()) {
         if (stopped_) continue;  // an answer would say that we are there
+        const auto peer = std::find_if(peers_.begin(), peers_.end(), [&](const auto& entry) {
+            return entry.second.address == received.from;
+        });
+        if (peer != peers_.end()) {
+            act(peer->first, peer->second, peer->second.talk.on_packet(received.packet, *publisher_, now));
+            continue;
+        }
         Outcome one = ownership_.on_packet(received.from, received.packet, now);
         publish(received, now.steady, one);
         std::move(one.send.begin(), one.send.end(), std::back_inserter(all.send));
@@ -80,15 +118,78 @@ void RelayControl::on_timer() {
     // A claim that waits in the socket is none that has ended.
     receive();
     const auto now = ControlLink::now();
+    for (auto& [name, peer] : peers_) act(name, peer, peer.talk.on_deadline(now));
     publisher_->on_deadline(now.steady);
     ownership_.set_sites_generation(publisher_->generation());
     act(ownership_.on_deadline(now));
+    if (detours_ == publisher_->detours() && knew_ == knows_who_is_here()) return;
+    detours_ = publisher_->detours();
+    knew_ = knows_who_is_here();
+    calls_.detoured();
+}
+
+// What the other relays have now.
+void RelayControl::look_elsewhere() {
+    if (peers_.empty() && publisher_->detours().empty()) return;
+    std::vector<wg::control::OtherRelay> relays;
+    for (const std::string& name : peers_order_) relays.push_back({name, peers_.at(name).talk.sites()});
+    publisher_->set_elsewhere(wg::control::choose_detours(own_, relays, publisher_->detours()),
+                              ControlLink::now().steady);
+}
+
+void RelayControl::set_reachable(const std::string& relay, bool reachable) {
+    const auto found = peers_.find(relay);
+    if (stopped_ || found == peers_.end() || found->second.started == reachable) return;
+    Peer& peer = found->second;
+    peer.started = reachable;
+    act(relay, peer, reachable ? peer.talk.start(ControlLink::now()) : peer.talk.stop(ControlLink::now()));
+    set_alarm();
+}
+
+void RelayControl::set_traffic(const std::string& relay, bool flows) {
+    const auto found = peers_.find(relay);
+    if (stopped_ || found == peers_.end()) return;
+    act(relay, found->second, found->second.talk.set_traffic(flows, ControlLink::now()));
+    set_alarm();
+}
+
+void RelayControl::probe_now(const std::string& relay) {
+    const auto found = peers_.find(relay);
+    if (stopped_ || found == peers_.end()) return;
+    act(relay, found->second, found->second.talk.probe_now(ControlLink::now()));
+    set_alarm();
+}
+
+const wg::control::RelaySession* RelayControl::session(const std::string& relay) const {
+    const auto found = peers_.find(relay);
+    return found == peers_.end() ? nullptr : &found->second.talk.session();
+}
+
+void RelayControl::act(const std::string& relay, Peer& peer, wg::control::SessionOutcome outcome) {
+    std::vector<wg::control::Outgoing> out;
+    out.reserve(outcome.send.size());
+    for (auto& packet : outcome.send) out.push_back({peer.address, std::move(packet)});
+    link_.send(out);
+    bool reach = false;
+    for (const auto& event : outcome.events) {
+        const bool this_one = std::holds_alternative<wg::control::ReachChanged>(event);
+        reach = reach || this_one;
+        log::line(this_one ? log::Level::notice : log::Level::debug, relay, "{}",
+                  wg::control::to_string(event));
+    }
+    if (outcome.events.empty() || stopped_) return;
+    look_elsewhere();
+    if (reach) calls_.changed();
 }
 
 void RelayControl::set_alarm() {
     auto next = ownership_.deadline();
     const auto publishing = publisher_ ? publisher_->deadline() : std::nullopt;
     if (publishing && (!next || *publishing < *next)) next = publishing;
+    for (const auto& [name, peer] : peers_) {
+        const auto due = peer.talk.deadline();
+        if (due && (!next || *due < *next)) next = due;
+    }
     alarm_.set(next);
 }
 
@@ -104,7 +205,7 @@ void RelayControl::act(const Outcome& outcome) {
             log::warning("overlay", "{}, going on", wg::control::to_string(event));
         }
     }
-    if (!moved.empty()) changed_(moved);
+    if (!moved.empty()) calls_.moved(moved);
     link_.send(outcome.send);
     if (!stopped_) set_alarm();
 }

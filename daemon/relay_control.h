@@ -5,43 +5,74 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "daemon/config.h"
 #include "daemon/control_link.h"
 #include "daemon/loop.h"
+#include "daemon/relay_talk.h"
 #include "wg/ownership.h"
+#include "wg/peer_relay.h"
 #include "wg/site_publisher.h"
 
 namespace ulagate {
 
-// The relay's side of the overlay control protocol: the claims of all routers, the socket and the timer under
-// them.
-class RelayControl {
+// The relay's side of the overlay control protocol: the claims of all routers, the talk with other relays,
+// the socket and the timer under them.
+class RelayControl : public RelayTalk {
 public:
-    // These prefixes have another owner now.
-    using Changed = std::function<void(const std::vector<wg::control::OwnerChanged>&)>;
-    RelayControl(boost::asio::io_context& io, Changed changed);
+    struct Calls {
+        // These prefixes have another owner now.
+        std::function<void(const std::vector<wg::control::OwnerChanged>&)> moved;
+        // Other sites are reached through other relays now.
+        std::function<void()> detoured;
+        // Another relay can be reached, or not any more.
+        std::function<void()> changed;
+    };
+    RelayControl(boost::asio::io_context& io, Calls calls);
 
     void set_config(const Config& config);
-    // Says goodbye to all routers, and nothing any more.
+    // Says goodbye to all routers and relays, and nothing any more.
     void stop();
 
+    void set_reachable(const std::string& relay, bool reachable) override;
+    void set_traffic(const std::string& relay, bool flows) override;
+    void probe_now(const std::string& relay) override;
+    [[nodiscard]] const wg::control::RelaySession* session(const std::string& relay) const override;
+
     [[nodiscard]] const wg::control::Ownership& ownership() const { return ownership_; }
+    [[nodiscard]] const wg::control::SitePublisher::Detours& detours() const { return publisher_->detours(); }
+    // Whether all routers that live had the time to say so, since our start.
+    [[nodiscard]] bool knows_who_is_here() const { return publisher_->generation() != 0; }
     [[nodiscard]] const std::string& trouble() const { return link_.trouble(); }
 
 private:
+    struct Peer {
+        net::Ipv6Address address;
+        wg::control::PeerRelay talk;
+        bool started = false;
+    };
     void receive();
     void on_timer();
     void act(const wg::control::Outcome& outcome);
+    void act(const std::string& relay, Peer& peer, wg::control::SessionOutcome outcome);
     void publish(const wg::control::Received& received, wg::control::TimePoint now,
                  wg::control::Outcome& out);
+    void set_peers(const Config& config);
+    void look_elsewhere();
     void set_alarm();
 
-    Changed changed_;
+    Calls calls_;
     wg::control::Ownership ownership_;
     net::Ipv6Prefix overlay_;
+    net::Ipv6Address self_;
+    std::vector<net::Ipv6Prefix> own_;      // of all sites
+    std::vector<std::string> peers_order_;  // as in the configuration
+    std::map<std::string, Peer> peers_;     // by name
     std::optional<wg::control::SitePublisher> publisher_;
+    wg::control::SitePublisher::Detours detours_;  // as told
+    bool knew_ = false;                            // the same of knows_who_is_here()
     bool stopped_ = false;
     ControlLink link_;
     Alarm alarm_;

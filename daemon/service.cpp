@@ -93,9 +93,14 @@ Result<void> Service::start() {
             io_, files_, paths_.state_directory, [this] { reconcile_now(); }, [this] { decide_paths(); },
             [this](const net::Ipv6Prefix& prefix) { announce_again(prefix); });
         path_control_ = std::make_unique<PathControl>(io_, [this] { move_paths(); });
+        talk_ = edge_control_.get();
     } else {
-        relay_control_ = std::make_unique<RelayControl>(
-            io_, [this](const std::vector<wg::control::OwnerChanged>& moved) { move_prefixes(moved); });
+        RelayControl::Calls calls;
+        calls.moved = [this](const auto& moved) { move_prefixes(moved); };
+        calls.detoured = [this] { take_detours(); };
+        calls.changed = [this] { reconcile_now(); };
+        relay_control_ = std::make_unique<RelayControl>(io_, std::move(calls));
+        talk_ = relay_control_.get();
     }
 
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals_.add(signal);
@@ -270,9 +275,12 @@ void Service::note_traffic() {
         if (peer == nullptr) continue;
         const std::uint64_t bytes = peer->rx_bytes + peer->tx_bytes;
         const std::uint64_t before = std::exchange(tunnel_bytes_[relay.name], bytes);
-        overlay_traffic_[relay.name] = bytes > before + kIdleBytes;
+        // With thousands of peers the counters are not read each second.
+        const bool detour = std::any_of(facts_.detours.begin(), facts_.detours.end(),
+                                        [&](const auto& each) { return each.second == relay.name; });
+        overlay_traffic_[relay.name] = detour || bytes > before + kIdleBytes;
         const bool suspected = now() < suspected_until_[relay.name];
-        edge_control_->set_traffic(relay.name, overlay_traffic_[relay.name] || suspected);
+        talk_->set_traffic(relay.name, overlay_traffic_[relay.name] || suspected);
     }
     measure_paths();
 }
@@ -303,7 +311,7 @@ void Service::tick() {
     report_unwritten();
     reconcile();
     cure_clocks();
-    if (edge_control_) note_traffic();
+    note_traffic();
     if (path_control_) note_busy_sites();
     supervisor_.alive();
     auto next = std::chrono::nanoseconds{kTick};

@@ -116,6 +116,7 @@ private:
     void report(const Reconciler::Report& report);
     void update_lans();
     void take_lan_states();
+    void note_reachable();
     void announce_again(const net::Ipv6Prefix& prefix);
     void renew_leases();
     [[nodiscard]] std::vector<Deduction> deductions(const LanConfig& lan) const;
@@ -129,6 +130,7 @@ private:
     void move_paths();
     void note_busy_sites();
     void note_own_part();
+    void take_detours();
     void move_prefixes(const std::vector<wg::control::OwnerChanged>& moved);
     void reconcile_now();
     void tick();
@@ -172,6 +174,7 @@ private:
     std::unique_ptr<PathControl> path_control_;      // role edge
     std::optional<firewall::BusySites> busy_sites_;  // role edge
     std::unique_ptr<RelayControl> relay_control_;    // role relay
+    RelayTalk* talk_ = nullptr;                      // the one of these that we have
     std::map<std::string, RelayContact> contacts_;   // by relay
     MtuProbe mtu_probe_{io_, [this] { reconcile_now(); }};
     RelayMemory relay_memory_;                        // role edge

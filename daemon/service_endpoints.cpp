@@ -21,12 +21,10 @@ Service::TimePoint now() { return std::chrono::steady_clock::now(); }
 }  // namespace
 
 void Service::load_relay_memory() {
-    if (config_.role != Role::edge) return;
     if (const auto text = read_file(paths_.relays_file(), kMaxRelaysFile)) relay_memory_.load(*text);
 }
 
 void Service::keep_relay_memory(bool stopping) {
-    if (config_.role != Role::edge) return;
     std::map<std::string, RelayMemory::Relay> relays;
     for (const auto& [name, contact] : contacts_) {
         auto addresses = contact.addresses.all();
@@ -124,8 +122,8 @@ void Service::choose_endpoint(const RelayConfig& relay) {
     view.alive = facts.alive;
     view.answered = contact.answered(peer);
     view.traffic = overlay_traffic_[relay.name];
-    view.answers_probes = edge_control_->alive(relay.name).has_value();
-    if (const auto* session = edge_control_->session(relay.name); session != nullptr && session->round_trip())
+    view.answers_probes = talk_->alive(relay.name).has_value();
+    if (const auto* session = talk_->session(relay.name); session != nullptr && session->round_trip())
         view.round_trip = std::chrono::duration_cast<std::chrono::milliseconds>(*session->round_trip());
     if (view.may_send) contact.addresses.set_alive(view.alive, now());
     const auto before = contact.race.choice();
@@ -210,8 +208,8 @@ void Service::send_by_new_ways() {
             now()));
         quiet_ = false;
         suspected_until_[relay.name] = now() + kSuspicion;
-        edge_control_->set_traffic(relay.name, true);
-        if (send == WayWatch::Send::again) edge_control_->probe_now(relay.name);
+        talk_->set_traffic(relay.name, true);
+        if (send == WayWatch::Send::again) talk_->probe_now(relay.name);
     }
     if (moved) on_network_change();
 }

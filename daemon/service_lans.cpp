@@ -24,7 +24,7 @@ void Service::update_lans() {
 
 // What the LANs have become: which virtual addresses are ours, and what the relays are to know.
 void Service::take_lan_states() {
-    if (!edge_control_) return;
+    if (!edge_control_) return note_reachable();
     std::set<std::string> active;
     std::vector<wg::control::LanPart> parts;
     for (const auto& lan : lans_) {
@@ -43,9 +43,13 @@ void Service::take_lan_states() {
     }
     facts_.active_lans = std::move(active);
     edge_control_->set_lans(parts);
-    for (const RelayConfig& relay : config_.relays)
-        edge_control_->set_reachable(relay.name, peer_of(relay) != nullptr);
+    note_reachable();
     note_own_part();
+}
+
+void Service::note_reachable() {
+    for (const RelayConfig& relay : config_.relays)
+        talk_->set_reachable(relay.name, peer_of(relay) != nullptr);
 }
 
 void Service::announce_again(const net::Ipv6Prefix& prefix) {

@@ -15,6 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kClaimedAgain = 5s;
+constexpr std::size_t kDetoursLogged = 8;  // lines at once
 constexpr std::size_t kMaxRoutersFile = std::size_t{4} << 20U;
 
 Service::TimePoint now() { return std::chrono::steady_clock::now(); }
@@ -138,6 +139,9 @@ void Service::adopt_owners() {
                 if (route->second.link == slot_interface(slot) && slot != default_slot(site))
                     facts_.owners[prefix] = slot;
             }
+            for (const RelayConfig& relay : config_.relays) {
+                if (route->second.link == tunnel_interface(relay)) facts_.detours[prefix] = relay.name;
+            }
         }
     }
     adopted_.set(now() + kClaimedAgain);
@@ -148,11 +152,39 @@ void Service::forget_adopted_owners() {
     reconcile();
 }
 
+// Sites that are connected to another relay and not here, or not any more. Until our own list is out, those
+// of our former life stay.
+void Service::take_detours() {
+    if (!relay_control_->knows_who_is_here()) return;
+    const auto before = std::exchange(facts_.detours, relay_control_->detours());
+    std::map<net::Ipv6Prefix, std::string> moved;  // to which interface
+    for (const auto& [site, relay] : facts_.detours) {
+        const auto known = before.find(site);
+        if (known == before.end() || known->second != relay) moved[site] = kLinkPrefix + relay;
+    }
+    for (const auto& [site, relay] : before) {
+        const auto slot = relay_control_->ownership().owner_slot(site);
+        if (slot && !facts_.detours.contains(site)) moved[site] = slot_interface(*slot);
+    }
+    std::size_t lines = 0;
+    const bool quiet = std::exchange(quiet_, true);
+    for (const auto& [site, interface] : moved) {
+        if (++lines <= kDetoursLogged)
+            log::notice("detours", "{} through {}", net::to_string(site), interface);
+        if (!reconciler_ || !reconciler_->have().links.contains(interface)) continue;
+        report(reconciler_->apply_ahead(PutRoute{{site, kRouteMetric}, {interface}}, now()));
+    }
+    quiet_ = quiet;
+    if (lines > kDetoursLogged) log::notice("detours", "and {} more", lines - kDetoursLogged);
+    reconcile_soon();
+}
+
 // One route each, at once; the plan then finds nothing left to do. With thousands of sites it would take a
 // tenth of a second.
 void Service::move_prefixes(const std::vector<wg::control::OwnerChanged>& moved) {
     for (const auto& move : moved) {
         facts_.owners[move.prefix] = move.to;
+        if (facts_.detours.contains(move.prefix)) continue;
         const std::string carrier = slot_interface(move.to);
         if (!reconciler_ || !reconciler_->have().links.contains(carrier)) continue;
         report(reconciler_->apply_ahead(PutRoute{{move.prefix, kRouteMetric}, {carrier}}, now()));

@@ -15,6 +15,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr std::size_t kDetoursShown = 20;
+
 Status::Age age_of(std::chrono::system_clock::time_point when) {
     if (when == std::chrono::system_clock::time_point{}) return std::nullopt;
     const auto age = std::chrono::system_clock::now() - when;
@@ -194,7 +196,7 @@ void Service::add_relay_status(Status& status) const {
 }
 
 void Service::add_session_status(const RelayConfig& config, Status::Relay& relay) const {
-    const wg::control::RelaySession* session = edge_control_->session(config.name);
+    const wg::control::RelaySession* session = talk_->session(config.name);
     if (session == nullptr || !session->has_answered()) return;
     if (const auto time = session->round_trip())
         relay.round_trip = std::chrono::duration_cast<milliseconds>(*time);
@@ -203,7 +205,14 @@ void Service::add_session_status(const RelayConfig& config, Status::Relay& relay
     relay.probes = loss.probes;
     relay.lost = loss.lost;
     relay.measured = probes_of(session->probes(), now);
-    if (const auto sites = session->sites()) relay.connected = sites->prefixes().size();
+    if (const auto sites = session->sites()) {
+        relay.connected = sites->prefixes().size();
+        relay.passed_on = sites->detours().size();
+    }
+    for (const auto& [site, through] : facts_.detours) {
+        if (through != config.name) continue;
+        if (++relay.detour_count <= kDetoursShown) relay.detours.push_back(net::to_string(site));
+    }
     for (const LanConfig& lan : config_.lans) {
         const auto owner = session->owner(lan.prefix);
         if (!owner) continue;
@@ -226,9 +235,11 @@ void Service::add_path_status(Status& status) const {
     }
     std::set<net::Ipv6Prefix> known;
     for (const RelayConfig& config : config_.relays) {
-        const wg::control::RelaySession* session = edge_control_->session(config.name);
+        const wg::control::RelaySession* session = talk_->session(config.name);
         const auto sites = session == nullptr ? nullptr : session->sites();
-        if (sites) known.insert(sites->prefixes().begin(), sites->prefixes().end());
+        if (!sites) continue;
+        known.insert(sites->prefixes().begin(), sites->prefixes().end());
+        known.insert(sites->detours().begin(), sites->detours().end());
     }
     for (const LanConfig& lan : config_.lans) known.erase(lan.prefix.network());
     status.sites_known = known.size();
@@ -247,6 +258,9 @@ void Service::add_path_status(Status& status) const {
         site.busy = std::binary_search(busy.begin(), busy.end(), prefix);
         site.since = age_of(std::optional{path.since});
         site.why = path.why;
+        const wg::control::RelaySession* session = talk_->session(path.relay);
+        const auto sites = session == nullptr ? nullptr : session->sites();
+        site.detour = sites && !sites->covers(prefix) && sites->detours_to(prefix);
         const auto measured = probed.find(prefix);
         if (measured == probed.end()) continue;
         const auto end_to_end = path_control_->probe().end_to_end();

@@ -39,7 +39,7 @@ const wg::Peer* Service::peer_of(const RelayConfig& relay) const {
 bool Service::is_alive(const RelayConfig& relay) const {
     const wg::Peer* peer = peer_of(relay);
     if (peer == nullptr) return false;
-    if (const auto by_round_trip = edge_control_->alive(relay.name)) return *by_round_trip;
+    if (const auto by_round_trip = talk_->alive(relay.name)) return *by_round_trip;
     return peer->connected(std::chrono::system_clock::now());
 }
 

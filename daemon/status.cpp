@@ -103,6 +103,9 @@ json::object to_json(const Status::Relay& relay) {
                      {"probes", relay.probes},
                      {"probes_lost", relay.lost},
                      {"connected", relay.connected ? json::value(*relay.connected) : json::value(nullptr)},
+                     {"passed_on", relay.passed_on},
+                     {"detours", texts(relay.detours)},
+                     {"detour_count", relay.detour_count},
                      {"carries_ms", age(relay.carries_since)},
                      {"carries_why", relay.carries_why},
                      {"owners", list(relay.owners)}};
@@ -195,8 +198,16 @@ void print_relay(Out out, const json::value& relay) {
         fmt::format_to(out, "         {}; {} of the last {} probes lost\n", probes_text(relay),
                        number_of(relay, "probes_lost"), probes);
     }
-    if (has(relay, "connected"))
-        fmt::format_to(out, "         {} prefixes connected\n", number_of(relay, "connected"));
+    if (has(relay, "connected")) {
+        const auto passed_on = number_of(relay, "passed_on");
+        fmt::format_to(out, "         {} prefixes connected{}\n", number_of(relay, "connected"),
+                       passed_on > 0 ? fmt::format(", {} through other relays", passed_on) : "");
+    }
+    const json::array& detours = list_of(relay, "detours");
+    for (const json::value& prefix : detours)
+        fmt::format_to(out, "         detour to {}, which is not connected here\n", string_of(prefix));
+    if (const auto count = number_of(relay, "detour_count"); count > detours.size())
+        fmt::format_to(out, "         ... {} more detours\n", count - detours.size());
     for (const json::value& owner : list_of(relay, "owners")) {
         const std::string router = text_of(owner, "router");
         fmt::format_to(out, "         {} is carried by {}\n", text_of(owner, "prefix"),

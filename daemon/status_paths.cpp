@@ -77,6 +77,7 @@ json::object to_json(const Status::Site& site) {
             {"relay", site.relay},
             {"alone", site.alone},
             {"busy", site.busy},
+            {"detour", site.detour},
             {"since_ms", site.since ? json::value(site.since->count()) : json::value(nullptr)},
             {"why", site.why},
             {"ways", std::move(ways)}};
@@ -120,8 +121,8 @@ std::string sites_text(const json::value& status, bool all) {
             break;
         }
         const std::string why = text_of(site, "why");
-        fmt::format_to(out, "         {} through {} for {}{}{}{}\n", text_of(site, "prefix"),
-                       text_of(site, "relay"),
+        fmt::format_to(out, "         {} through {}{} for {}{}{}{}\n", text_of(site, "prefix"),
+                       text_of(site, "relay"), flag_of(site, "detour") ? " and another relay" : "",
                        human_duration(std::chrono::milliseconds{number_of(site, "since_ms")}),
                        why.empty() ? "" : ": ", why, flag_of(site, "busy") ? "; traffic" : "");
         for (const json::value& way : list_of(site, "ways"))

@@ -35,6 +35,7 @@ struct Tunnel {
     std::string interface;
     std::uint16_t listen_port = 0;
     std::uint16_t mtu = 0;  // bytes; TCP MSS is clamped to what fits: mtu - 60
+    bool to_relay = false;  // of a relay, to another relay
     auto operator<=>(const Tunnel&) const = default;
 };
 
@@ -53,7 +54,7 @@ struct Model {
     Role role = Role::edge;
     net::Ipv6Prefix overlay;
     std::vector<Lan> lans;         // edge
-    std::vector<Tunnel> tunnels;   // edge: one a relay; relay: one a router slot
+    std::vector<Tunnel> tunnels;   // edge: one a relay; relay: one a router slot, one a peer relay
     std::vector<Service> forward;  // relay: what may cross between sites
     std::vector<Service> input;    // on this machine: edge: for its LANs and the overlay; relay: for anybody
     std::set<net::Ipv6Prefix> sites;  // relay: prefixes that sites hold; may be 10,000

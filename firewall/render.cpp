@@ -66,8 +66,13 @@ void Ruleset::sets() {
     if (const auto closed = closed_addresses(); !closed.empty()) {
         out_.set("closed", "ifname . ipv6_addr", false, {closed.begin(), closed.end()});
     }
-    for (const Tunnel& tunnel : model_.tunnels) tunnels.insert(quoted(tunnel.interface));
+    std::set<std::string> relays;
+    for (const Tunnel& tunnel : model_.tunnels) {
+        tunnels.insert(quoted(tunnel.interface));
+        if (tunnel.to_relay) relays.insert(quoted(tunnel.interface));
+    }
     out_.set("tunnels", "ifname", false, {tunnels.begin(), tunnels.end()});
+    if (has_peer_relays()) out_.set("relays", "ifname", false, {relays.begin(), relays.end()});
     for (const Tunnel& tunnel : model_.tunnels) {
         if (tunnel.listen_port != 0) ports.insert(tunnel.listen_port);
     }
@@ -141,6 +146,11 @@ void Ruleset::clamp_mss() {
         out_.rule("oifname {} tcp option maxseg size set {}", interface, size);
     }
     out_.close();
+}
+
+bool Ruleset::has_peer_relays() const {
+    return !edge_ && std::any_of(model_.tunnels.begin(), model_.tunnels.end(),
+                                 [](const Tunnel& tunnel) { return tunnel.to_relay; });
 }
 
 std::set<std::string> Ruleset::vrrp_interfaces() const {

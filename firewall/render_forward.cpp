@@ -70,6 +70,10 @@ void Ruleset::forward_tunnel() {
 void Ruleset::forward_relay() {
     out_.open("chain forward");
     out_.rule("type filter hook forward priority filter; policy {};", appliance_ ? "drop" : "accept");
+    // Each relay may believe for a moment that the other one has the site.
+    if (has_peer_relays()) {
+        out_.line("iifname @relays oifname @relays counter drop comment \"from relay to relay: only once\"");
+    }
     out_.line("iifname @tunnels oifname @tunnels meta nfproto ipv6 goto forward_sites");
     out_.line("iifname @tunnels counter reject with icmpx type admin-prohibited");
     refuse_rest();

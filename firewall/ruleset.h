@@ -42,6 +42,7 @@ private:
     void reject_traceroute();
     // Who has no choice of tunnels need not know where the traffic goes.
     [[nodiscard]] bool notes_traffic() const { return edge_ && model_.tunnels.size() > 1; }
+    [[nodiscard]] bool has_peer_relays() const;
     [[nodiscard]] std::set<std::string> vrrp_interfaces() const;
     [[nodiscard]] std::set<std::string> closed_addresses() const;
     [[nodiscard]] std::string overlay() const { return to_string(model_.overlay.network()); }

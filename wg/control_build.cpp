@@ -120,6 +120,7 @@ struct BodyWriter {
         put_tlv(out, kTlvSitesPart, std::uint32_t{sites.part} << 16U | sites.parts);
         put_sites(out, kTlvSitesAdded, sites.added, sites.overlay);
         put_sites(out, kTlvSitesRemoved, sites.removed, sites.overlay);
+        put_sites(out, kTlvSitesDetours, sites.detours, sites.overlay);
         return Type::sites;
     }
 };

@@ -55,6 +55,7 @@ struct Fields {
     // Still as bytes: they mean something only together with the overlay.
     std::vector<net::ByteReader> added;
     std::vector<net::ByteReader> removed;
+    std::vector<net::ByteReader> detours;
 };
 
 template <class T>
@@ -117,6 +118,9 @@ Result<void> read_tlv(std::uint16_t type, net::ByteReader value, Fields& fields)
         case kTlvSitesRemoved:
             fields.removed.push_back(value);
             return {};
+        case kTlvSitesDetours:
+            fields.detours.push_back(value);
+            return {};
         default:
             return {};
     }
@@ -165,11 +169,12 @@ Result<Message> to_sites(const Fields& fields) {
     sites.part = static_cast<std::uint16_t>(*fields.sites_part >> kPartBits);
     sites.parts = static_cast<std::uint16_t>(*fields.sites_part);
     if (sites.part >= sites.parts || sites.parts > kMaxParts) return bad("no such part");
-    if (auto read = read_runs(fields.added, sites.overlay, sites.added); !read) {
-        return tl::unexpected<Error>{std::move(read.error())};
-    }
-    if (auto read = read_runs(fields.removed, sites.overlay, sites.removed); !read) {
-        return tl::unexpected<Error>{std::move(read.error())};
+    for (const auto& [runs, list] :
+         {std::pair{&fields.added, &sites.added}, std::pair{&fields.removed, &sites.removed},
+          std::pair{&fields.detours, &sites.detours}}) {
+        if (auto read = read_runs(*runs, sites.overlay, *list); !read) {
+            return tl::unexpected<Error>{std::move(read.error())};
+        }
     }
     return Message{std::move(sites)};
 }

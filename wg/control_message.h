@@ -117,16 +117,18 @@ struct Goodbye {
     bool operator==(const Goodbye&) const = default;
 };
 
-// Which sites are connected to the relay: what changed between two generations of that list, or (from = 0)
-// all of it. A long one comes in parts, in any order; it counts when all of them are there.
+// Which sites can be reached through the relay: what changed between two generations of that list, or (from =
+// 0) all of it. A long one comes in parts, in any order; it counts when all of them are there.
 struct Sites {
     net::Ipv6Prefix overlay;  // a network; the sites lie inside it
     std::uint64_t from = 0;
     std::uint64_t to = 0;  // not 0
     std::uint16_t part = 0;
     std::uint16_t parts = 1;             // at most kMaxParts
-    std::vector<net::Ipv6Prefix> added;  // each in the order of site_before(), without doubles
+    std::vector<net::Ipv6Prefix> added;  // connected; each in the order of site_before(), without doubles
     std::vector<net::Ipv6Prefix> removed;
+    std::vector<net::Ipv6Prefix> detours =
+        {};  // not connected to it but to another relay, to which it passes on
     bool operator==(const Sites&) const = default;
 };
 

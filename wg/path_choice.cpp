@@ -31,6 +31,10 @@ std::string milliseconds_of(Duration time) {
     return std::to_string(std::chrono::duration_cast<milliseconds>(time).count()) + " ms";
 }
 
+bool has(const PathChoice::Relay& relay, const net::Ipv6Prefix& site) {
+    return relay.sites && relay.sites->covers(site);
+}
+
 Duration margin(Duration round_trip) { return std::max(kBetterBy, round_trip * kBetterPercent / 100); }
 
 }  // namespace
@@ -56,6 +60,7 @@ bool PathChoice::update(const Input& input, TimePoint now) {
             if (since + kAbsent <= now) suspects.insert(site);
             wake_at(since + kAbsent, now);
         }
+        for (const auto& [site, since] : memory->second.detour_since) suspects.insert(site);
     }
     for (const auto& [path, works] : input_.end_to_end) {
         if (!works && path.second == default_.relay) suspects.insert(path.first);
@@ -86,7 +91,7 @@ void PathChoice::note_relays(TimePoint now) {
     }
 }
 
-// Which sites are in some list and not in this one.
+// Which sites are in some list and not in this one, or only as a detour.
 void PathChoice::note_lists(TimePoint now) {
     const bool same = std::all_of(input_.relays.begin(), input_.relays.end(), [&](const Relay& relay) {
         return memory_.at(relay.name).sites == relay.sites;
@@ -95,7 +100,9 @@ void PathChoice::note_lists(TimePoint now) {
     std::set<net::Ipv6Prefix> all;
     for (const Relay& relay : input_.relays) {
         memory_.at(relay.name).sites = relay.sites;
-        if (relay.sites) all.insert(relay.sites->prefixes().begin(), relay.sites->prefixes().end());
+        if (!relay.sites) continue;
+        all.insert(relay.sites->prefixes().begin(), relay.sites->prefixes().end());
+        all.insert(relay.sites->detours().begin(), relay.sites->detours().end());
     }
     std::erase_if(all, [&](const net::Ipv6Prefix& site) {
         return std::any_of(input_.own.begin(), input_.own.end(),
@@ -104,12 +111,22 @@ void PathChoice::note_lists(TimePoint now) {
     for (const Relay& relay : input_.relays) {
         Memory& memory = memory_.at(relay.name);
         std::map<net::Ipv6Prefix, TimePoint> absent;
+        std::map<net::Ipv6Prefix, TimePoint> detours;
+        const auto note = [now](auto& noted, const auto& before, const net::Ipv6Prefix& site) {
+            const auto known = before.find(site);
+            noted.emplace_hint(noted.end(), site, known == before.end() ? now : known->second);
+        };
         for (const net::Ipv6Prefix& site : all) {
             if (!relay.sites || relay.sites->covers(site)) continue;
-            const auto known = memory.absent_since.find(site);
-            absent.emplace_hint(absent.end(), site, known == memory.absent_since.end() ? now : known->second);
+            if (!relay.sites->detours_to(site)) {
+                note(absent, memory.absent_since, site);
+            } else if (std::any_of(input_.relays.begin(), input_.relays.end(),
+                                   [&](const Relay& other) { return has(other, site); })) {
+                note(detours, memory.detour_since, site);
+            }
         }
         memory.absent_since = std::move(absent);
+        memory.detour_since = std::move(detours);
     }
 }
 
@@ -208,6 +225,9 @@ void PathChoice::keep_where_they_are(const std::string& before, TimePoint now) {
     std::map<net::Ipv6Prefix, std::string> stay;
     for (const auto& [site, since] : memory_.at(default_.relay).absent_since)
         stay.emplace(site, "not connected to " + default_.relay);
+    for (const auto& [site, since] : memory_.at(default_.relay).detour_since) {
+        if (has(*left, site)) stay.emplace(site, "only by a detour over " + default_.relay);
+    }
     for (const auto& [path, works] : input_.end_to_end) {
         if (!works && path.second == default_.relay)
             stay.emplace(path.first, "no answer over " + default_.relay);
@@ -225,7 +245,7 @@ void PathChoice::keep_where_they_are(const std::string& before, TimePoint now) {
 }
 
 void PathChoice::judge_default(const net::Ipv6Prefix& site, TimePoint now) {
-    std::string why = fault(site, default_.relay, now);
+    std::string why = reason_to_leave(site, default_.relay, now);
     if (why.empty()) return;
     if (const Relay* best = best_for(site, default_.relay))
         leave_default(site, best->name, std::move(why), now);
@@ -245,13 +265,13 @@ void PathChoice::leave_default(const net::Ipv6Prefix& site, const std::string& t
 void PathChoice::judge_exception(const net::Ipv6Prefix& site, TimePoint now) {
     const std::string here = exceptions_.at(site).relay;
     Site& state = sites_[site];
-    const bool good = fault(site, default_.relay, now).empty();
+    const bool good = fault(site, default_.relay, now).empty() && !detour_ends(site, default_.relay);
     if (!good) {
         state.good_since.reset();
     } else if (!state.good_since) {
         state.good_since = now;
     }
-    if (std::string why = fault(site, here, now); !why.empty()) {
+    if (std::string why = reason_to_leave(site, here, now); !why.empty()) {
         const Relay* best = good ? nullptr : best_for(site, here);
         if (best == nullptr || best->name == default_.relay) {
             return_to_default(site, now);
@@ -311,17 +331,54 @@ std::string PathChoice::fault(const net::Ipv6Prefix& site, const std::string& re
     return {};
 }
 
-// Who is known to work is better than who may.
+// It works, so there is no hurry.
+std::optional<TimePoint> PathChoice::detour_ends(const net::Ipv6Prefix& site,
+                                                 const std::string& relay) const {
+    const auto memory = memory_.find(relay);
+    if (memory == memory_.end()) return std::nullopt;
+    const auto since = memory->second.detour_since.find(site);
+    if (since == memory->second.detour_since.end()) return std::nullopt;
+    std::optional<TimePoint> ends;
+    for (const Relay& other : input_.relays) {
+        if (!other.alive || !has(other, site) || is_dead(site, other.name)) continue;
+        const TimePoint steady = memory_.at(other.name).alive_since + kSteadyAfter;
+        ends = std::min(ends.value_or(steady), steady);
+    }
+    if (!ends) return std::nullopt;
+    const auto state = sites_.find(site);
+    if (state != sites_.end()) ends = std::max(*ends, state->second.moved + state->second.hold);
+    return std::max(*ends, since->second + kSteadyAfter);
+}
+
+// A fault, or a detour that has not been needed for long.
+std::string PathChoice::reason_to_leave(const net::Ipv6Prefix& site, const std::string& relay,
+                                        TimePoint now) {
+    std::string why = fault(site, relay, now);
+    const auto ends = detour_ends(site, relay);
+    if (!why.empty() || !ends) return why;
+    wake_at(*ends, now);
+    return *ends <= now ? "only by a detour over " + relay : "";
+}
+
+// Known to work; else who says that it has the site, who does not say, and who only passes on.
 const PathChoice::Relay* PathChoice::best_for(const net::Ipv6Prefix& site, const std::string& except) const {
     std::vector<const Relay*> works;
+    std::vector<const Relay*> says;
     std::vector<const Relay*> may;
+    std::vector<const Relay*> detours;
     for (const Relay& relay : input_.relays) {
         if (!relay.alive || relay.name == except || is_dead(site, relay.name)) continue;
-        if (relay.sites && !relay.sites->covers(site)) continue;
-        may.push_back(&relay);
+        if (relay.sites && !has(relay, site)) {
+            if (relay.sites->detours_to(site)) detours.push_back(&relay);
+            continue;
+        }
+        (relay.sites ? says : may).push_back(&relay);
         if (input_.end_to_end.contains({site, relay.name})) works.push_back(&relay);
     }
-    return best_of(works.empty() ? may : works);
+    for (const auto* field : {&works, &says, &may}) {
+        if (!field->empty()) return best_of(*field);
+    }
+    return best_of(detours);
 }
 
 void PathChoice::wake_at(TimePoint when, TimePoint now) {

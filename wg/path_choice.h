@@ -18,14 +18,16 @@ namespace ulagate::wg::control {
 //
 // The default is left at once when it dies, for the best that lives. For one that is only better it is left
 // late and seldom. A site leaves the default alone when it cannot be reached there but can elsewhere, and
-// comes back when that has been good for a while, which doubles each time that it was not good for long.
+// comes back when that has been good for a while, which doubles each time that it was not good for long. A
+// relay that itself passes on to another relay is taken for a site only when no other has it, and left when
+// one has had it for a while.
 class PathChoice {
 public:
     struct Relay {
         std::string name;
         bool alive = false;
         std::optional<Duration> round_trip;    // smoothed
-        std::shared_ptr<const SiteSet> sites;  // connected to it; nullptr: it does not say
+        std::shared_ptr<const SiteSet> sites;  // reached through it; nullptr: it does not say
     };
     using SiteAndRelay = std::pair<net::Ipv6Prefix, std::string>;
     struct Input {
@@ -62,6 +64,8 @@ private:
         std::shared_ptr<const SiteSet> sites;
         // Sites that another relay has and this one has not.
         std::map<net::Ipv6Prefix, TimePoint> absent_since;
+        // Sites that it only passes on to another relay, while a relay that we know too has them.
+        std::map<net::Ipv6Prefix, TimePoint> detour_since;
     };
     // A site that is away from the default, or was not long ago.
     struct Site {
@@ -87,6 +91,10 @@ private:
 
     [[nodiscard]] const Relay* find(const std::string& name) const;
     [[nodiscard]] bool is_dead(const net::Ipv6Prefix& site, const std::string& relay) const;
+    // When the site may leave the relay for one that has it; nothing: it is no detour, or the only way.
+    [[nodiscard]] std::optional<TimePoint> detour_ends(const net::Ipv6Prefix& site,
+                                                       const std::string& relay) const;
+    std::string reason_to_leave(const net::Ipv6Prefix& site, const std::string& relay, TimePoint now);
     [[nodiscard]] std::string fault_of_relay(const std::string& relay) const;
     // Why the site cannot be reached through the relay; "": it can, as far as we know.
     [[nodiscard]] std::string fault(const net::Ipv6Prefix& site, const std::string& relay,

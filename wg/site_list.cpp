@@ -3,19 +3,29 @@
 
 #include <algorithm>
 #include <iterator>
-#include <set>
+#include <map>
 #include <utility>
 
 namespace ulagate::wg::control {
 
-SiteSet::SiteSet(std::vector<net::Ipv6Prefix> prefixes) : prefixes_(std::move(prefixes)) {
-    std::sort(prefixes_.begin(), prefixes_.end());
+namespace {
+
+bool lies_in(const net::Ipv6Prefix& prefix, const std::vector<net::Ipv6Prefix>& sites) {
+    const auto behind = std::upper_bound(sites.begin(), sites.end(), prefix);
+    return behind != sites.begin() && std::prev(behind)->contains(prefix);
 }
 
-bool SiteSet::covers(const net::Ipv6Prefix& prefix) const {
-    const auto behind = std::upper_bound(prefixes_.begin(), prefixes_.end(), prefix);
-    return behind != prefixes_.begin() && std::prev(behind)->contains(prefix);
+}  // namespace
+
+SiteSet::SiteSet(std::vector<net::Ipv6Prefix> prefixes, std::vector<net::Ipv6Prefix> detours)
+    : prefixes_(std::move(prefixes)), detours_(std::move(detours)) {
+    std::sort(prefixes_.begin(), prefixes_.end());
+    std::sort(detours_.begin(), detours_.end());
 }
+
+bool SiteSet::covers(const net::Ipv6Prefix& prefix) const { return lies_in(prefix, prefixes_); }
+
+bool SiteSet::detours_to(const net::Ipv6Prefix& prefix) const { return lies_in(prefix, detours_); }
 
 bool SiteMirror::on_message(const Sites& message) {
     if (message.overlay != overlay_ || message.to == generation_) return false;
@@ -36,14 +46,22 @@ bool SiteMirror::on_message(const Sites& message) {
 }
 
 void SiteMirror::apply() {
-    std::set<net::Ipv6Prefix> sites;
-    if (parts_.front()->from != 0) sites.insert(sites_->prefixes().begin(), sites_->prefixes().end());
+    enum class Way { direct, detour };
+    std::map<net::Ipv6Prefix, Way> sites;
+    if (parts_.front()->from != 0) {
+        for (const net::Ipv6Prefix& prefix : sites_->prefixes()) sites.emplace(prefix, Way::direct);
+        for (const net::Ipv6Prefix& prefix : sites_->detours()) sites.emplace(prefix, Way::detour);
+    }
     for (const auto& part : parts_) {
         for (const net::Ipv6Prefix& prefix : part->removed) sites.erase(prefix);
-        sites.insert(part->added.begin(), part->added.end());
+        for (const net::Ipv6Prefix& prefix : part->detours) sites[prefix] = Way::detour;
+        for (const net::Ipv6Prefix& prefix : part->added) sites[prefix] = Way::direct;
     }
+    std::vector<net::Ipv6Prefix> direct;
+    std::vector<net::Ipv6Prefix> detours;
+    for (const auto& [prefix, way] : sites) (way == Way::direct ? direct : detours).push_back(prefix);
     generation_ = parts_.front()->to;
-    sites_ = std::make_shared<const SiteSet>(std::vector<net::Ipv6Prefix>{sites.begin(), sites.end()});
+    sites_ = std::make_shared<const SiteSet>(std::move(direct), std::move(detours));
     parts_.clear();
 }
 

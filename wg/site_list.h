@@ -12,18 +12,23 @@
 
 namespace ulagate::wg::control {
 
-// Sites that are connected to one relay, at one moment: a sorted list of prefixes that do not overlap.
+// Sites that can be reached through one relay, at one moment: sorted lists of prefixes that do not overlap.
 class SiteSet {
 public:
     SiteSet() = default;
-    explicit SiteSet(std::vector<net::Ipv6Prefix> prefixes);  // in any order
+    // In any order.
+    explicit SiteSet(std::vector<net::Ipv6Prefix> prefixes, std::vector<net::Ipv6Prefix> detours = {});
 
-    // Whether the prefix lies in one of the sites.
+    // Whether the prefix lies in a site that is connected to the relay itself.
     [[nodiscard]] bool covers(const net::Ipv6Prefix& prefix) const;
+    // Whether it lies in one that the relay reaches through another relay only.
+    [[nodiscard]] bool detours_to(const net::Ipv6Prefix& prefix) const;
     [[nodiscard]] const std::vector<net::Ipv6Prefix>& prefixes() const { return prefixes_; }
+    [[nodiscard]] const std::vector<net::Ipv6Prefix>& detours() const { return detours_; }
 
 private:
     std::vector<net::Ipv6Prefix> prefixes_;
+    std::vector<net::Ipv6Prefix> detours_;
 };
 
 // The router's copy of the list that one relay publishes. It believes a message only as a whole: what lacks a

@@ -33,9 +33,11 @@ public:
     explicit Splitter(const Sites& whole) : empty_(whole) {
         empty_.added.clear();
         empty_.removed.clear();
+        empty_.detours.clear();
         parts_.push_back(empty_);
         put_all(whole.added, &Sites::added);
         put_all(whole.removed, &Sites::removed);
+        put_all(whole.detours, &Sites::detours);
     }
     std::vector<Sites> parts() && {
         for (std::size_t i = 0; i < parts_.size(); ++i) {
@@ -97,6 +99,18 @@ void SitePublisher::set_connected(std::span<const net::Ipv6Prefix> prefixes, Tim
     }
 }
 
+void SitePublisher::set_elsewhere(const Detours& elsewhere, TimePoint now) {
+    for (const auto& [prefix, relay] : elsewhere) {
+        const auto before = elsewhere_.find(prefix);
+        if (!is_site(prefix, overlay_) || (before != elsewhere_.end() && before->second == relay)) continue;
+        touch(prefix, false, now);
+    }
+    for (const auto& [prefix, relay] : elsewhere_) {
+        if (!elsewhere.contains(prefix)) touch(prefix, false, now);
+    }
+    elsewhere_ = elsewhere;
+}
+
 void SitePublisher::touch(const net::Ipv6Prefix& prefix, bool connected, TimePoint now) {
     touched_.insert(prefix);
     if (generation_ != 0) {
@@ -126,10 +140,7 @@ void SitePublisher::commit(TimePoint now) {
     commit_at_.reset();
     std::vector<net::Ipv6Prefix> changed;
     for (const net::Ipv6Prefix& prefix : touched_) {
-        const auto entry = entries_.find(prefix);
-        const bool connected = entry != entries_.end() && entry->second.until > now;
-        if (connected ? published_.insert(prefix).second : published_.erase(prefix) > 0)
-            changed.push_back(prefix);
+        if (settle(prefix, now)) changed.push_back(prefix);
     }
     touched_.clear();
     if (generation_ == 0) {
@@ -144,6 +155,16 @@ void SitePublisher::commit(TimePoint now) {
     for (; logged_ > kMaxLog; log_.pop_front()) logged_ -= log_.front().size();
 }
 
+// True: routers are to know. Which other relay is taken is ours alone.
+bool SitePublisher::settle(const net::Ipv6Prefix& prefix, TimePoint now) {
+    const auto entry = entries_.find(prefix);
+    const bool connected = entry != entries_.end() && entry->second.until > now;
+    const bool moved = connected ? published_.insert(prefix).second : published_.erase(prefix) > 0;
+    const auto elsewhere = elsewhere_.find(prefix);
+    if (connected || elsewhere == elsewhere_.end()) return detours_.erase(prefix) > 0 || moved;
+    return detours_.insert_or_assign(prefix, elsewhere->second).second || moved;
+}
+
 std::optional<TimePoint> SitePublisher::deadline() const {
     if (ends_.empty()) return commit_at_;
     return commit_at_ ? std::min(*commit_at_, ends_.begin()->first) : ends_.begin()->first;
@@ -153,30 +174,37 @@ bool SitePublisher::remembers(std::uint64_t generation) const {
     return generation != 0 && generation_ - generation <= log_.size();
 }
 
-Sites SitePublisher::changes_since(std::uint64_t generation) const {
+Sites SitePublisher::changes_since(std::uint64_t generation, Asker asker) const {
     Sites all{overlay_, 0, generation_, 0, 1, {}, {}};
+    const bool with_detours = asker == Asker::router;
     if (generation == 0) {
         all.added.assign(published_.begin(), published_.end());
+        for (const auto& [prefix, relay] : detours_) {
+            if (with_detours) all.detours.push_back(prefix);
+        }
     } else {
         all.from = generation;
         const auto steps = static_cast<std::ptrdiff_t>(generation_ - generation);
         std::set<net::Ipv6Prefix> touched;
         for (auto step = log_.end() - steps; step != log_.end(); ++step)
             touched.insert(step->begin(), step->end());
-        for (const net::Ipv6Prefix& prefix : touched)
-            (published_.contains(prefix) ? all.added : all.removed).push_back(prefix);
+        for (const net::Ipv6Prefix& prefix : touched) {
+            const bool detour = with_detours && detours_.contains(prefix);
+            (published_.contains(prefix) ? all.added : detour ? all.detours : all.removed).push_back(prefix);
+        }
     }
-    std::sort(all.added.begin(), all.added.end(), site_before);
-    std::sort(all.removed.begin(), all.removed.end(), site_before);
+    for (auto* list : {&all.added, &all.removed, &all.detours})
+        std::sort(list->begin(), list->end(), site_before);
     return all;
 }
 
-std::vector<Sites> SitePublisher::answer(std::uint64_t has, TimePoint now) {
+std::vector<Sites> SitePublisher::answer(std::uint64_t has, TimePoint now, Asker asker) {
     if (has == generation_ || generation_ == 0 || paid_until_ > now + kCredit) return {};
     const std::uint64_t from = remembers(has) ? has : 0;
-    auto prepared = prepared_.find(from);
+    auto prepared = prepared_.find({from, asker});
     if (prepared == prepared_.end())
-        prepared = prepared_.emplace(from, Splitter{changes_since(from)}.parts()).first;
+        prepared =
+            prepared_.emplace(std::pair{from, asker}, Splitter{changes_since(from, asker)}.parts()).first;
     const std::vector<Sites>& parts = prepared->second;
     if (parts.size() > kMaxParts) return {};  // more sites than a list can have
     paid_until_ = std::max(paid_until_, now) + kPrice * static_cast<int>(parts.size());

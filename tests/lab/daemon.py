@@ -240,12 +240,14 @@ def ours(state):
 class Overlay:
     """Daemons on all edges and relays of a world."""
 
-    def __init__(self, world, binary, backend=None, forward=None):
+    def __init__(self, world, binary, backend=None, forward=None, peer_relays=False):
         self.world = world
         self.relays = [Daemon(relay.node, binary, self._relay_config(relay, forward)) for relay in world.relays]
         self.edges = {edge.name: Daemon(edge, binary, self._edge_config(site, number))
                       for site in world.sites.values() for number, edge in enumerate(site.edges)}
         self._introduce()
+        if peer_relays:
+            self._introduce_relays()
         for daemon in (*self.relays, *self.edges.values()):
             if backend:
                 daemon.config["tunnel"]["backend"] = backend
@@ -295,6 +297,15 @@ class Overlay:
                            "interval": "100ms", "preempt_delay": "1s"}
         return {"role": "edge", "node": f"{site.name}{number + 1}", "site": site.name, "overlay": {"prefix": OVERLAY},
                 "lan": [lan], "tunnel": {"address": f"fd99::{site.name}{number + 1}"}, "relay": []}
+
+    def _introduce_relays(self):
+        """A tunnel between any two."""
+        for daemon in self.relays:
+            others = [pair for pair in zip(self.world.relays, self.relays) if pair[1] is not daemon]
+            daemon.config["peer_relay"] = [
+                {"name": relay.name, "address": f"fd99::{relay.number}", "public_key": other.public_key,
+                 "endpoint": f"{relay.ipv4}:{51828 + [d for d in self.relays if d is not other].index(daemon)}"}
+                for relay, other in others]
 
     def _introduce(self):
         """Everybody gets everybody's public key."""

@@ -31,10 +31,16 @@ bool PathWorld::surely_good(const PathChoice::Input& input, const net::Ipv6Prefi
                             const std::string& relay) {
     const auto found = std::find_if(input.relays.begin(), input.relays.end(),
                                     [&](const auto& r) { return r.name == relay; });
-    if (found == input.relays.end() || !found->alive || (found->sites && !found->sites->covers(site)))
-        return false;
-    const auto probed = input.end_to_end.find({site, relay});
-    return probed == input.end_to_end.end() || probed->second;
+    const auto works = [&](const std::string& through) {
+        const auto probed = input.end_to_end.find({site, through});
+        return probed == input.end_to_end.end() || probed->second;
+    };
+    if (found == input.relays.end() || !found->alive || !works(relay)) return false;
+    if (!found->sites || found->sites->covers(site)) return true;
+    return found->sites->detours_to(site) &&
+           std::none_of(input.relays.begin(), input.relays.end(), [&](const auto& other) {
+               return other.alive && other.sites && other.sites->covers(site) && works(other.name);
+           });
 }
 
 bool PathWorld::surely_bad(const PathChoice::Input& input, const net::Ipv6Prefix& site,
@@ -128,7 +134,8 @@ bool PathWorld::arrives(std::size_t from, std::size_t to) {
         if (name.empty()) return false;
         const std::size_t relay = relay_number(name);
         if (!link(at, relay).to_relay || !relays_.at(relay).runs) return false;
-        if (!link(to, relay).to_site) return false;
+        const auto last = last_relay(relay, to);
+        if (!last || !link(to, *last).to_site) return false;
         at = to;
     }
     fault("a loop between " + net::to_string(prefix(from)) + " and " + net::to_string(prefix(to)));
@@ -149,14 +156,15 @@ void PathWorld::look_at(std::size_t from, std::size_t to) {
         remote.without_since.reset();
         return;
     }
-    // A link that comes and goes may have worked since the last look.
+    // A link that comes and goes may have worked since the last look. With two relays on the way there is no
+    // one link to blame.
     TimePoint since = now_;
-    if (!remote.relay.empty()) {
+    if (!remote.relay.empty() && !linked_) {
         const std::size_t relay = relay_number(remote.relay);
         since =
             std::min(bad_since(from, relay, true).value_or(now_), bad_since(to, relay, false).value_or(now_));
     }
-    if (!remote.without_since || since > last_look) remote.without_since = since;
+    if (!remote.without_since || (!linked_ && since > last_look)) remote.without_since = since;
 
     const bool busy = remote.busy_since.has_value();
     TimePoint begin = std::max({*remote.without_since, remote.busy_since.value_or(TimePoint::min()),
@@ -166,6 +174,7 @@ void PathWorld::look_at(std::size_t from, std::size_t to) {
         const RelayNode& used = relays_.at(relay_number(remote.relay));
         if (used.runs) begin = std::max(begin, used.says_since.value_or(now_));
     }
+    if (linked_) judge_detours(from, to, begin);
     for (std::size_t relay = 0; relay < kRelays; ++relay) {
         const auto &here = link(from, relay).good_since, &there = link(to, relay).good_since;
         if (!here || !there) continue;
@@ -176,6 +185,22 @@ void PathWorld::look_at(std::size_t from, std::size_t to) {
         fault(net::to_string(prefix(from)) + " does not reach " + net::to_string(prefix(to)) + " through " +
               remote.relay + " though " + relays_.at(relay).name + " has worked for " + text_of(missed));
         remote.without_since = now_;
+    }
+}
+
+// Each of two relays reaches one of the sites.
+void PathWorld::judge_detours(std::size_t from, std::size_t to, TimePoint begin) {
+    for (std::size_t first = 0; first < kRelays; ++first) {
+        for (std::size_t second = 0; second < kRelays; ++second) {
+            const auto &here = link(from, first).good_since, &there = link(to, second).good_since;
+            const RelayNode &one = relays_.at(first), &two = relays_.at(second);
+            if (first == second || !here || !there || !one.says_since || !two.says_since) continue;
+            const Duration missed = now_ - std::max({begin, *here, *there, *one.says_since, *two.says_since});
+            worst_detour = std::max(worst_detour, missed);
+            if (missed <= kDetourBudget) continue;
+            fault(net::to_string(prefix(from)) + " does not reach " + net::to_string(prefix(to)) +
+                  " though " + one.name + " and then " + two.name + " have worked for " + text_of(missed));
+        }
     }
 }
 

@@ -47,5 +47,25 @@ INSTANTIATE_TEST_SUITE_P(All, PathStorms,
                                                                       .max_loss = 30}),
                                             ::testing::Range(1U, 31U)));
 
+// The same with tunnels between the relays.
+class LinkedPathStorms : public ::testing::TestWithParam<std::tuple<Weather, unsigned>> {};
+
+TEST_P(LinkedPathStorms, EveryPairWithAWorkingPathOrDetourUsesOneAndNothingFlaps) {
+    const auto& [weather, seed] = GetParam();
+    PathWorld world{seed, kSites, true};
+    run_storm(world, weather, 60s);
+    std::cout << "without a way though there was one: with traffic " << world.worst_busy / 1ms
+              << " ms, without " << world.worst_idle / 1ms << " ms, a detour " << world.worst_detour / 1ms
+              << " ms; turned back between relays: " << world.turned_back << "\n";
+}
+
+INSTANTIATE_TEST_SUITE_P(Cuts, LinkedPathStorms,
+                         ::testing::Combine(::testing::Values(Weather{.cuts = 100, .longest_cut = 60s}),
+                                            ::testing::Range(1U, 6U)));
+INSTANTIATE_TEST_SUITE_P(Relays, LinkedPathStorms,
+                         ::testing::Combine(::testing::Values(Weather{
+                                                .cuts = 60, .relays = 20, .splits = 10}),
+                                            ::testing::Range(1U, 6U)));
+
 }  // namespace
 }  // namespace ulagate::wg::control

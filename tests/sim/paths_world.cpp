@@ -29,7 +29,8 @@ net::Ipv6Address numbered_router(std::size_t number) {
 
 }  // namespace
 
-PathWorld::PathWorld(unsigned seed, std::size_t sites) : random_(seed), edges_(sites) {
+PathWorld::PathWorld(unsigned seed, std::size_t sites, bool linked)
+    : random_(seed), linked_(linked), edges_(sites) {
     for (std::size_t relay = 0; relay < kRelays; ++relay) {
         relays_.at(relay).name = "r" + std::to_string(relay + 1);
     }
@@ -102,12 +103,17 @@ void PathWorld::set_alarm(RelayNode& node, std::size_t relay) {
     auto next = node.ownership.deadline();
     const auto publishing = node.publisher ? node.publisher->deadline() : std::nullopt;
     if (publishing && (!next || *publishing < *next)) next = publishing;
+    for (const auto& [number, peer] : node.peers) {
+        if (peer.deadline() && (!next || *peer.deadline() < *next)) next = peer.deadline();
+    }
     if (!next || !node.runs || (node.alarm && *node.alarm <= *next)) return;
     node.alarm = std::max(*next, now_);
     events_.push({*node.alarm, number_++, [this, relay, at = *node.alarm] {
                       RelayNode& woken = relays_.at(relay);
                       if (woken.alarm != at || !woken.runs) return;
                       woken.alarm.reset();
+                      for (auto& [number, peer] : woken.peers)
+                          act_peer(relay, number, peer.on_deadline(both()));
                       woken.publisher->on_deadline(now_);
                       woken.ownership.set_sites_generation(woken.publisher->generation());
                       if (!woken.says_since && woken.publisher->generation() != 0) woken.says_since = now_;
@@ -151,6 +157,13 @@ void PathWorld::start(std::size_t relay) {
     node.ownership = Ownership{static_cast<std::uint32_t>(random_())};
     node.publisher.emplace(SitePublisher::Setup{kOverlay, random_() >> 1U | 1U}, now_);
     act(node, relay, node.ownership.set_config(rows_, both()));
+    node.peers.clear();
+    for (std::size_t other = 0; linked_ && other < kRelays; ++other) {
+        if (other == relay) continue;
+        const RelaySession::Setup setup{{}, 0, static_cast<std::uint32_t>(random_()), random_()};
+        node.peers.emplace(other, PeerRelay{setup, kOverlay});
+        act_peer(relay, other, node.peers.at(other).start(both()));
+    }
     note_links(relay);
 }
 
@@ -163,7 +176,42 @@ void PathWorld::power_off(std::size_t relay) {
 void PathWorld::stop(std::size_t relay) {
     RelayNode& node = relays_.at(relay);
     if (node.runs) act(node, relay, node.ownership.stop(both()));
+    for (auto& [number, peer] : node.peers) act_peer(relay, number, peer.stop(both()));
     power_off(relay);
+}
+
+void PathWorld::act_peer(std::size_t relay, std::size_t peer, SessionOutcome outcome) {
+    for (Packet& packet : outcome.send) {
+        after(10ms, [this, relay, peer, packet = std::move(packet)] {
+            RelayNode& there = relays_.at(peer);
+            if (there.runs)
+                act_peer(peer, relay, there.peers.at(relay).on_packet(packet, *there.publisher, both()));
+        });
+    }
+    if (!outcome.events.empty()) look_elsewhere(relay);
+    set_alarm(relays_.at(relay), relay);
+}
+
+void PathWorld::look_elsewhere(std::size_t relay) {
+    RelayNode& node = relays_.at(relay);
+    std::vector<OtherRelay> others;
+    for (const auto& [number, peer] : node.peers) others.push_back({relays_.at(number).name, peer.sites()});
+    std::vector<net::Ipv6Prefix> own;
+    for (const Edge& edge : edges_) own.push_back(edge.prefix);
+    node.publisher->set_elsewhere(choose_detours(own, others, node.publisher->detours()), now_);
+}
+
+// From which relay a packet that came to `relay` from a site leaves to the other site; nothing: it is
+// dropped.
+std::optional<std::size_t> PathWorld::last_relay(std::size_t relay, std::size_t to) {
+    const auto& detours = relays_.at(relay).publisher->detours();
+    const auto detour = detours.find(prefix(to));
+    if (detour == detours.end()) return relay;
+    const std::size_t other = relay_number(detour->second);
+    if (!relays_.at(other).runs) return std::nullopt;
+    if (!relays_.at(other).publisher->detours().contains(prefix(to))) return other;
+    ++turned_back;
+    return std::nullopt;
 }
 
 void PathWorld::act(RelayNode& node, std::size_t relay, const Outcome& outcome) {
@@ -276,7 +324,9 @@ void PathWorld::send_probes(std::size_t site, const RemoteProbe::Outcome& outcom
         const std::size_t relay = relay_number(each.relay);
         const std::size_t to = site_of_.at(each.to);
         to_relay(site, relay, [this, site, relay, to, packet = each.packet] {
-            to_site(to, relay, [this, site, relay, to, packet] { asked(site, to, relay, packet); });
+            const auto last = last_relay(relay, to);
+            if (!last) return;
+            to_site(to, *last, [this, site, last = *last, to, packet] { asked(site, to, last, packet); });
         });
     }
 }
@@ -285,8 +335,10 @@ void PathWorld::send_probes(std::size_t site, const RemoteProbe::Outcome& outcom
 void PathWorld::asked(std::size_t from, std::size_t to, std::size_t relay, const Packet& probe) {
     const ProbeAck ack{std::get<Probe>(probe.message).id};
     to_relay(to, relay, [this, from, to, relay, ack] {
-        to_site(from, relay, [this, from, to, relay, ack] {
-            const auto outcome = edges_.at(from).probe.on_answer(relays_.at(relay).name,
+        const auto last = last_relay(relay, from);
+        if (!last) return;
+        to_site(from, *last, [this, from, to, last = *last, ack] {
+            const auto outcome = edges_.at(from).probe.on_answer(relays_.at(last).name,
                                                                  active_router_of(prefix(to)), ack, now_);
             if (outcome.changed) decide(from);
             set_alarm(from);

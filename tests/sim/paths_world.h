@@ -18,6 +18,7 @@
 
 #include "wg/ownership.h"
 #include "wg/path_choice.h"
+#include "wg/peer_relay.h"
 #include "wg/relay_session.h"
 #include "wg/remote_probe.h"
 #include "wg/site_publisher.h"
@@ -34,11 +35,13 @@ public:
     // How long two sites may be without a way though one has worked all the time.
     static constexpr Duration kBusyBudget = std::chrono::milliseconds{6500};  // with traffic: they probe
     static constexpr Duration kIdleBudget = std::chrono::seconds{15};         // without: the relays' lists
+    static constexpr Duration kDetourBudget = std::chrono::seconds{15};       // from relay to relay
     // What works stays for so long.
     static constexpr Duration kSiteHold = std::chrono::seconds{10};
     static constexpr Duration kDefaultHold = std::chrono::seconds{30};
 
-    PathWorld(unsigned seed, std::size_t sites);
+    // `linked`: there is a tunnel between any two relays.
+    PathWorld(unsigned seed, std::size_t sites, bool linked = false);
 
     std::uint64_t draw(std::uint64_t low, std::uint64_t high) { return low + random_() % (high - low + 1); }
     bool chance(unsigned percent) { return random_() % 100 < percent; }
@@ -78,6 +81,8 @@ public:
     std::vector<std::string> faults;
     Duration worst_busy{};
     Duration worst_idle{};
+    Duration worst_detour{};
+    std::uint64_t turned_back = 0;  // packets that had come from a relay and would have gone to a relay
     std::uint64_t events = 0;
 
 private:
@@ -111,6 +116,7 @@ private:
         std::optional<TimePoint> says_since;  // which sites are connected
         Ownership ownership{1};
         std::optional<SitePublisher> publisher;
+        std::map<std::size_t, PeerRelay> peers;
         std::optional<TimePoint> alarm;
     };
     struct Event {
@@ -128,6 +134,9 @@ private:
     void to_site(std::size_t site, std::size_t relay, std::function<void()> arrives);
     void act(std::size_t site, std::size_t relay, SessionOutcome outcome);
     void act(RelayNode& node, std::size_t relay, const Outcome& outcome);
+    void act_peer(std::size_t relay, std::size_t peer, SessionOutcome outcome);
+    void look_elsewhere(std::size_t relay);
+    std::optional<std::size_t> last_relay(std::size_t relay, std::size_t to);
     void at_relay(std::size_t site, std::size_t relay, const Packet& packet);
     void decide(std::size_t site);
     void watch(std::size_t site);
@@ -148,6 +157,7 @@ private:
     void note_links(std::size_t relay);
     void look_at_pairs();
     void look_at(std::size_t from, std::size_t to);
+    void judge_detours(std::size_t from, std::size_t to, TimePoint begin);
     [[nodiscard]] std::optional<TimePoint> bad_since(std::size_t site, std::size_t relay, bool up) const;
     [[nodiscard]] bool arrives(std::size_t from, std::size_t to);
     void fault(const std::string& what);
@@ -156,6 +166,7 @@ private:
     TimePoint now_{std::chrono::hours{1}};
     std::priority_queue<Event> events_;
     std::uint64_t number_ = 0;
+    bool linked_;
     std::vector<SiteRow> rows_;
     std::map<net::Ipv6Address, std::size_t> site_of_;  // by tunnel address, and by <site>::1
     std::vector<Edge> edges_;

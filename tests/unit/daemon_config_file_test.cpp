@@ -110,9 +110,11 @@ TEST(ReferenceFile, TheEdgeHasASecondRelay) {
     EXPECT_EQ(edge->relays.at(1).name, "r2");
 }
 
-TEST(ReferenceFile, TheRelayHasASecondRouterAndASecondSite) {
+TEST(ReferenceFile, TheRelayHasAPeerRelayASecondRouterAndASecondSite) {
     const auto relay = load_config(with_second_ones(reference("relay"))).config;
     ASSERT_TRUE(relay);
+    ASSERT_THAT(relay->relays, SizeIs(1));
+    EXPECT_EQ(relay->relays.at(0).name, "r2");
     ASSERT_THAT(relay->sites, SizeIs(2));
     EXPECT_THAT(relay->sites.at(0).routers, SizeIs(2));
 }

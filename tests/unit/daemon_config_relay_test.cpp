@@ -48,6 +48,52 @@ TEST(RelayConfig, Values) {
     EXPECT_EQ(other.kind, RelayKind::plain);
 }
 
+const std::string kPeer =
+    "[[peer_relay]]\nname = \"r2\"\naddress = \"fd99::2\"\nendpoint = \"relay2.example.net:51828\"\n"
+    "public_key = \"YW4gZXhhbXBsZTogdGhlIGtleSBvZiByZWxheSByMi4=\"\n";
+
+TEST(PeerRelayConfig, IsARelayOfTheRelay) {
+    const auto config = load_config(with_end(kRelay, kPeer)).config;
+    ASSERT_TRUE(config);
+    const RelayConfig& relay = config->relays.at(0);
+    EXPECT_EQ(relay.name, "r2");
+    EXPECT_EQ(to_string(relay.address), "fd99::2");
+    EXPECT_EQ(relay.host, "relay2.example.net");
+    EXPECT_EQ(relay.port, 51828);
+    EXPECT_EQ(relay.keepalive_seconds, 25);
+    EXPECT_EQ(relay.kind, RelayKind::ulagate);
+}
+
+TEST(PeerRelayConfig, Errors) {
+    const auto peer = [](std::string_view key, std::string_view line) {
+        std::string text = kPeer;
+        const auto at = text.find(std::string{key} + " = ");
+        return with_end(kRelay, text.replace(at, text.find('\n', at) - at, line));
+    };
+    EXPECT_THAT(findings(peer("name", "")), ElementsAre(StartsWith("t:15: peer_relay.name: is missing")));
+    EXPECT_THAT(findings(peer("name", "name = \"s8\"")),
+                ElementsAre(StartsWith("t:16: peer_relay.name: \"s8\" makes the interface \"ulg-s8\"")));
+    EXPECT_THAT(findings(peer("name", "name = \"s9\"")), IsEmpty());
+    EXPECT_THAT(findings(peer("name", "name = \"a\"")), ElementsAre(HasSubstr("peer_relay.name")));
+    EXPECT_THAT(findings(peer("address", "address = \"fd99::a1\"")),
+                ElementsAre(HasSubstr("every machine has an address of its own")));
+    EXPECT_THAT(findings(peer("endpoint", "")), ElementsAre(HasSubstr("peer_relay.endpoint: is missing")));
+    EXPECT_THAT(findings(peer("endpoint", "endpoint = \"[fd99::1]:51828\"")),
+                ElementsAre(HasSubstr("which is inside the tunnel")));
+    EXPECT_THAT(findings(peer("public_key", "public_key = \"short\"")),
+                ElementsAre(HasSubstr("peer_relay.public_key: this is not a public key")));
+    EXPECT_THAT(findings(with_end(kRelay, kPeer + "kind = \"plain\"")), ElementsAre(HasSubstr("kind")));
+    EXPECT_THAT(findings(with_end(kEdge, kPeer)), ElementsAre(HasSubstr("belongs to role \"relay\"")));
+}
+
+TEST(PeerRelayConfig, EachNeedsAPortBehindThoseOfTheRouters) {
+    const std::string port = "private_key = \"/etc/ulagate/tunnel.key\"\nlisten_port = ";
+    EXPECT_THAT(findings(with_line(kRelay, 7, port + "65527") + kPeer), IsEmpty());
+    EXPECT_THAT(findings(with_line(kRelay, 7, port + "65528")), IsEmpty());
+    EXPECT_THAT(findings(with_line(kRelay, 7, port + "65528") + kPeer),
+                ElementsAre(HasSubstr("its tunnel would need port 65536; lower tunnel.listen_port")));
+}
+
 TEST(RelayConfig, Names) {
     expect(kEdge,
            {

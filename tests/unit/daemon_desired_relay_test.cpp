@@ -5,6 +5,7 @@ namespace ulagate {
 namespace {
 
 using desired_story::addresses;
+using desired_story::another_relay;
 using desired_story::routes;
 using fake::address;
 using fake::edge;
@@ -66,6 +67,40 @@ TEST(DesiredRelay, EachRouterOfASiteHasASlotAndTheHighestPriorityCarries) {
     EXPECT_EQ(way("fd12:3456:789a:b::/64"), "ulg-s1");  // the first listed of equals
     EXPECT_EQ(way("fd12:3456:789a:c::/64"), "ulg-s1");
     EXPECT_EQ(way("fd99::a:5/128"), "ulg-s3");
+}
+
+TEST(DesiredRelay, ATunnelToAnotherRelayCarriesTheSitesThatAreNotConnectedHere) {
+    Config config = relay();
+    config.sites = {{"a", {prefix("fd12:3456:789a:a::/64")}, {router("a1", 1, 50)}},
+                    {"b", {prefix("fd12:3456:789a:b::/64")}, {router("b1", 2, 50)}}};
+    config.relays = {another_relay("r2", 0x12), another_relay("r3", 0x13)};
+    Facts now = facts(config);
+    now.detours = {{prefix("fd12:3456:789a:b::/64"), "r3"},
+                   {prefix("fd12:3456:789a:d::/64"), "r2"}};  // not in the configuration any more
+    now.relays["r3"].path_mtu = 1400;
+    const Wanted wanted = desired(config, now, with_tunnels(machine(), {"ulg-s1", "ulg-r2", "ulg-r3"}));
+    EXPECT_THAT(routes(wanted), ElementsAre("add route fd12:3456:789a::/48 metric 65535 unreachable",
+                                            "add route fd12:3456:789a:a::/64 metric 128 dev ulg-s1",
+                                            "add route fd12:3456:789a:b::/64 metric 128 dev ulg-r3",
+                                            "add route fd99::12/128 metric 128 dev ulg-r2",
+                                            "add route fd99::13/128 metric 128 dev ulg-r3",
+                                            "add route fd99::a:1/128 metric 128 dev ulg-s1",
+                                            "add route fd99::a:2/128 metric 128 dev ulg-s1"));
+    const TunnelLink& tunnel = wanted.tunnels.at("ulg-r3");
+    EXPECT_EQ(tunnel.mtu, 1312U);
+    EXPECT_EQ(tunnel.device->listen_port, 51829);
+    const wg::PeerConfig& peer = tunnel.device->peers.at(key(0x13));
+    EXPECT_EQ(peer.endpoint, fake::kRelay6);
+    EXPECT_THAT(peer.allowed_ips,
+                UnorderedElementsAre(prefix("fd12:3456:789a::/48"), prefix("fd99::13/128")));
+    std::vector<std::string> to_relays;
+    for (const auto& each : wanted.firewall.tunnels) {
+        if (each.to_relay) to_relays.push_back(each.interface);
+    }
+    EXPECT_THAT(to_relays, ElementsAre("ulg-r2", "ulg-r3"));
+    // The way to the router waits for the tunnel.
+    const Wanted without = desired(config, now, with_tunnels(machine(), {"ulg-s1"}));
+    EXPECT_EQ(without.routes.at({prefix("fd12:3456:789a:b::/64"), kRouteMetric}).link, "ulg-s1");
 }
 
 TEST(DesiredRelay, EachRouteWaitsForItsInterface) {

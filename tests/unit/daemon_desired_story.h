@@ -2,9 +2,11 @@
 // What should be in the kernel, in words.
 #pragma once
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,16 @@ inline std::vector<std::string> addresses(const Wanted& wanted) {
                       (wish.leased ? ", leased" : ""));
     }
     return out;
+}
+
+inline RelayConfig another_relay(const std::string& name, std::uint8_t n) {
+    RelayConfig relay;
+    relay.name = name;
+    relay.address = fake::address(fmt::format("fd99::{:x}", n));
+    relay.public_key = fake::key(n);
+    relay.host = "192.0.2.9";
+    relay.port = 51820;
+    return relay;
 }
 
 }  // namespace ulagate::desired_story

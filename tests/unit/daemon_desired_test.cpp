@@ -5,11 +5,11 @@ namespace ulagate {
 namespace {
 
 using desired_story::addresses;
+using desired_story::another_relay;
 using desired_story::routes;
 using fake::address;
 using fake::edge;
 using fake::facts;
-using fake::key;
 using fake::machine;
 using fake::prefix;
 using fake::with_tunnels;
@@ -21,16 +21,6 @@ using testing::UnorderedElementsAre;
 std::string overlay_way(const Wanted& wanted) {
     const auto route = wanted.routes.find({prefix("fd12:3456:789a::/48"), kRouteMetric});
     return route == wanted.routes.end() ? "none" : route->second.link.value_or("unreachable");
-}
-
-RelayConfig another_relay(const std::string& name, std::uint8_t n) {
-    RelayConfig relay;
-    relay.name = name;
-    relay.address = address(fmt::format("fd99::{:x}", n));
-    relay.public_key = key(n);
-    relay.host = "192.0.2.9";
-    relay.port = 51820;
-    return relay;
 }
 
 const std::string kOwnAddress = "add address " +

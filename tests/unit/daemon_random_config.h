@@ -42,16 +42,7 @@ public:
             lan.prefix = prefix(fmt::format("fd12:3456:789a:{:x}::/64", 10 + n + 3 * below(2)));
             config.lans.push_back(lan);
         }
-        for (const std::uint8_t n : some(4)) {
-            RelayConfig relay;
-            relay.name = fmt::format("r{}", n);
-            relay.address = address(fmt::format("fd99::{:x}", n + 1));
-            relay.public_key = key(static_cast<std::uint8_t>(n + 1 + 10 * below(2)));
-            relay.host = "relay.example.net";
-            relay.port = 51820;
-            relay.keepalive_seconds = maybe() ? 25 : 0;
-            config.relays.push_back(relay);
-        }
+        config.relays = relays();
         return config;
     }
 
@@ -70,6 +61,7 @@ public:
             }
             config.sites.push_back(site);
         }
+        if (maybe()) config.relays = relays();
         return config;
     }
 
@@ -88,11 +80,27 @@ public:
                 if (maybe()) facts.last_endpoints[router.public_key] = kRelay4;
                 if (maybe()) facts.knocking.insert(router.public_key);
             }
+            if (!config.relays.empty() && maybe())
+                facts.detours[site.prefixes.front()] = config.relays.back().name;
         }
         return facts;
     }
 
 private:
+    std::vector<RelayConfig> relays() {
+        std::vector<RelayConfig> all;
+        for (const std::uint8_t n : some(4)) {
+            RelayConfig relay;
+            relay.name = fmt::format("r{}", n);
+            relay.address = address(fmt::format("fd99::{:x}", n + 1));
+            relay.public_key = key(static_cast<std::uint8_t>(n + 1 + 10 * below(2)));
+            relay.host = "relay.example.net";
+            relay.port = 51820;
+            relay.keepalive_seconds = maybe() ? 25 : 0;
+            all.push_back(relay);
+        }
+        return all;
+    }
     Config common(Role role) {
         Config config;
         config.role = role;

@@ -50,6 +50,13 @@ inline Model relay_model(Mode mode = Mode::appliance) {
     return model;
 }
 
+// With a tunnel to another relay.
+inline Model linked_relay_model() {
+    Model model = relay_model();
+    model.tunnels.push_back({"ulg-r2", 51828, 1420, true});
+    return model;
+}
+
 inline Model relay_with_sites(unsigned count) {
     Model model = relay_model();
     model.sites.clear();

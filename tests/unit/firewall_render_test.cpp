@@ -45,6 +45,7 @@ TEST(FirewallRender, Golden) {
     any.forward = {{Protocol::any, 0, 0}};
     any.sites.insert(prefix("fd12:3456:789a:c00::/56"));
     expect_golden("relay_any", render(any));
+    expect_golden("relay_peers", render(linked_relay_model()));
     Model ports = relay_model();
     ports.forward = {{Protocol::tcp, 443, 443}, {Protocol::tcp, 8000, 8010}};
     expect_golden("relay_tcp", render(ports));

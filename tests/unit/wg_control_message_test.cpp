@@ -36,7 +36,8 @@ const Sites kSites{prefix("fd12:3456:789a::/48"),
                    2,
                    {prefix("fd12:3456:789a:8000::/52"), prefix("fd12:3456:789a:a::/64"),
                     prefix("fd12:3456:789a:b::/64"), prefix("fd12:3456:789a:1000::/64")},
-                   {prefix("fd12:3456:789a:ffff::/64")}};
+                   {prefix("fd12:3456:789a:ffff::/64")},
+                   {prefix("fd12:3456:789a:c::/64")}};
 
 // One of each type, every field in use.
 const std::vector<Message> kEvery{
@@ -97,13 +98,14 @@ TEST(WgControlMessage, GoldenProbeReleaseAndGoodbye) {
 
 TEST(WgControlMessage, GoldenSites) {
     const auto bytes =
-        hex("55 4c 47 43 | 01 09 00 58 | 00 00 00 05"
+        hex("55 4c 47 43 | 01 09 00 5e | 00 00 00 05"
             "00 06 00 11 30 fd 12 34 56 78 9a 00 00 00 00 00 00 00 00 00 00"
             "00 0a 00 08 01 02 03 04 05 06 07 09 | 00 0b 00 08 01 02 03 04 05 06 07 08"
             "00 0c 00 04 0001 0002"
             "00 0d 00 02 34 08"           // /52: number 8
             "00 0d 00 05 40 0a 00 f4 1f"  // /64: 10, then 0 and 0xff4 = 0x74 | 0x1f << 7 further
-            "00 0e 00 04 40 ff ff 03");   // /64: 0xffff
+            "00 0e 00 04 40 ff ff 03"     // /64: 0xffff
+            "00 0f 00 02 40 0c");         // /64: 0xc
     EXPECT_EQ(build({5, kSites}), bytes);
     EXPECT_EQ(parse(bytes).value(), (Packet{5, kSites}));
 }
@@ -123,6 +125,7 @@ TEST(WgControlMessage, SitesThatNobodyWritesAreRefused) {
     EXPECT_EQ(why(with("")), "accepted");
     EXPECT_EQ(why(with("000d 0003 40 ff ff")), "a number of a site is cut off");
     EXPECT_EQ(why(with("000d 0001 40")), "no site in a list of sites");
+    EXPECT_EQ(why(with("000f 0001 40")), "no site in a list of sites");
     EXPECT_EQ(why(with("000d 0002 2f 00")), "a site of a length that none can have");
     EXPECT_EQ(why(with("000d 0002 41 00")), "a site of a length that none can have");
     EXPECT_EQ(why(with("000d 0004 40 80 80 04")), "a site outside the overlay");
