@@ -16,7 +16,8 @@ LAST_SEEN = 1_700_000_000
 
 
 def measure(count):
-    """(the most first handshakes within a second, seconds from ready to the last one, the slowest `ulagate status`)"""
+    """(the most first handshakes within a second, seconds from ready to the last one, the slowest `ulagate status`, the
+    daemon's share of a processor meanwhile in percent, its memory in MiB)"""
     relay, internet = lab.Node("herd-relay"), lab.Node("herd-internet")
     connect(relay, "eth0", internet, "eth0")
     relay.ip("address add 192.0.2.1/24 dev eth0", "link set eth0 up", "route add default via 192.0.2.2")
@@ -30,12 +31,14 @@ def measure(count):
     capture = lab.Capture(internet, "eth0", path, f"udp and udp[4:2] = {INITIATION + 8}", busy=True)
     daemon.start_again(wait=False)
     daemon.wait_ready(120)
-    ready = time.time()
+    ready, used = time.time(), lab.cpu_seconds(daemon.pid)
     slowest = 0.0
     # A relay that is short of processor time reaches out more slowly, never faster.
     while len(_firsts(path)) < count and time.time() < ready + count / 30 + 10 * lab.slowness():
         slowest = max(slowest, _seconds(daemon.status))
         time.sleep(1)
+    share = 100 * (lab.cpu_seconds(daemon.pid) - used) / (time.time() - ready)
+    memory = lab.pss_kib(daemon.pid) / 1024
     dropped = capture.stop()
     lab.check_equal(dropped, 0, "the capture is complete")
     firsts = _firsts(path)
@@ -47,7 +50,7 @@ def measure(count):
     busiest = max(_within_a_second(times, start) for start in range(len(times)))
     for node in (relay, internet):
         node.close()
-    return busiest, times[-1] - ready, slowest
+    return busiest, times[-1] - ready, slowest, share, memory
 
 
 def _seconds(action):

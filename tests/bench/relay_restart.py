@@ -126,10 +126,12 @@ def restart(table):
 
 
 def thousands(table):
-    busiest, last, slowest = herd.measure(HERD)
+    busiest, last, slowest, share, memory = herd.measure(HERD)
     table.row(f"{HERD} routers: first handshakes in a second", "at most", [busiest], None, HERD_BUDGET)
     table.row(f"{HERD} routers: from ready to the last one's", "s", [last])
     table.row(f"{HERD} routers: `ulagate status` meanwhile", "s", [slowest])
+    table.row(f"{HERD} routers: the daemon meanwhile", "% of a CPU", [share])
+    table.row(f"{HERD} routers: the daemon's memory (PSS)", "MiB", [memory])
 
 
 def scenario():
