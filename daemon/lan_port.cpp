@@ -192,12 +192,22 @@ LanActions LanPort::on_icmpv6(std::span<const std::byte> message, const ra::Pack
         const auto advertisement = ra::parse_router_advertisement(message, info);
         if (advertisement) {
             ++counters_.advertisements_received;
+            compare(*advertisement, info.source, now, out);
         } else {
             ++counters_.refused;
             last_refusal_ = advertisement.error().text();
         }
     }
     return out;
+}
+
+// CONFORMANCE: it is said, and nothing else is done about it.
+void LanPort::compare(const ra::RouterAdvertisement& theirs, const net::Ipv6Address& from, TimePoint now,
+                      LanActions& out) {
+    ra::Ours ours{config_.ra.advertisement, source_, {}};
+    if (machine_) ours.shared = machine_->config().address;
+    for (ra::Notice& notice : watch_.on_advertisement(theirs, from, ours, now))
+        out.emplace_back(std::move(notice));
 }
 
 LanActions LanPort::on_vrrp(std::span<const std::byte> packet, const vrrp::PacketInfo& info, TimePoint now) {

@@ -13,6 +13,7 @@
 #include "daemon/desired.h"
 #include "daemon/kernel_state.h"
 #include "ra/advertiser.h"
+#include "ra/watch.h"
 #include "vrrp/machine.h"
 #include "vrrp/neighbor.h"
 #include "vrrp/packet.h"
@@ -51,7 +52,7 @@ struct SendNeighbor {
     bool operator==(const SendNeighbor&) const = default;
 };
 
-using LanAction = std::variant<ra::Send, SendVrrp, SendNeighbor, vrrp::Changed, vrrp::Differs>;
+using LanAction = std::variant<ra::Send, SendVrrp, SendNeighbor, vrrp::Changed, vrrp::Differs, ra::Notice>;
 using LanActions = std::vector<LanAction>;  // to be done in this order
 
 // One LAN of the router: VRRP, Neighbor Discovery and Router Advertisements as one machine. Only the Active
@@ -104,6 +105,8 @@ public:
     [[nodiscard]] bool link_dead() const { return !self_; }
     // Why the last packet that we discarded was discarded.
     [[nodiscard]] const std::string& last_refusal() const { return last_refusal_; }
+    // The other routers on the link, as far as they advertise.
+    [[nodiscard]] const ra::Watch& watch() const { return watch_; }
     // Nothing without [lan.vrrp].
     [[nodiscard]] const vrrp::Machine* machine() const { return machine_ ? &*machine_ : nullptr; }
     [[nodiscard]] const std::vector<Deduction>& deductions() const { return deductions_; }
@@ -113,12 +116,15 @@ private:
     [[nodiscard]] std::optional<ra::Source> find_source(const Links& links, const Addresses& addresses);
     [[nodiscard]] std::uint8_t effective_priority() const;
     void check_lease(TimePoint now, LanActions& out);
+    void compare(const ra::RouterAdvertisement& theirs, const net::Ipv6Address& from, TimePoint now,
+                 LanActions& out);
     void take(const vrrp::Actions& actions, TimePoint now, LanActions& out);
     void announce(LanActions& out) const;
     void end_farewell(TimePoint now);
 
     LanConfig config_;
     ra::Advertiser advertiser_;
+    ra::Watch watch_;
     std::optional<vrrp::Machine> machine_;
     vrrp::Announcer announcer_;
     std::vector<Deduction> deductions_;

@@ -116,6 +116,8 @@ void LanTask::perform(const LanActions& actions) {
             log(*changed);
         } else if (const auto* differs = std::get_if<vrrp::Differs>(&action)) {
             log(*differs);
+        } else if (const auto* notice = std::get_if<ra::Notice>(&action)) {
+            log(*notice);
         } else {
             send(action);
         }
@@ -135,6 +137,15 @@ void LanTask::log(const vrrp::Differs& difference) {
     if (logged == difference.text) return;
     logged = difference.text;
     log::warning(port_.config().interface, "vrrp: {}, going on", difference.text);
+}
+
+void LanTask::log(const ra::Notice& notice) const {
+    const std::string& interface = port_.config().interface;
+    if (notice.serious) {
+        log::warning(interface, "ra: {}, ignoring", notice.text);
+    } else {
+        log::info(interface, "ra: {}", notice.text);
+    }
 }
 
 void LanTask::send(const LanAction& action) {

@@ -45,6 +45,7 @@ private:
     void perform(const LanActions& actions);
     void log(const vrrp::Changed& change) const;
     void log(const vrrp::Differs& difference);
+    void log(const ra::Notice& notice) const;
     void send(const LanAction& action);
     void finish();
 

@@ -28,6 +28,26 @@ Status::Age age_of(const std::optional<std::chrono::steady_clock::time_point>& w
     return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - *when);
 }
 
+void add_strangers(Status& status, Status::Lan& lan, const ra::Watch& watch) {
+    const auto now = std::chrono::steady_clock::now();
+    lan.watched = watch.counters();
+    for (const ra::Sender& sender : watch.senders(now)) {
+        Status::Stranger stranger;
+        stranger.address = net::to_string(sender.address);
+        if (sender.link_address) stranger.link_address = net::to_string(*sender.link_address);
+        stranger.advertisements = sender.advertisements;
+        stranger.heard = std::chrono::duration_cast<milliseconds>(now - sender.last);
+        stranger.findings = sender.findings;
+        lan.strangers.push_back(std::move(stranger));
+    }
+    if (const auto split = watch.split_brain(now)) {
+        status.problems.push_back(fmt::format(
+            "{}: {} advertises from our address {} too: split brain", lan.interface,
+            split->link_address ? net::to_string(*split->link_address) : "a router without a MAC address",
+            net::to_string(split->address)));
+    }
+}
+
 std::optional<Status::Vrrp> vrrp_status(const LanPort& port) {
     const vrrp::Machine* machine = port.machine();
     if (machine == nullptr) return std::nullopt;
@@ -148,6 +168,7 @@ void Service::add_lan_status(Status& status) const {
                                                       net::to_string(key.address.address)));
         }
         lan.counters = port.counters();
+        add_strangers(status, lan, port.watch());
         lan.vrrp = vrrp_status(port);
         lan.last_advertisement = age_of(port.last_sent());
         status.lans.push_back(std::move(lan));

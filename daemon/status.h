@@ -38,6 +38,14 @@ struct Status {
         };
         std::vector<Transition> transitions;  // the last ones, newest first
     };
+    // Another router on a LAN that advertises there.
+    struct Stranger {
+        std::string address;
+        std::string link_address;  // "" = it does not tell
+        std::uint64_t advertisements = 0;
+        std::chrono::milliseconds heard{0};  // ago
+        std::vector<std::string> findings;   // in what it differs from us
+    };
     struct Lan {
         std::string interface;
         std::string prefix;
@@ -46,6 +54,8 @@ struct Status {
         std::vector<std::string> addresses;
         LanCounters counters;
         Age last_advertisement;
+        std::vector<Stranger> strangers;
+        ra::WatchCounters watched;
         std::optional<Vrrp> vrrp;
     };
     // Who carries a prefix of ours, as a relay told it.

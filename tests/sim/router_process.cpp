@@ -183,7 +183,8 @@ void Router::perform(const LanActions& actions, TimePoint now) {
     for (const LanAction& action : actions) {
         if (const auto* changed = std::get_if<vrrp::Changed>(&action)) {
             setup_.changed(*changed);
-        } else if (!std::holds_alternative<vrrp::Differs>(action)) {
+        } else if (!std::holds_alternative<vrrp::Differs>(action) &&
+                   !std::holds_alternative<ra::Notice>(action)) {
             put_on_wire(action, now);
         }
     }

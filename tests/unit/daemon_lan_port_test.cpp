@@ -216,6 +216,21 @@ TEST_F(LanPortStory, R39_AnotherRoutersAdvertisementIsCounted) {
     EXPECT_EQ(port_.deadline(), deadline);
 }
 
+TEST_F(LanPortStory, R32_R39_AnotherRoutersAdvertisementChangesNothingButTheNotes) {
+    link(kUp);
+    const auto deadline = port_.deadline();
+    ra::RouterAdvertisement theirs;
+    theirs.options = {ra::RouteInformation{prefix("fd12:3456:789a::/48")}};
+    const LanActions actions =
+        port_.on_icmpv6(ra::build(theirs), {address("fe80::77"), ra::kAllNodes, 255}, now_);
+    ASSERT_THAT(actions, SizeIs(1));
+    const auto& notice = std::get<ra::Notice>(actions[0]);
+    EXPECT_TRUE(notice.serious);
+    EXPECT_THAT(notice.text, HasSubstr("a route to fd12:3456:789a::/48, which is ours"));
+    EXPECT_THAT(port_.watch().senders(now_), SizeIs(1));
+    EXPECT_EQ(port_.deadline(), deadline);
+}
+
 TEST_F(LanPortStory, R41_SendErrorsAreCounted) {
     port_.send_failed();
     port_.send_failed();

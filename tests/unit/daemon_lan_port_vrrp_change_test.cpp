@@ -131,6 +131,22 @@ TEST(LanPortVrrpChange, R35_AChangedAdvertisementIsToldByTheActiveRouterOnly) {
     EXPECT_THAT(configure(other, shorter), IsEmpty());
 }
 
+TEST(LanPortVrrpChange, R40_R43_TheOtherRouterOfTheSiteIsNoStrangerUntilBothSpeak) {
+    const auto hear = [](Story& story) {
+        ra::RouterAdvertisement theirs = story.port.config().ra.advertisement;
+        theirs.options.emplace_back(ra::SourceLinkLayerAddress{net::MacAddress{{2, 0, 0, 0, 0, 0x99}}});
+        return story.record(
+            story.port.on_icmpv6(ra::build(theirs), {kVirtual, ra::kAllNodes, 255}, story.now));
+    };
+    Story standby = backup(lan(100));
+    EXPECT_THAT(hear(standby), IsEmpty());
+    EXPECT_EQ(standby.port.watch().split_brain(standby.now), std::nullopt);
+    Story speaking = active(lan(100));
+    EXPECT_THAT(hear(speaking), ElementsAre(testing::HasSubstr("split brain")));
+    EXPECT_NE(speaking.port.watch().split_brain(speaking.now), std::nullopt);
+    EXPECT_EQ(speaking.state(), vrrp::State::active) << "the election is VRRP's";
+}
+
 TEST(LanPortVrrpChange, R34_TheLastRouterSaysGoodbye) {
     Story story = active(lan(100));
     EXPECT_THAT(story.record(story.port.withdraw(story.now)),

@@ -64,6 +64,7 @@ inline std::string in_words(const vrrp::Changed& changed) {
                        changed.reason);
 }
 inline std::string in_words(const vrrp::Differs& differs) { return "differs: " + differs.text; }
+inline std::string in_words(const ra::Notice& notice) { return "notice: " + notice.text; }
 
 class Story {
 public:
