@@ -17,6 +17,8 @@ constexpr std::byte kRouterAdvertisement{134};
 // RFC 4861 section 10, and the default of our configuration.
 constexpr Duration kMinDelayBetweenAdvertisements = 3s;
 constexpr Duration kRetransTimer = 1s;
+// MAX_NEIGHBOR_ADVERTISEMENT, when it takes over, and once more when a rival has gone.
+constexpr unsigned kMaxAnnouncements = 3 + 3;
 constexpr Duration kMaxRouterInterval = 30s;
 // A process gets its turn (0.5 ms), and its kernel what it decided (2 ms). Kernel events wait for 20 ms.
 constexpr Duration kPrompt = 5ms;
@@ -117,10 +119,13 @@ void Referee::changed(std::size_t router, const vrrp::Changed& change, TimePoint
         if (change.from == vrrp::State::backup) judge_takeover(router, seat, clock);
         seat.active_since = clock;
         seat.announced = false;
+        seat.announcements = 0;
         seat.rivals_gone.reset();
         seat.unread_down.reset();
     }
     if (change.to == vrrp::State::backup) {
+        if (change.from == vrrp::State::init && config.priority == vrrp::kPriorityOwner)
+            blame(router, "owns the address and does not take it at once");
         const Duration own = config.interval;
         seat.obeyed_interval = seat.obeyed ? std::min(own, seat.obeyed_interval) : own;
         seat.obeyed = clock;
@@ -148,6 +153,7 @@ void Referee::handled(std::size_t to, const Frame& frame, TimePoint now) {
     const Router& router = *routers_[to];
     if (!router.active() || !router.answers()) return;
     Seat& seat = seat_of(to);
+    seat.announcements = 0;
     const std::uint8_t priority = priority_in(frame);
     const Duration down = 3 * interval_in(frame) + skew(priority, interval_in(frame));
     // What waits in the socket is read when the process wakes.
@@ -185,6 +191,7 @@ void Referee::sent(std::size_t router, const Frame& frame, TimePoint now) {
     now = sender.clock(now);
     if (frame.protocol == vrrp::kProtocol) {
         seat.last_advertisement = now;
+        seat.said = priority_in(frame);
         if (priority_in(frame) != vrrp::kPriorityStopping && !sender.active())
             blame(router, "advertises and is not Active");
         return;
@@ -206,9 +213,9 @@ void Referee::judge_advertisement(std::size_t router, Seat& seat, const Frame& f
     if (routers_[router]->leaving()) return;  // the last word says something else
     auto parsed = ra::parse_router_advertisement(frame.bytes, {frame.source, frame.destination, 255});
     if (!parsed) return blame(router, "sends a Router Advertisement that is none");
-    std::erase_if(parsed->options, [](const ra::Option& option) {
-        return std::holds_alternative<ra::SourceLinkLayerAddress>(option);
-    });
+    const ra::Option speaking = ra::SourceLinkLayerAddress{routers_[router]->speaking_mac()};
+    if (std::erase(parsed->options, speaking) != 1)
+        blame(router, "advertises without the link-layer address that it speaks with");
     if (content_.empty()) content_ = parsed->options;
     if (parsed->options != content_) blame(router, "advertises something else than the others");
 }
@@ -217,6 +224,7 @@ void Referee::judge_advertisement(std::size_t router, Seat& seat, const Frame& f
 void Referee::judge_announcement(std::size_t router, Seat& seat, TimePoint now) {
     if (seat.last_announcement && now - *seat.last_announcement < kRetransTimer)
         blame(router, "sends two Neighbor Advertisements within 1 s");
+    if (++seat.announcements > kMaxAnnouncements) blame(router, "does not stop telling the neighbors");
     seat.last_announcement = now;
     seat.announced = true;
     if (seat.rivals_gone && now >= *seat.rivals_gone) seat.rivals_gone.reset();
@@ -246,12 +254,21 @@ void Referee::look_at(std::size_t router, TimePoint now) {
 
     if (!it.answers()) {
         seat.holds_since.reset();
+        seat.unsaid_since.reset();
         seat.last_announcement.reset();
+        seat.announcements = 0;
         seat.rivals_gone.reset();
         return;
     }
     if (!seat.holds_since) seat.holds_since = now;
     if (!it.active() || !awake || !wire_.plugged(router)) return;
+    if (seat.said == it.port()->machine()->priority()) {
+        seat.unsaid_since.reset();
+    } else if (!seat.unsaid_since) {
+        seat.unsaid_since = now;
+    } else if (now - std::max(*seat.unsaid_since, it.clock(*awake)) > kAfterEvents) {
+        blame(router, "does not say its new priority at once");
+    }
     count_unread(seat, it.clock(*awake));
     const TimePoint from = std::max({*seat.active_since, *seat.holds_since, it.clock(*awake)});
     if (!seat.announced && now - from > kPrompt) blame(router, "does not tell the neighbors");

@@ -57,10 +57,13 @@ private:
         std::optional<std::pair<Station, std::uint8_t>> last_heard;  // and its priority
 
         std::optional<TimePoint> last_advertisement;
+        std::uint8_t said = 0;                               // its priority
+        std::optional<TimePoint> unsaid_since;               // it has another one
         std::optional<TimePoint> last_router_advertisement;  // multicast
         std::optional<TimePoint> last_announcement;          // while it holds the address
         std::optional<TimePoint> active_since;
         bool announced = false;                // since then
+        unsigned announcements = 0;            // since then, or since a rival was heard
         std::optional<TimePoint> rivals_gone;  // whom hosts may have believed: from when they count as that
         std::uint64_t refused = 0;             // by the kernel, of what the router wanted to send
         std::optional<TimePoint> refused_at;
