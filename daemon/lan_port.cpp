@@ -201,10 +201,17 @@ LanActions LanPort::on_icmpv6(std::span<const std::byte> message, const ra::Pack
     return out;
 }
 
+void LanPort::on_unresolved(const net::Ipv6Address& host, TimePoint now) {
+    ++counters_.replies_unresolved;
+    advertiser_.on_unresolved(host, now);
+}
+
 // CONFORMANCE: it is said, and nothing else is done about it.
 void LanPort::compare(const ra::RouterAdvertisement& theirs, const net::Ipv6Address& from, TimePoint now,
                       LanActions& out) {
-    ra::Ours ours{config_.ra.advertisement, source_, {}};
+    std::optional<ra::Source> speaking = source_;
+    if (speaking && !config_.ra.source_link_layer_address) speaking->link_address.reset();
+    ra::Ours ours{config_.ra.advertisement, speaking, {}};
     if (machine_) ours.shared = machine_->config().address;
     for (ra::Notice& notice : watch_.on_advertisement(theirs, from, ours, now))
         out.emplace_back(std::move(notice));

@@ -30,6 +30,7 @@ struct LanCounters {
     std::uint64_t vrrp_sent = 0;
     std::uint64_t vrrp_received = 0;
     vrrp::RefusalCounters vrrp_refused;
+    std::uint64_t replies_unresolved = 0;  // which a multicast made up for
 };
 
 // Why this router is worth less than configured now.
@@ -70,6 +71,8 @@ public:
     LanActions set_config(LanConfig config, TimePoint now);
     LanActions set_deductions(std::vector<Deduction> deductions, TimePoint now);
     LanActions on_icmpv6(std::span<const std::byte> message, const ra::PacketInfo& info, TimePoint now);
+    // A host's link-layer address could not be found out, so its unicast answer did not reach it.
+    void on_unresolved(const net::Ipv6Address& host, TimePoint now);
     // `now` may be late: read what waits in the socket before on_deadline() (CONFORMANCE V-39).
     LanActions on_vrrp(std::span<const std::byte> packet, const vrrp::PacketInfo& info, TimePoint now);
     LanActions on_deadline(TimePoint now);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "daemon/base/result.h"
 #include "daemon/kernel_state.h"
@@ -36,6 +37,7 @@ public:
     [[nodiscard]] const Place& place() const { return place_; }
     // What has come; nothing: no more now.
     Result<std::optional<ra::Socket::Datagram>> receive_icmpv6() { return icmpv6_.receive(); }
+    std::vector<net::Ipv6Address> unresolved() { return icmpv6_.unresolved(); }
     Result<std::optional<vrrp::Receiver::Datagram>> receive_vrrp();
     Result<void> send(const ra::Send& message);
     Result<void> send(const SendVrrp& message);

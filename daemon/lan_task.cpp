@@ -81,6 +81,9 @@ void LanTask::announce_again() { perform(port_.announce_again(now())); }
 void LanTask::address_renewed() { port_.address_renewed(now()); }
 
 void LanTask::receive_icmpv6() {
+    if (sockets_) {
+        for (const net::Ipv6Address& host : sockets_->unresolved()) port_.on_unresolved(host, now());
+    }
     for (int i = 0; i < kDatagramsATurn && sockets_; ++i) {
         auto datagram = sockets_->receive_icmpv6();
         if (!datagram) {
@@ -90,6 +93,7 @@ void LanTask::receive_icmpv6() {
         if (!*datagram) break;
         perform(port_.on_icmpv6((*datagram)->message, (*datagram)->info, now()));
     }
+    finish();  // with or without a datagram, the deadline may have moved
 }
 
 void LanTask::receive_vrrp() {

@@ -90,6 +90,7 @@ json::object to_json(const Status::Lan& lan) {
             {"solicitations_received", lan.counters.solicitations_received},
             {"advertisements_received", lan.counters.advertisements_received},
             {"refused", lan.counters.refused},
+            {"replies_unresolved", lan.counters.replies_unresolved},
             {"last_advertisement_ms_ago", age(lan.last_advertisement)},
             {"strangers", list(lan.strangers)},
             {"strangers_forgotten", lan.watched.forgotten},

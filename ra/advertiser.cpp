@@ -19,12 +19,6 @@ constexpr Duration kMaxInitialInterval = seconds{16};
 constexpr unsigned kInitialAdvertisements = 3;
 constexpr unsigned kFinalAdvertisements = 3;
 
-// A host asks at most every 4 s (RTR_SOLICITATION_INTERVAL), so no honest one meets the per-host limit.
-constexpr std::size_t kMaxPending = 64;
-constexpr Duration kPerHostMinimum = seconds{1};
-constexpr Duration kReplySpacing = milliseconds{20};
-constexpr int kReplyBurst = 50;
-
 constexpr net::Ipv6Prefix kLinkLocal{net::Ipv6Address{{0xfe, 0x80}}, 10};
 
 bool has_subject(const std::vector<Option>& options, const Option& subject) {
@@ -86,21 +80,18 @@ std::vector<Send> Advertiser::set_config(Config config, TimePoint now) {
 
 std::vector<Send> Advertiser::on_solicitation(const RouterSolicitation& /*solicitation*/,
                                               const net::Ipv6Address& from, TimePoint now) {
-    if (!source_ || from.is_multicast() || multicast_answers_all_) return {};
+    if (!source_ || from.is_multicast() || replies_.has(from)) return {};
     if (from.is_unspecified() || !config_.unicast_replies) {
         reply_by_multicast(now);
         return {};
     }
-    if (pending_.contains(from)) return {};  // the delay counts from its first solicitation
-    const TimePoint due = answerable_from(from, now) + draw(Duration::zero(), kMaxReplyDelay);
-    if (pending_.size() == kMaxPending) {
-        multicast_answers_all_ = true;
-        pending_.clear();
-        reply_by_multicast(now);
-        return {};
-    }
-    pending_.emplace(from, due);
+    if (!replies_.add(from, now, draw(Duration::zero(), kMaxReplyDelay))) reply_by_multicast(now);
     return {};
+}
+
+void Advertiser::on_unresolved(const net::Ipv6Address& host, TimePoint now) {
+    replies_.forget(host);
+    if (source_) reply_by_multicast(now);
 }
 
 std::vector<Send> Advertiser::withdraw(TimePoint now) {
@@ -125,17 +116,17 @@ std::vector<Send> Advertiser::on_deadline(TimePoint now) {
 }
 
 std::optional<TimePoint> Advertiser::deadline() const {
-    std::optional<TimePoint> first = next_multicast_;
-    for (const auto& [host, due] : pending_) first = std::min(first.value_or(due), due);
-    return first;
+    const auto reply = replies_.deadline();
+    return next_multicast_ && reply ? std::min(next_multicast_, reply)
+           : next_multicast_        ? next_multicast_
+                                    : reply;
 }
 
 void Advertiser::forget_source() {
     source_.reset();
     next_multicast_.reset();
     multicast_reply_ = false;
-    multicast_answers_all_ = false;
-    pending_.clear();
+    replies_.clear();
     farewell_.reset();
     former_.reset();
 }
@@ -159,8 +150,7 @@ std::vector<Send> Advertiser::multicast(TimePoint now) {
     last_multicast_ = now;
     next_multicast_ = now + next_interval();
     multicast_reply_ = false;
-    multicast_answers_all_ = false;
-    pending_.clear();
+    replies_.clear();
     return sends;
 }
 
@@ -189,22 +179,10 @@ Send Advertiser::farewell(TimePoint now) {
 
 std::vector<Send> Advertiser::unicast_replies(TimePoint now) {
     std::vector<Send> sends;
-    for (auto it = pending_.begin(); it != pending_.end();) {
-        if (now < it->second) {
-            ++it;
-            continue;
-        }
-        if (!take_reply_token(now)) {
-            multicast_answers_all_ = true;
-            pending_.clear();
-            reply_by_multicast(now);
-            break;
-        }
-        sends.push_back({source_->address, it->first, message(*source_, Removed::all, now)});
-        while (!answered_.empty() && answered_.front().when + kPerHostMinimum <= now) answered_.pop_front();
-        answered_.push_back({it->first, now});
-        it = pending_.erase(it);
-    }
+    const Replies::Due due = replies_.due(now);
+    for (const net::Ipv6Address& host : due.hosts)
+        sends.push_back({source_->address, host, message(*source_, Removed::all, now)});
+    if (due.too_many) reply_by_multicast(now);
     return sends;
 }
 
@@ -215,21 +193,6 @@ void Advertiser::reply_by_multicast(TimePoint now) {
     multicast_reply_ = true;
     const TimePoint at = earliest_multicast(now) + draw(Duration::zero(), kMaxReplyDelay);
     next_multicast_ = std::min(*next_multicast_, at);
-}
-
-// A token bucket kept as the time until which the replies sent so far have used it up.
-bool Advertiser::take_reply_token(TimePoint now) {
-    const TimePoint paid = std::max(replies_paid_until_, now);
-    if (paid - now > (kReplyBurst - 1) * kReplySpacing) return false;
-    replies_paid_until_ = paid + kReplySpacing;
-    return true;
-}
-
-TimePoint Advertiser::answerable_from(const net::Ipv6Address& host, TimePoint now) const {
-    // From the back: its latest answer counts. The token bucket keeps this short (two bursts).
-    const auto it = std::find_if(answered_.rbegin(), answered_.rend(),
-                                 [&](const Answered& answered) { return answered.host == host; });
-    return it == answered_.rend() ? now : std::max(now, it->when + kPerHostMinimum);
 }
 
 TimePoint Advertiser::earliest_multicast(TimePoint now) const {

@@ -4,14 +4,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
-#include <map>
 #include <optional>
 #include <vector>
 
 #include "daemon/base/address.h"
 #include "ra/message.h"
+#include "ra/replies.h"
 #include "ra/stale.h"
 
 namespace ulagate::ra {
@@ -56,9 +55,8 @@ inline constexpr net::Ipv6Address kAllNodes{{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0,
 // else. No socket, clock or log. It advertises while it has a source; who may have one (VRRP) is decided
 // above.
 //
-// What a stranger can make it do is bounded: at most 64 hosts wait for a unicast answer, one host gets one
-// answer a second, all of them together 50 a second. Whoever asks beyond that is answered by one multicast
-// advertisement, which the 3 s rule (MIN_DELAY_BETWEEN_RAS) limits by itself.
+// What a stranger can make it do is bounded: see Replies. Whoever asks beyond that is answered by one
+// multicast advertisement, which the 3 s rule (MIN_DELAY_BETWEEN_RAS) limits by itself.
 class Advertiser {
 public:
     Advertiser(Config config, Random random);
@@ -88,6 +86,9 @@ public:
     [[nodiscard]] std::vector<Stale> stale() const { return stale_.all(); }
     std::vector<Send> on_solicitation(const RouterSolicitation& solicitation, const net::Ipv6Address& from,
                                       TimePoint now);
+    // The link-layer address of a host that was answered could not be found out, as on links whose switches
+    // do not pass the question on: the answer is multicast.
+    void on_unresolved(const net::Ipv6Address& host, TimePoint now);
     // The service ends (RFC 4861 section 6.2.5): lifetimes 0, three times; done when deadline() is empty.
     // The source is forgotten with it: solicitations are ignored, set_source(nullopt) changes nothing (so a
     // caller that reports the link as it is does not cut the farewell short), and set_source() with a value,
@@ -98,24 +99,17 @@ public:
     [[nodiscard]] std::optional<TimePoint> deadline() const;
     [[nodiscard]] bool advertising() const { return source_.has_value(); }
     // Hosts that wait for their unicast answer.
-    [[nodiscard]] std::size_t pending_replies() const { return pending_.size(); }
-    // These and those answered just now: all the memory that strangers can make us use.
-    [[nodiscard]] std::size_t remembered_hosts() const { return pending_.size() + answered_.size(); }
+    [[nodiscard]] std::size_t pending_replies() const { return replies_.waiting(); }
+    // These and those who were answered: all the memory that strangers can make us use.
+    [[nodiscard]] std::size_t remembered_hosts() const { return replies_.remembered(); }
 
 private:
-    struct Answered {
-        net::Ipv6Address host;
-        TimePoint when;
-    };
-
     void forget_source();
     std::vector<Send> announce(TimePoint now);
     std::vector<Send> multicast(TimePoint now);
     Send farewell(TimePoint now);
     std::vector<Send> unicast_replies(TimePoint now);
     void reply_by_multicast(TimePoint now);
-    bool take_reply_token(TimePoint now);
-    [[nodiscard]] TimePoint answerable_from(const net::Ipv6Address& host, TimePoint now) const;
     [[nodiscard]] TimePoint earliest_multicast(TimePoint now) const;
     enum class Removed { all, prefixes };
     [[nodiscard]] RouterAdvertisement message(const Source& source, Removed removed, TimePoint now) const;
@@ -129,12 +123,9 @@ private:
     std::optional<Source> source_;
     std::optional<TimePoint> last_multicast_;  // outlives the source: the 3 s rule is the link's
     std::optional<TimePoint> next_multicast_;
-    unsigned quick_left_ = 0;             // of the first three advertisements
-    bool multicast_reply_ = false;        // next_multicast_ already answers a solicitation
-    bool multicast_answers_all_ = false;  // too many hosts ask; nobody is added to pending_ until it is sent
-    std::map<net::Ipv6Address, TimePoint> pending_;
-    std::deque<Answered> answered_;  // oldest first, none older than the per-host minimum
-    TimePoint replies_paid_until_ = TimePoint::min();
+    unsigned quick_left_ = 0;       // of the first three advertisements
+    bool multicast_reply_ = false;  // next_multicast_ already answers a solicitation
+    Replies replies_;
     StaleList stale_;
     bool known_to_hosts_ = false;             // config_
     std::optional<Duration> wall_offset_;     // system_clock - steady_clock

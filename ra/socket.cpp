@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "ra/socket.h"
 
+#include <linux/errqueue.h>
 #include <net/if.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
@@ -93,6 +94,7 @@ Result<Socket> Socket::open(const std::string& interface, unsigned interface_ind
     if (!set(s, IPPROTO_IPV6, IPV6_RECVFRAGSIZE, 1)) return fail_errno("ask for fragment sizes");
     if (!set(s, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 255)) return fail_errno("set the multicast hop limit");
     if (!set(s, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 255)) return fail_errno("set the unicast hop limit");
+    if (!set(s, IPPROTO_IPV6, IPV6_RECVERR, 1)) return fail_errno("ask for errors");
     if (!set(s, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0)) return fail_errno("switch multicast loopback off");
 
     // A kernel that forwards has joined for itself, but delivers to this socket by this membership. The
@@ -121,7 +123,7 @@ Result<std::optional<Socket::Datagram>> Socket::receive() {
         const ssize_t size = ::recvmsg(fd_.get(), &message, 0);
         if (size < 0) {
             if (errno == EAGAIN || errno == EWOULDBLOCK) return std::optional<Datagram>{};
-            if (errno == EINTR) continue;
+            if (errno == EINTR || errno == EHOSTUNREACH) continue;  // the latter: see unresolved()
             return fail_errno("receive ICMPv6");
         }
         const Control control = read_control(message);
@@ -139,6 +141,28 @@ Result<std::optional<Socket::Datagram>> Socket::receive() {
         return std::optional<Datagram>{std::move(datagram)};
     }
     return std::optional<Datagram>{};
+}
+
+// The kernel tells itself by an ICMPv6 error when Neighbor Discovery gives up (RFC 4861 section 7.2.2), and
+// puts what it was about into the socket's error queue.
+std::vector<net::Ipv6Address> Socket::unresolved() {
+    std::vector<net::Ipv6Address> hosts;
+    for (int read = 0; read < kMaxSkipped; ++read) {
+        alignas(cmsghdr) std::array<std::byte, 256> control_buffer;
+        sockaddr_in6 to{};
+        msghdr message{};
+        message.msg_name = &to;
+        message.msg_namelen = sizeof(to);
+        message.msg_control = control_buffer.data();
+        message.msg_controllen = control_buffer.size();
+        if (::recvmsg(fd_.get(), &message, MSG_ERRQUEUE) < 0) break;
+        for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+            if (c->cmsg_level != IPPROTO_IPV6 || c->cmsg_type != IPV6_RECVERR) continue;
+            const auto error = control_value<sock_extended_err>(*c);
+            if (error && error->ee_errno == EHOSTUNREACH) hosts.push_back(from_kernel(to.sin6_addr));
+        }
+    }
+    return hosts;
 }
 
 Result<void> Socket::send(const net::Ipv6Address& source, const net::Ipv6Address& destination,
@@ -167,6 +191,10 @@ Result<void> Socket::send(const net::Ipv6Address& source, const net::Ipv6Address
     header->cmsg_len = CMSG_LEN(sizeof(packet));
     std::memcpy(CMSG_DATA(header), &packet, sizeof(packet));
 
+    // An error that an earlier message met would be reported now, and this one not sent (CONFORMANCE R-41).
+    int pending = 0;
+    socklen_t size = sizeof(pending);
+    ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &pending, &size);
     if (::sendmsg(fd_.get(), &out, 0) < 0) {
         return fail_errno("send ICMPv6 from " + net::to_string(source) + " to " +
                           net::to_string(destination));

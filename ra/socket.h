@@ -30,6 +30,9 @@ public:
     // its content (no hop limit known, cut, fragmented, of another link) is passed over and counted; an Error
     // is the socket's.
     Result<std::optional<Datagram>> receive();
+    // The hosts whose link-layer address could not be found out for what was sent to them, since the last
+    // call. The loop's wait ends for them as for a datagram.
+    std::vector<net::Ipv6Address> unresolved();
     // From exactly `source`, which must be an address of this interface.
     Result<void> send(const net::Ipv6Address& source, const net::Ipv6Address& destination,
                       std::span<const std::byte> message);

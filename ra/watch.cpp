@@ -14,10 +14,13 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr std::size_t kMaxSenders = 16;
+constexpr std::size_t kMaxFindings = 16;  // of a sender: an advertisement has room for hundreds
 constexpr Duration kForgetAfter = minutes{30};
 constexpr Duration kSplitFor = seconds{90};
 // The same words sooner are no news: what counts down in seconds says them too.
 constexpr Duration kSameAgain = seconds{10};
+// What is said in several advertisements, one of which holds it, is said all the time.
+constexpr unsigned kGoneAfter = 3;
 constexpr Duration kNoticeEvery = minutes{1};
 constexpr int kNoticeBurst = 10;
 
@@ -37,6 +40,19 @@ const T* find(const RouterAdvertisement& in, const net::Ipv6Prefix& prefix) {
         if (found != nullptr && found->prefix.network() == prefix.network()) return found;
     }
     return nullptr;
+}
+
+// Of one of the items of a DNS option.
+template <class T, class Item>
+std::optional<Seconds> lifetime_of(const RouterAdvertisement& in, std::vector<Item> T::*items,
+                                   const Item& item) {
+    for (const Option& option : in.options) {
+        const auto* found = std::get_if<T>(&option);
+        if (found == nullptr) continue;
+        const auto& all = found->*items;
+        if (std::find(all.begin(), all.end(), item) != all.end()) return found->lifetime;
+    }
+    return std::nullopt;
 }
 
 std::string in_words(Seconds lifetime) {
@@ -73,6 +89,10 @@ public:
                 compare(*prefix);
             } else if (const auto* route = std::get_if<RouteInformation>(&option)) {
                 compare(*route);
+            } else if (const auto* servers = std::get_if<RecursiveDnsServers>(&option)) {
+                for (const net::Ipv6Address& server : servers->servers) compare(*servers, server);
+            } else if (const auto* list = std::get_if<DnsSearchList>(&option)) {
+                for (const std::string& domain : list->domains) compare(*list, domain);
             }
         }
     }
@@ -91,9 +111,7 @@ public:
     }
 
     void add(std::string finding) {
-        // An advertisement has room for hundreds.
-        constexpr std::size_t kMost = 16;
-        if (findings_.size() < kMost) findings_.push_back(std::move(finding));
+        if (findings_.size() < kMaxFindings) findings_.push_back(std::move(finding));
     }
     std::vector<std::string> release() { return std::move(findings_); }
 
@@ -141,6 +159,25 @@ private:
         if (theirs->preference != ours.preference)
             add("the preference" + of + " is " + in_words(theirs->preference) + ", ours " +
                 in_words(ours.preference));
+    }
+
+    // RFC 8106: each server and each domain has its own lifetime on a host.
+    void compare(const RecursiveDnsServers& ours, const net::Ipv6Address& server) {
+        const auto in = [&](const RouterAdvertisement& advertisement) {
+            return lifetime_of<RecursiveDnsServers>(advertisement, &RecursiveDnsServers::servers, server);
+        };
+        compare_dns("the DNS server " + net::to_string(server), in, ours.lifetime);
+    }
+    void compare(const DnsSearchList& ours, const std::string& domain) {
+        const auto in = [&](const RouterAdvertisement& advertisement) {
+            return lifetime_of<DnsSearchList>(advertisement, &DnsSearchList::domains, domain);
+        };
+        compare_dns("the search domain " + domain, in, ours.lifetime);
+    }
+    template <class In>
+    void compare_dns(const std::string& what, const In& in, Seconds ours) {
+        const auto theirs = in(theirs_);
+        if (theirs) lifetime("the lifetime of " + what, *theirs, before_ ? in(*before_) : std::nullopt, ours);
     }
 
     // Inside our prefix or our routes: the LAN's /64, the overlay's /48, or a part of it.
@@ -203,10 +240,9 @@ std::vector<Notice> Watch::on_advertisement(const RouterAdvertisement& theirs, c
     sender.split_brain = own_address;
     known.compared = now;
     known.last = theirs;
-    std::vector<std::string> findings = comparison.release();
+    const std::vector<std::string> findings = comparison.release();
     if (!findings.empty()) ++counters_.differing;
-    if (findings == sender.findings) return {};
-    sender.findings = std::move(findings);
+    if (!take(known, findings)) return {};
     ++sender.changes;
     const bool was_serious = std::exchange(known.serious, of_ours || intrudes);
     if (!may_log(now)) {
@@ -216,6 +252,24 @@ std::vector<Notice> Watch::on_advertisement(const RouterAdvertisement& theirs, c
     if (sender.findings.empty())
         return {{was_serious, name_of(sender) + " advertises nothing that differs any more"}};
     return {{known.serious, name_of(sender) + " advertises: " + list(sender.findings)}};
+}
+
+// Whether the findings are others now.
+bool Watch::take(Known& known, const std::vector<std::string>& found) {
+    std::vector<std::string> findings = found;
+    std::vector<unsigned> missed(findings.size());
+    for (std::size_t i = 0; i < known.missed.size() && findings.size() < kMaxFindings; ++i) {
+        const std::string& before = known.sender.findings[i];
+        const bool again = std::find(found.begin(), found.end(), before) != found.end();
+        if (again || known.missed[i] + 1 >= kGoneAfter) continue;
+        findings.push_back(before);
+        missed.push_back(known.missed[i] + 1);
+    }
+    known.missed = std::move(missed);
+    const bool same = std::is_permutation(findings.begin(), findings.end(), known.sender.findings.begin(),
+                                          known.sender.findings.end());
+    known.sender.findings = std::move(findings);
+    return !same;
 }
 
 Watch::Known& Watch::remember(const net::Ipv6Address& from,

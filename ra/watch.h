@@ -32,7 +32,7 @@ struct Sender {
     TimePoint last;             // heard
     // It speaks from our own address while we do.
     bool split_brain = false;
-    std::vector<std::string> findings;  // "the MTU is 1400, ours 1500"
+    std::vector<std::string> findings;  // "the MTU is 1400, ours 1500"; of its last three advertisements
 };
 
 // For the log: the findings about a sender are others than before.
@@ -70,8 +70,10 @@ private:
         Sender sender;
         RouterAdvertisement last;
         std::optional<TimePoint> compared;
+        std::vector<unsigned> missed;  // for each of its findings: advertisements without it since
         bool serious = false;
     };
+    static bool take(Known& known, const std::vector<std::string>& found);
     Known& remember(const net::Ipv6Address& from, const std::optional<net::MacAddress>& link_address,
                     TimePoint now);
     bool may_log(TimePoint now);

@@ -33,7 +33,7 @@ Status edge() {
     lan.state = "advertising";
     lan.source = "fe80::5eed";
     lan.addresses = {"fd12:3456:789a:a::1"};
-    lan.counters = {12, 1, 3, 4, 5, 0, 0, {}};
+    lan.counters = {12, 1, 3, 4, 5, 0, 0, {}, 0};
     lan.last_advertisement = 3200ms;
     status.lans = {lan};
     Status::Relay relay;
@@ -74,7 +74,7 @@ TEST(StatusJson, HoldsEveryMember) {
         "lans": [{"interface": "eth0", "prefix": "fd12:3456:789a:a::/64", "state": "advertising",
                   "source": "fe80::5eed", "addresses": ["fd12:3456:789a:a::1"],
                   "advertisements_sent": 12, "send_errors": 1, "solicitations_received": 3,
-                  "advertisements_received": 4, "refused": 5, "last_advertisement_ms_ago": 3200,
+                  "advertisements_received": 4, "refused": 5, "replies_unresolved": 0, "last_advertisement_ms_ago": 3200,
                   "strangers": [], "strangers_forgotten": 0, "differing_advertisements": 0,
                   "split_brain_advertisements": 0,
                   "vrrp_sent": 0, "vrrp_received": 0, "vrrp_refused": 0, "vrrp": null}],

@@ -168,6 +168,29 @@ TEST(RaSocket, R09_DoesNotHearItselfNorAnotherLink) {
     });
 }
 
+// R-19's other half: a host whose link-layer address nobody tells gets its answer otherwise.
+TEST(RaSocket, R19_R41_TellsWhomItCouldNotResolveAndSendsOn) {
+    in_namespaces([] {
+        ASSERT_TRUE(write_file("/proc/sys/net/ipv6/neigh/router/retrans_time_ms", "20"));
+        Socket router = open("router");
+        Socket host = open("host");
+        const net::Ipv6Address nobody = address("fe80::dead");
+        EXPECT_THAT(router.unresolved(), ::testing::IsEmpty());
+        ASSERT_EQ(why(router.send(kRouter, nobody, build(RouterAdvertisement{}))), "sent");
+        pollfd p{router.native_handle(), POLLIN, 0};
+        ASSERT_EQ(::poll(&p, 1, 10'000), 1);
+        EXPECT_NE(p.revents & POLLERR, 0);
+        ASSERT_EQ(why(router.send(kRouter, kAllNodes, build(RouterAdvertisement{}))), "sent");
+        EXPECT_TRUE(next(host)) << "what failed before does not keep it back";
+        auto nothing = router.receive();
+        ASSERT_TRUE(nothing);
+        EXPECT_FALSE(*nothing);
+        EXPECT_THAT(router.unresolved(), ::testing::ElementsAre(nobody));
+        EXPECT_THAT(router.unresolved(), ::testing::IsEmpty());
+        EXPECT_FALSE(readable(router, 0ms)) << "or the loop would spin";
+    });
+}
+
 TEST(RaSocket, HearsSolicitationsAndAdvertisementsOnly) {
     in_namespaces([] {
         Socket router = open("router");
