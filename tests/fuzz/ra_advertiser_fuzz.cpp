@@ -3,6 +3,8 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <map>
+#include <set>
 #include <span>
 
 #include "daemon/base/bytes.h"
@@ -49,6 +51,8 @@ private:
         config.min_interval = std::chrono::milliseconds{100 * byte()};
         config.max_interval = std::chrono::milliseconds{1000 * byte()};
         config.unicast_replies = byte() % 4 != 0;
+        if (byte() % 4 == 0) config.valid_until = std::chrono::sys_seconds{1s * byte()};
+        if (byte() % 4 == 0) config.preferred_until = std::chrono::sys_seconds{1s * byte()};
         const unsigned count = byte() % 5U;
         for (unsigned i = 0; i < count; ++i) {
             const net::Ipv6Prefix prefix{net::Ipv6Address{{0xfd, byte()}}, 48};
@@ -70,7 +74,7 @@ private:
     }
 
     void step() {
-        switch (byte() % 12) {
+        switch (byte() % 15) {
             case 0:
                 now_ += std::chrono::milliseconds{byte()};
                 break;
@@ -88,16 +92,21 @@ private:
                 break;
             case 5:
                 source_.reset();
+                disturbed_ = true;
                 note(advertiser_.set_source(std::nullopt, now_));
                 break;
             case 6:
                 source_ = ra::Source{some_host(), std::nullopt};
                 if (byte() % 2 == 0) source_->link_address = net::MacAddress{{2, 0, 0, 0, 0, byte()}};
                 farewells_left_ = 0;
-                note(advertiser_.set_source(source_, now_));
+                disturbed_ = true;
+                note(advertiser_.set_source(source_, now_,
+                                            byte() % 4 == 0 ? std::optional{some_host()} : std::nullopt));
                 break;
             case 7:
-                note(advertiser_.set_config(some_config(), now_));
+                config_ = some_config();
+                disturbed_ = true;
+                note(advertiser_.set_config(config_, now_));
                 break;
             case 8:
                 if (source_) farewells_left_ = 3;
@@ -105,62 +114,100 @@ private:
                 note(advertiser_.withdraw(now_));
                 break;
             case 9:
+                disturbed_ = true;
                 note(advertiser_.on_solicitation({}, {}, now_));
+                break;
+            case 12:
+                disturbed_ = true;
+                advertiser_.on_unresolved(some_host(), now_);
+                break;
+            case 13:
+                source_.reset();
+                disturbed_ = true;
+                note(advertiser_.abandon_source(now_));
+                break;
+            case 14:
+                advertiser_.set_wall_clock(std::chrono::system_clock::time_point{1s * byte()}, now_);
                 break;
             case 10:
                 for (unsigned i = 0, n = byte(); i < n; ++i) {
                     net::Ipv6Address host{{0xfe, 0x80, 0, 0, 0, 0, 0, 0, 1}};
                     host.bytes[15] = static_cast<std::uint8_t>(i);
-                    note(advertiser_.on_solicitation({}, host, now_));
+                    solicit(host);
                 }
                 break;
             default:
-                note(advertiser_.on_solicitation({}, some_host(), now_));
+                solicit(some_host());
         }
     }
 
+    void solicit(const net::Ipv6Address& host) {
+        disturbed_ = true;
+        if (source_) asked_.insert(host);
+        note(advertiser_.on_solicitation({}, host, now_));
+    }
+
     void note(const std::vector<ra::Send>& sends) {
-        require(sends.size() <= 64);
+        require(sends.size() <= 128);
         for (const ra::Send& send : sends) {
+            // The last words from another address are beside the schedule.
+            if (send.former_source) continue;
             require(source_ || farewells_left_ > 0);
             if (source_) require(send.source == source_->address);
             if (send.destination != ra::kAllNodes) {
                 require(source_.has_value());
-                note_unicast();
+                note_unicast(send.destination);
                 continue;
             }
             require(!last_multicast_ || now_ - *last_multicast_ >= 3s);
+            // RFC 4861 section 6.2.4: MinRtrAdvInterval, but 16 s at most for the first three.
+            if (source_ && last_multicast_ && !disturbed_)
+                require(now_ - *last_multicast_ >= std::min<ra::Duration>(config_.min_interval, 16s));
             last_multicast_ = now_;
+            disturbed_ = false;
+            asked_.clear();
             const ra::PacketInfo info{send.source, ra::kAllNodes, 255};
             require(ra::parse_router_advertisement(ra::build(send.message), info).has_value());
             if (!source_) --farewells_left_;
         }
     }
 
-    // 50 at once and 50 a second.
-    void note_unicast() {
+    // 50 at once and 50 a second, and as many to hosts that are known; one a second to each, who has asked.
+    void note_unicast(const net::Ipv6Address& host) {
+        require(asked_.erase(host) == 1);
+        const auto [last, first] = answered_.try_emplace(host, now_);
+        require(first || now_ - last->second >= 1s);
+        last->second = now_;
         if (now_ - second_began_ >= 1s) {
             second_began_ = now_;
             unicasts_ = 0;
         }
-        require(++unicasts_ <= 100);
+        require(++unicasts_ <= 200);
     }
 
     void check() const {
-        require(advertiser_.pending_replies() <= 64);
-        require(advertiser_.remembered_hosts() <= 64 + 101);
+        require(advertiser_.pending_replies() <= 128);
+        require(advertiser_.remembered_hosts() <= 128 + 202 + 256);
         require(advertiser_.advertising() == source_.has_value());
         require(advertiser_.deadline().has_value() == (source_ || farewells_left_ > 0));
+        if (!source_) return;
+        // MaxRtrAdvInterval, whatever has happened; an alarm that is overdue counts as kept.
+        const ra::Duration longest = std::max<ra::Duration>({config_.min_interval, config_.max_interval, 3s});
+        require(*advertiser_.deadline() <= last_multicast_.value() + longest);
     }
 
     net::ByteReader script_;
     ra::TimePoint now_{1000s};
-    ra::Advertiser advertiser_{some_config(), [this](ra::Duration l, ra::Duration h) { return draw(l, h); }};
+    ra::Config config_ = some_config();
+    ra::Advertiser advertiser_{config_, [this](ra::Duration l, ra::Duration h) { return draw(l, h); }};
     std::optional<ra::Source> source_;
     std::optional<ra::TimePoint> last_multicast_;
     ra::TimePoint second_began_{1000s};
     unsigned unicasts_ = 0;
     unsigned farewells_left_ = 0;
+    bool disturbed_ = true;  // since the last multicast, by anything but time
+    std::set<net::Ipv6Address> asked_;
+    std::map<net::Ipv6Address, ra::TimePoint> answered_;
 };
 
 }  // namespace

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <span>
+#include <utility>
 
 #include "ra/message.h"
+#include "ra/watch.h"
 
 using namespace ulagate;
 
@@ -31,6 +36,31 @@ void check_advertisement(std::span<const std::byte> message, const ra::PacketInf
     require(ra::build(*again) == bytes);
 }
 
+// What a stranger advertises, whatever it is, becomes no more than a few findings and notices: heard again
+// and again, from itself and from our own address, beside our configuration and beside its own words as ours.
+void check_watch(std::span<const std::byte> message, const ra::PacketInfo& info) {
+    const auto theirs = ra::parse_router_advertisement(message, info);
+    if (!theirs) return;
+    ra::RouterAdvertisement configured;
+    configured.options = {ra::PrefixInformation{net::Ipv6Prefix{net::Ipv6Address{{0xfd, 0x12}}, 64}},
+                          ra::RouteInformation{net::Ipv6Prefix{net::Ipv6Address{{0xfd, 0x12}}, 48}}};
+    const std::optional<ra::Source> source = ra::Source{info.source, net::MacAddress{{2, 0, 0, 0, 0, 1}}};
+    const net::Ipv6Address other{{0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2}};
+    ra::Watch watch;
+    ra::TimePoint now{std::chrono::seconds{1000}};
+    std::size_t notices = 0;
+    for (const auto* advertisement : {&*theirs, &std::as_const(configured), &*theirs}) {
+        for (const auto& from : {info.source, other}) {
+            now += std::chrono::seconds{1};
+            notices += watch.on_advertisement(*advertisement, from, {*advertisement, source, {}}, now).size();
+            notices += watch.on_advertisement(*advertisement, from, {configured, source, {}}, now).size();
+        }
+    }
+    require(notices <= 10);
+    require(watch.senders(now).size() <= 16);
+    for (const ra::Sender& sender : watch.senders(now)) require(sender.findings.size() <= 16);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -41,5 +71,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     info.source = net::Ipv6Address{{0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
     check_solicitation(message, info);
     check_advertisement(message, info);
+    check_watch(message, info);
     return 0;
 }

@@ -22,6 +22,7 @@ protected:
             ASSERT_LE(advertiser_.pending_replies(), 128U);
             ASSERT_LE(advertiser_.remembered_hosts(), 128U + 202U + 256U);
         }
+        run_until(end);
     }
     std::vector<milliseconds> multicasts(const std::vector<Sent>& wire) {
         std::vector<milliseconds> at;
