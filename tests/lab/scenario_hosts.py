@@ -144,6 +144,8 @@ def good_settings(hosts):
             lab.check(code == 1 and "noipv6rs" in said, f"host-check says what to do about {host.name}:\n{said}")
     code, said = hosts[0].check_host("eth7")
     lab.check(code == 2 and "no such interface" in said, "host-check says that there is no eth7")
+    blind = hosts[2].node.run(HOST_CHECK, check=False)
+    lab.check(blind.returncode == 2 and "good:" not in blind.stdout, "host-check cannot tell without its bus")
 
 
 def expect_problem(host, words):
@@ -162,6 +164,7 @@ def bad_settings(hosts):
                             ({"accept_ra": 1, "forwarding": 1}, "as Docker makes it do")):
         kernel.node.sysctl(**{conf + key: value for key, value in settings.items()})
         apply_advice(kernel, expect_problem(kernel, words))
+    without_route_information(kernel)
     kernel.node.sysctl(**{conf + "use_tempaddr": 2})
     code, said = kernel.check_host()
     lab.check(code == 0 and "privacy extensions are on" in said, "host-check notes privacy extensions")
@@ -178,6 +181,15 @@ def bad_settings(hosts):
         manager.node.run("env", *manager.env, "nmcli", "connection", "modify", "lan", "ipv6.ignore-auto-routes", value)
         if words:
             expect_problem(manager, words)
+
+
+def without_route_information(host):
+    """As with a kernel that was built so: the settings are not there."""
+    conf, copy = "/proc/sys/net/ipv6/conf/eth0", f"{host.node.dir}/conf"
+    host.node.run("sh", "-c", f"mkdir {copy} && for file in {conf}/*; do cp $file {copy}; done; "
+                              f"rm {copy}/accept_ra_rt_info_* && mount --bind {copy} {conf}")
+    expect_problem(host, "CONFIG_IPV6_ROUTE_INFO is off")
+    host.node.run("umount", conf)
 
 
 def apply_advice(host, said):
