@@ -25,7 +25,7 @@ REPEATS = int(os.environ.get("ULAGATE_REPEATS", "2" if CI else "10"))
 AWAY = 3.0  # seconds without power
 REST = 2.0  # seconds from its return to the first packet of a host, where nobody sent before
 BUDGET = 0.5
-HERD = 1_000 if CI else 10_000  # routers
+HERD = 1_000 if CI or "RIG_OUT" in os.environ else 10_000  # routers; an emulated processor takes too long for the many
 HERD_BUDGET = 345  # a second: 30 every tenth of it, and some lateness
 
 
