@@ -261,11 +261,16 @@ void Referee::look_at(std::size_t router, TimePoint now) {
         return;
     }
     if (!seat.holds_since) seat.holds_since = now;
-    if (!it.active() || !awake || !wire_.plugged(router)) return;
+    if (!it.active() || !awake || !wire_.plugged(router)) {
+        seat.unsaid_since.reset();
+        return;
+    }
     if (seat.said == it.port()->machine()->priority()) {
         seat.unsaid_since.reset();
     } else if (!seat.unsaid_since) {
         seat.unsaid_since = now;
+    } else if (seat.refused_at && *seat.refused_at + kAfterEvents >= *seat.unsaid_since) {
+        // Its word met a link without a carrier; the next one comes with the interval.
     } else if (now - std::max(*seat.unsaid_since, it.clock(*awake)) > kAfterEvents) {
         blame(router, "does not say its new priority at once");
     }
