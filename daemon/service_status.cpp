@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What the daemon says about itself, and the commands of the control socket.
+#include "daemon/service_status.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <boost/json/object.hpp>
-#include <set>
 
 #include "daemon/base/text.h"
 #include "daemon/service.h"
@@ -21,11 +22,6 @@ Status::Age age_of(std::chrono::system_clock::time_point when) {
     if (when == std::chrono::system_clock::time_point{}) return std::nullopt;
     const auto age = std::chrono::system_clock::now() - when;
     return std::max(milliseconds{0}, std::chrono::duration_cast<milliseconds>(age));
-}
-
-Status::Age age_of(const std::optional<std::chrono::steady_clock::time_point>& when) {
-    if (!when) return std::nullopt;
-    return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - *when);
 }
 
 void add_strangers(Status& status, Status::Lan& lan, const ra::Watch& watch) {
@@ -79,18 +75,6 @@ std::optional<Status::Vrrp> vrrp_status(const LanPort& port) {
                                                          transition.reason, since(transition.when)});
     }
     if (!out.transitions.empty()) out.in_state = out.transitions.front().ago;
-    return out;
-}
-
-Status::Probes probes_of(const wg::control::ProbeHistory& history,
-                         std::chrono::steady_clock::time_point now) {
-    Status::Probes out;
-    const auto round = [](wg::control::Duration time) {
-        return std::chrono::duration_cast<std::chrono::microseconds>(time);
-    };
-    if (const auto time = history.round_trip()) out.round_trip = round(*time);
-    for (const auto& time : history.round_trips(now))
-        out.history.push_back(time ? std::optional{round(*time)} : std::nullopt);
     return out;
 }
 
@@ -241,60 +225,6 @@ void Service::add_session_status(const RelayConfig& config, Status::Relay& relay
         out.prefix = net::to_string(lan.prefix);
         out.us = owner->router == config_.tunnel.address;
         if (owner->router) out.router = net::to_string(*owner->router);
-    }
-}
-
-// Sites with traffic, and those that take another way than most.
-void Service::add_path_status(Status& status) const {
-    constexpr std::size_t kMost = 256;
-    const auto now = std::chrono::steady_clock::now();
-    const wg::control::PathChoice& choice = path_control_->choice();
-    for (Status::Relay& relay : status.relays) {
-        if (relay.name != choice.default_path().relay || status.relays.size() == 1) continue;
-        relay.carries_since = age_of(std::optional{choice.default_path().since});
-        relay.carries_why = choice.default_path().why;
-    }
-    std::set<net::Ipv6Prefix> known;
-    for (const RelayConfig& config : config_.relays) {
-        const wg::control::RelaySession* session = talk_->session(config.name);
-        const auto sites = session == nullptr ? nullptr : session->sites();
-        if (!sites) continue;
-        known.insert(sites->prefixes().begin(), sites->prefixes().end());
-        known.insert(sites->detours().begin(), sites->detours().end());
-    }
-    for (const LanConfig& lan : config_.lans) known.erase(lan.prefix.network());
-    status.sites_known = known.size();
-    const auto& busy = path_control_->busy();
-    std::set<net::Ipv6Prefix> shown{busy.begin(), busy.end()};
-    for (const auto& [site, path] : choice.exceptions()) {
-        if (shown.size() < kMost) shown.insert(site);
-    }
-    const auto& probed = path_control_->probe().sites();
-    for (const net::Ipv6Prefix& prefix : shown) {
-        const wg::control::PathChoice::Path& path = choice.path_to(prefix);
-        Status::Site& site = status.sites.emplace_back();
-        site.prefix = net::to_string(prefix);
-        site.relay = path.relay;
-        site.alone = choice.exceptions().contains(prefix);
-        site.busy = std::binary_search(busy.begin(), busy.end(), prefix);
-        site.since = age_of(std::optional{path.since});
-        site.why = path.why;
-        const wg::control::RelaySession* session = talk_->session(path.relay);
-        const auto sites = session == nullptr ? nullptr : session->sites();
-        site.detour = sites && !sites->covers(prefix) && sites->detours_to(prefix);
-        const auto measured = probed.find(prefix);
-        if (measured == probed.end()) continue;
-        const auto end_to_end = path_control_->probe().end_to_end();
-        for (const auto& [relay, probes] : measured->second.paths) {
-            Status::Way& way = site.ways.emplace_back();
-            way.relay = relay;
-            if (const auto works = end_to_end.find({prefix, relay}); works != end_to_end.end())
-                way.works = works->second;
-            const auto loss = probes.history.loss(now);
-            way.probes = loss.probes;
-            way.lost = loss.lost;
-            way.measured = probes_of(probes.history, now);
-        }
     }
 }
 

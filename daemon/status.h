@@ -100,7 +100,7 @@ struct Status {
         unsigned lost = 0;
         Probes measured;
     };
-    // A remote site that has traffic, or takes another way than most.
+    // A remote site: those with traffic come first, then those that take another way than most.
     struct Site {
         std::string prefix;
         std::string relay;   // that carries it

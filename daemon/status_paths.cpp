@@ -112,21 +112,26 @@ std::string sites_text(const json::value& status, bool all) {
     const json::array& sites = list_of(status, "sites");
     const auto known = number_of(status, "sites_known");
     if (sites.empty() && known == 0) return {};
-    std::string text = fmt::format("paths  {} remote prefixes connected\n", known);
+    std::string text = fmt::format("paths  {} remote prefix{} connected\n", known, known == 1 ? "" : "es");
     const auto out = std::back_inserter(text);
-    std::size_t shown = 0;
-    for (const json::value& site : sites) {
-        if (!all && shown++ == kSitesShown) {
-            fmt::format_to(out, "         ... {} more (--all shows them)\n", sites.size() - kSitesShown);
-            break;
-        }
+    const std::size_t shown = all ? sites.size() : std::min(sites.size(), kSitesShown);
+    for (std::size_t i = 0; i < shown; ++i) {
+        const json::value& site = sites[i];
+        const std::string relay = text_of(site, "relay");
         const std::string why = text_of(site, "why");
         fmt::format_to(out, "         {} through {}{} for {}{}{}{}\n", text_of(site, "prefix"),
-                       text_of(site, "relay"), flag_of(site, "detour") ? " and another relay" : "",
+                       relay.empty() ? "no relay" : relay,
+                       flag_of(site, "detour") ? " and another relay" : "",
                        human_duration(std::chrono::milliseconds{number_of(site, "since_ms")}),
                        why.empty() ? "" : ": ", why, flag_of(site, "busy") ? "; traffic" : "");
         for (const json::value& way : list_of(site, "ways"))
             fmt::format_to(out, "           {}\n", way_text(way));
+    }
+    if (shown < sites.size()) {
+        fmt::format_to(out, "         ... {} more (--all shows {})\n", std::max(known, sites.size()) - shown,
+                       sites.size() < known ? fmt::format("{} of them", sites.size() - shown) : "them");
+    } else if (shown < known) {
+        fmt::format_to(out, "         ... {} more\n", known - shown);
     }
     return text;
 }

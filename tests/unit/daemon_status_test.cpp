@@ -136,6 +136,29 @@ TEST(StatusJson, HoldsTheVirtualRouterAndWhoCarriesTheSite) {
               json::parse(R"({"prefix": "fd12:3456:789a:a::/64", "router": "fd99::a2", "us": false})"));
 }
 
+TEST(StatusText, EachRemoteSiteHasItsWayAndManyAreCounted) {
+    Status status = edge();
+    for (unsigned i = 0; i < 25; ++i) {
+        Status::Site site;
+        site.prefix = "fd12:3456:789a:" + std::to_string(100 + i) + "::/64";
+        site.relay = "r1";
+        site.since = 90s;
+        status.sites.push_back(site);
+    }
+    status.sites.back().relay.clear();
+    status.sites_known = 30;
+    const std::string some = to_text(to_json(status), false);
+    EXPECT_THAT(some, AllOf(HasSubstr("paths  30 remote prefixes connected\n"),
+                            HasSubstr("\n         fd12:3456:789a:100::/64 through r1 for 90 s\n"),
+                            HasSubstr("\n         ... 10 more (--all shows 5 of them)\n"),
+                            Not(HasSubstr("789a:120::/64"))));
+    EXPECT_THAT(to_text(to_json(status), true),
+                AllOf(HasSubstr("fd12:3456:789a:124::/64 through no relay"), HasSubstr("... 5 more\n")));
+    status.sites_known = 25;
+    EXPECT_THAT(to_text(to_json(status), false), HasSubstr("... 5 more (--all shows them)\n"));
+    EXPECT_THAT(to_text(to_json(status), true), Not(HasSubstr("more")));
+}
+
 TEST(StatusText, SaysWhoIsActiveAndWhy) {
     EXPECT_THAT(
         to_text(to_json(one_of_two()), false),
