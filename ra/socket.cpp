@@ -166,7 +166,7 @@ std::vector<net::Ipv6Address> Socket::unresolved() {
 }
 
 Result<void> Socket::send(const net::Ipv6Address& source, const net::Ipv6Address& destination,
-                          std::span<const std::byte> message) {
+                          std::span<const std::byte> message, From from) {
     sockaddr_in6 to{};
     to.sin6_family = AF_INET6;
     to.sin6_addr = to_kernel(destination);
@@ -195,7 +195,15 @@ Result<void> Socket::send(const net::Ipv6Address& source, const net::Ipv6Address
     int pending = 0;
     socklen_t size = sizeof(pending);
     ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &pending, &size);
-    if (::sendmsg(fd_.get(), &out, 0) < 0) {
+    // The kernel's own check is what keeps us from speaking for another router, so it is off for this one
+    // only.
+    if (from == From::former && !set(fd_.get(), IPPROTO_IPV6, IPV6_FREEBIND, 1))
+        return fail_errno("send from a former address");
+    const ssize_t sent = ::sendmsg(fd_.get(), &out, 0);
+    const int error = errno;
+    if (from == From::former) set(fd_.get(), IPPROTO_IPV6, IPV6_FREEBIND, 0);
+    errno = error;
+    if (sent < 0) {
         return fail_errno("send ICMPv6 from " + net::to_string(source) + " to " +
                           net::to_string(destination));
     }

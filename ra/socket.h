@@ -33,9 +33,11 @@ public:
     // The hosts whose link-layer address could not be found out for what was sent to them, since the last
     // call. The loop's wait ends for them as for a datagram.
     std::vector<net::Ipv6Address> unresolved();
-    // From exactly `source`, which must be an address of this interface.
+    // From exactly `source`, which must be an address of this interface; with From::former it may have been
+    // one.
+    enum class From { own, former };
     Result<void> send(const net::Ipv6Address& source, const net::Ipv6Address& destination,
-                      std::span<const std::byte> message);
+                      std::span<const std::byte> message, From from = From::own);
     [[nodiscard]] int native_handle() const { return fd_.get(); }
     [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <net/if.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
@@ -10,12 +12,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <iterator>
 
 #include "ra/socket.h"
 
@@ -327,6 +332,73 @@ TEST(RaSocket, R08_SendsOnlyFromAnAddressOfTheInterface) {
                     HasSubstr("send ICMPv6 from fe80::99 to ff02::1: "));
         ASSERT_EQ(why(router.send(kRouter, kAllNodes, build(RouterAdvertisement{}))), "sent");
         EXPECT_TRUE(next(host));
+    });
+}
+
+// The last words from an address that is gone; no other message may come from there.
+TEST(RaSocket, R38_SendsFromAFormerAddressWhenItIsToldTo) {
+    in_namespaces([] {
+        Socket router = open("router");
+        Socket host = open("host");
+        const net::Ipv6Address former = address("fe80::99");
+        ASSERT_EQ(why(router.send(former, kAllNodes, build(RouterAdvertisement{}), Socket::From::former)),
+                  "sent");
+        const auto heard = next(host);
+        ASSERT_TRUE(heard);
+        EXPECT_EQ(heard->info.source, former);
+        EXPECT_EQ(heard->info.hop_limit, 255);
+        EXPECT_THAT(why(router.send(former, kAllNodes, build(RouterAdvertisement{}))),
+                    HasSubstr("send ICMPv6"));
+    });
+}
+
+// Puts a Router Solicitation on the wire of "host" as if it came from there.
+void solicit_from(const net::Ipv6Address& source, const RouterSolicitation& solicitation) {
+    std::vector<unsigned char> message;
+    for (const std::byte b : build(solicitation)) message.push_back(std::to_integer<unsigned char>(b));
+    const std::uint16_t sum = checksum(source, kAllRouters, message);
+    message.at(2) = static_cast<unsigned char>(sum >> 8U);
+    message.at(3) = static_cast<unsigned char>(sum);
+    std::vector<unsigned char> packet{0x60, 0, 0, 0, 0, static_cast<unsigned char>(message.size()), 58, 255};
+    packet.insert(packet.end(), source.bytes.begin(), source.bytes.end());
+    packet.insert(packet.end(), kAllRouters.bytes.begin(), kAllRouters.bytes.end());
+    packet.insert(packet.end(), message.begin(), message.end());
+
+    const UniqueFd wire{::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+    ASSERT_TRUE(wire) << std::strerror(errno);
+    sockaddr_ll to{};
+    to.sll_family = AF_PACKET;
+    to.sll_protocol = htons(ETH_P_IPV6);
+    to.sll_ifindex = static_cast<int>(::if_nametoindex("host"));
+    to.sll_halen = 6;
+    const std::array<unsigned char, 6> all_routers{0x33, 0x33, 0, 0, 0, 2};
+    std::copy(all_routers.begin(), all_routers.end(), std::begin(to.sll_addr));
+    ASSERT_EQ(
+        ::sendto(wire.get(), packet.data(), packet.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof(to)),
+        static_cast<ssize_t>(packet.size()))
+        << std::strerror(errno);
+}
+
+// The neighbour cache is the kernel's, and a kernel that forwards keeps it as RFC 4861 section 6.2.6 wants.
+TEST(RaSocket, R20_SolicitationsInTheNeighbourCache) {
+    in_namespaces([] {
+        ASSERT_TRUE(write_file("/proc/sys/net/ipv6/conf/router/forwarding", "1"));
+        ASSERT_EQ(std::system("ip neigh add fe80::2 lladdr 02:00:00:00:00:09 dev router router nud stale"),
+                  0);
+        const auto cached = [](const std::string& pattern) {
+            const std::string command = "ip -6 neigh show dev router | grep -qE '" + pattern + "'";
+            return std::system(command.c_str()) == 0;  // NOLINT(cert-env33-c): the test's own text
+        };
+        ASSERT_TRUE(cached("^fe80::2 .*:09 router STALE"));
+        Socket router = open("router");
+        solicit_from({}, {});
+        ASSERT_TRUE(next(router));  // the kernel looks first, so it has been there by now
+        EXPECT_FALSE(cached("^:: ")) << "nobody is no neighbour";
+        solicit_from(kHost, {net::MacAddress{{2, 0, 0, 0, 0, 1}}});
+        ASSERT_TRUE(next(router));
+        const auto end = std::chrono::steady_clock::now() + 2s;
+        while (!cached("^fe80::2 .*:01 +STALE") && std::chrono::steady_clock::now() < end) ::usleep(10'000);
+        EXPECT_TRUE(cached("^fe80::2 .*:01 +STALE")) << "stale, and no router";
     });
 }
 
