@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -46,10 +47,13 @@ struct VrrpConfig {
 // One [[lan]] of an edge router.
 struct LanConfig {
     std::string interface;
-    net::Ipv6Prefix prefix;          // a /64 inside the overlay
-    bool advertise = true;           // [lan.ra] advertise
-    ra::Config ra;                   // complete: the LAN's prefix and the route to the overlay are in it
-    std::optional<VrrpConfig> vrrp;  // nothing: a site with one router
+    net::Ipv6Prefix prefix;  // a /64 inside the overlay
+    bool advertise = true;   // [lan.ra] advertise
+    ra::Config ra;           // complete; of its routes the first is the overlay's
+    // [lan.ra] route_when_isolated: whether hosts lose the route to the overlay ...
+    bool withdraw_when_isolated = false;
+    std::chrono::milliseconds isolated_after{30'000};  // ... after no relay could be reached for so long
+    std::optional<VrrpConfig> vrrp;                    // nothing: a site with one router
     bool operator==(const LanConfig&) const = default;
 };
 

@@ -18,25 +18,6 @@ using namespace std::chrono_literals;
 constexpr std::byte kRouterSolicitation{133};
 constexpr std::byte kRouterAdvertisement{134};
 
-// Longer than any Backup waits after a priority of 0 (its skew is below one interval).
-constexpr auto kTakeoverMargin = 200ms;
-
-// From another router's first advertisement until its Neighbor Advertisement has reached the hosts and its
-// claim the relays (ARCHITECTURE section 4.2): what comes to us until then is still forwarded.
-constexpr auto kRelief = 1s;
-
-// The interface's own link-local address, once duplicate address detection is over.
-std::optional<net::Ipv6Address> own_link_local(const LanConfig& lan, const Addresses& addresses) {
-    for (auto it = addresses.lower_bound({lan.interface, {}});
-         it != addresses.end() && it->first.link == lan.interface; ++it) {
-        const AddressState& state = it->second;
-        const net::Ipv6Address& address = it->first.address.address;
-        const bool is_virtual = state.ours || (lan.vrrp && address == lan.vrrp->machine.address);
-        if (address.is_link_local() && !is_virtual && !state.tentative && !state.duplicate) return address;
-    }
-    return std::nullopt;
-}
-
 bool is_usable(const Addresses& addresses, const AddressKey& key) {
     const auto found = addresses.find(key);
     return found != addresses.end() && !found->second.tentative && !found->second.duplicate;
@@ -51,14 +32,13 @@ bool same_virtual_router(const LanConfig& a, const LanConfig& b) {
            a.vrrp->machine.address == b.vrrp->machine.address && a.vrrp->virtual_mac == b.vrrp->virtual_mac;
 }
 
-void append(LanActions& out, std::vector<ra::Send>&& advertisements) {
-    std::move(advertisements.begin(), advertisements.end(), std::back_inserter(out));
-}
+constexpr std::size_t kIpv6Header = 40;
 
 }  // namespace
 
 LanPort::LanPort(LanConfig config, ra::Random random)
     : config_(std::move(config)),
+      route_(config_),
       advertiser_(config_.ra, std::move(random)),
       machine_(make_machine(config_)) {}
 
@@ -69,6 +49,30 @@ bool LanPort::wants_address() const {
                              : machine_->state() == vrrp::State::active;
 }
 
+// RFC 4861 section 6.2.3: what is longer than the link's MTU comes as several messages.
+void LanPort::advertise(std::vector<ra::Send>&& advertisements, LanActions& out) const {
+    for (ra::Send& send : advertisements) {
+        for (ra::RouterAdvertisement& part : ra::split(std::move(send.message), mtu_ - kIpv6Header))
+            out.emplace_back(
+                ra::Send{send.source, send.destination, std::move(part), send.former_source || taken_out_});
+    }
+}
+
+// The interface's own link-local address, once duplicate address detection is over. Of several the one that
+// hosts know already.
+std::optional<net::Ipv6Address> LanPort::own_link_local(const Addresses& addresses) const {
+    std::optional<net::Ipv6Address> found;
+    for (auto it = addresses.lower_bound({config_.interface, {}});
+         it != addresses.end() && it->first.link == config_.interface; ++it) {
+        const AddressState& state = it->second;
+        const net::Ipv6Address& address = it->first.address.address;
+        const bool is_virtual = state.ours || (config_.vrrp && address == config_.vrrp->machine.address);
+        if (!address.is_link_local() || is_virtual || state.tentative || state.duplicate) continue;
+        if (!found || address == spoke_from_) found = address;
+    }
+    return found;
+}
+
 std::string LanPort::find_link_trouble(const Links& links, const Addresses& addresses) {
     self_.reset();
     const std::string& name = config_.interface;
@@ -76,7 +80,7 @@ std::string LanPort::find_link_trouble(const Links& links, const Addresses& addr
     if (link == links.end()) return fmt::format("interface {} does not exist", name);
     if (!link->second.up) return fmt::format("interface {} is down (ip link set {} up)", name, name);
     if (!link->second.running) return fmt::format("interface {} has no carrier", name);
-    self_ = own_link_local(config_, addresses);
+    self_ = own_link_local(addresses);
     if (!self_) return fmt::format("interface {} has no usable link-local address yet", name);
     return {};
 }
@@ -110,6 +114,8 @@ LanActions LanPort::set_links(const Links& links, const Addresses& addresses, Ti
             take(machine_->start(now), now, out);
         }
     }
+    const auto speaking = links.find(speaking_interface());
+    if (speaking != links.end()) mtu_ = std::max<std::size_t>(speaking->second.mtu, kSmallestMtu);
     std::optional<ra::Source> source;
     if (!leaving_.empty() && !wants_address()) waiting_for_ = leaving_;
     if (waiting_for_.empty()) source = find_source(links, addresses);
@@ -128,7 +134,12 @@ LanActions LanPort::set_links(const Links& links, const Addresses& addresses, Ti
         source.reset();
         if (!machine_) source_.reset();
     }
-    append(out, advertiser_.set_source(source, now));
+    if (machine_ || !source) {
+        advertise(advertiser_.set_source(source, now), out);
+    } else {
+        const auto former = std::exchange(spoke_from_, source->address);
+        advertise(advertiser_.set_source(source, now, former), out);
+    }
     return out;
 }
 
@@ -136,13 +147,22 @@ LanActions LanPort::set_config(LanConfig config, TimePoint now) {
     LanActions out;
     const bool leaves = config_.advertise && !config.advertise;
     const bool same = same_virtual_router(config_, config);
+    if (!machine_ && config.vrrp) {
+        // Hosts would keep a route through the own address for long. A virtual address may be another
+        // router's now, so from there it goes silently.
+        advertise(advertiser_.abandon_source(), out);
+        spoke_from_.reset();
+        source_.reset();
+    }
     if (machine_ && !same) {
         take(machine_->stop(now, "the configuration has changed"), now, out);
         announcer_.stop();
-        append(out, advertiser_.set_source(std::nullopt, now));
+        advertise(advertiser_.set_source(std::nullopt, now), out);
         source_.reset();
     }
     config_ = std::move(config);
+    route_.set_config(config_);
+    reach_ = route_.reach(now);
     if (same) {
         take(machine_->set_config(config_.vrrp->machine, now), now, out);
         take(machine_->set_priority(effective_priority(), now), now, out);
@@ -153,9 +173,9 @@ LanActions LanPort::set_config(LanConfig config, TimePoint now) {
     }
     if (leaves && (!machine_ || source_)) {
         source_.reset();  // forgotten there too, so that set_links() starts anew when this is taken back
-        append(out, advertiser_.withdraw(now));  // hosts are told, as if the router went
+        advertise(advertiser_.withdraw(now), out);  // hosts are told, as if the router went
     } else {
-        append(out, advertiser_.set_config(config_.ra, now));
+        advertise(advertiser_.set_config(told(config_.ra, reach_), now), out);
     }
     return out;
 }
@@ -176,6 +196,27 @@ LanActions LanPort::set_deductions(std::vector<Deduction> deductions, TimePoint 
     return out;
 }
 
+LanActions LanPort::set_isolated(bool isolated, TimePoint now) {
+    LanActions out;
+    route_.set_isolated(isolated, now);
+    follow_route(now, out);
+    return out;
+}
+
+LanActions LanPort::set_forwarding(bool forwarding, TimePoint now) {
+    LanActions out;
+    route_.set_forwarding(forwarding);
+    follow_route(now, out);
+    return out;
+}
+
+void LanPort::follow_route(TimePoint now, LanActions& out) {
+    const Reach reach = route_.reach(now);
+    if (reach == reach_ || !leaving_.empty()) return;
+    reach_ = reach;
+    advertise(advertiser_.set_config(told(config_.ra, reach_), now), out);
+}
+
 LanActions LanPort::on_icmpv6(std::span<const std::byte> message, const ra::PacketInfo& info, TimePoint now) {
     LanActions out;
     if (message.empty()) return out;
@@ -183,7 +224,7 @@ LanActions LanPort::on_icmpv6(std::span<const std::byte> message, const ra::Pack
         const auto solicitation = ra::parse_router_solicitation(message, info);
         if (solicitation) {
             ++counters_.solicitations_received;
-            append(out, advertiser_.on_solicitation(*solicitation, info.source, now));
+            advertise(advertiser_.on_solicitation(*solicitation, info.source, now), out);
             return out;
         }
         ++counters_.refused;
@@ -231,6 +272,7 @@ LanActions LanPort::on_vrrp(std::span<const std::byte> packet, const vrrp::Packe
     if (advertisement->vrid != machine_->config().vrid) return refuse(vrrp::Refusal::unknown_vrid);
     if (!self_ || info.source == *self_) return refuse(vrrp::Refusal::own_source);
     ++counters_.vrrp_received;
+    advertiser_.assume_known();  // the routers of a LAN advertise the same
     if (!leaving_.empty() && advertisement->priority != vrrp::kPriorityStopping) {
         if (!taken_over_) taken_over_ = now;
         end_farewell(now);  // somebody has taken over: hosts keep their route, and need no word
@@ -247,10 +289,11 @@ LanActions LanPort::on_deadline(TimePoint now) {
     if (announcer_.on_deadline(now)) announce(out);
     if (farewell_at_ && now >= *farewell_at_) {
         farewell_at_.reset();
-        append(out, advertiser_.withdraw(now));  // this was the last router of the site
+        advertise(advertiser_.withdraw(now), out);  // this was the last router of the site
     }
     if (relieved_at_ && now >= *relieved_at_) relieved_at_.reset();
-    append(out, advertiser_.on_deadline(now));
+    follow_route(now, out);
+    advertise(advertiser_.on_deadline(now), out);
     return out;
 }
 
@@ -263,52 +306,14 @@ std::optional<LanPort::TimePoint> LanPort::deadline() const {
     sooner(announcer_.deadline());
     sooner(farewell_at_);
     sooner(relieved_at_);
+    if (reach_ == Reach::full && leaving_.empty()) sooner(route_.deadline());
     return next;
-}
-
-LanActions LanPort::hand_over(TimePoint now) {
-    LanActions out;
-    if (!leaving_.empty()) return out;
-    waiting_for_ = leaving_ = "the daemon stops";
-    if (machine_) {
-        take(machine_->stop(now, leaving_), now, out);
-        append(out, advertiser_.set_source(std::nullopt, now));
-    }
-    announcer_.stop();
-    return out;
 }
 
 LanActions LanPort::announce_again(TimePoint now) {
     LanActions out;
     if (machine_ && source_ && leaving_.empty() && announcer_.start(now)) announce(out);
     return out;
-}
-
-LanActions LanPort::withdraw(TimePoint now) {
-    LanActions out;
-    if (!leaving_.empty()) return out;
-    waiting_for_ = leaving_ = "the site has been withdrawn";
-    announcer_.stop();
-    if (!machine_) {
-        append(out, advertiser_.withdraw(now));
-        return out;
-    }
-    const bool spoke = source_.has_value();
-    take(machine_->stop(now, leaving_), now, out);
-    if (spoke) {
-        // The address stays meanwhile: another router that takes over says so by its advertisement.
-        farewell_at_ = now + machine_->config().interval + kTakeoverMargin;
-    } else {
-        append(out, advertiser_.set_source(std::nullopt, now));
-    }
-    return out;
-}
-
-void LanPort::end_farewell(TimePoint now) {
-    if (wants_address()) relieved_at_ = now + kRelief;
-    farewell_at_.reset();
-    source_.reset();
-    advertiser_ = ra::Advertiser{config_.ra, {}};  // nor is the last word repeated, if it has been said
 }
 
 // While this process stood still the kernel has removed the address, and another router is Active by now.
@@ -334,7 +339,7 @@ void LanPort::take(const vrrp::Actions& actions, TimePoint now, LanActions& out)
             leased_until_.reset();
             if (!leaving_.empty()) continue;  // withdraw() decides about the last word
             source_.reset();
-            append(out, advertiser_.set_source(std::nullopt, now));
+            advertise(advertiser_.set_source(std::nullopt, now), out);
         } else if (std::holds_alternative<vrrp::Announce>(action)) {
             if (source_ && announcer_.start(now)) announce(out);
         } else if (const auto* changed = std::get_if<vrrp::Changed>(&action)) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -12,6 +13,7 @@
 #include "daemon/config.h"
 #include "daemon/desired.h"
 #include "daemon/kernel_state.h"
+#include "daemon/overlay_route.h"
 #include "ra/advertiser.h"
 #include "ra/watch.h"
 #include "vrrp/machine.h"
@@ -63,6 +65,7 @@ using LanActions = std::vector<LanAction>;  // to be done in this order
 class LanPort {
 public:
     using TimePoint = ra::TimePoint;
+    static constexpr std::size_t kSmallestMtu = 1280;  // RFC 8200 section 5
 
     LanPort(LanConfig config, ra::Random random);
 
@@ -70,6 +73,16 @@ public:
     LanActions set_links(const Links& links, const Addresses& addresses, TimePoint now);
     LanActions set_config(LanConfig config, TimePoint now);
     LanActions set_deductions(std::vector<Deduction> deductions, TimePoint now);
+    // No relay can be reached.
+    LanActions set_isolated(bool isolated, TimePoint now);
+    // The kernel forwards.
+    LanActions set_forwarding(bool forwarding, TimePoint now);
+    // For lifetimes that end at a point in time.
+    void set_wall_clock(std::chrono::system_clock::time_point wall, TimePoint now) {
+        advertiser_.set_wall_clock(wall, now);
+    }
+    // What hosts of this LAN were told before a restart.
+    void recall(const std::vector<ra::Stale>& stale, TimePoint now) { advertiser_.recall(stale, now); }
     LanActions on_icmpv6(std::span<const std::byte> message, const ra::PacketInfo& info, TimePoint now);
     // A host's link-layer address could not be found out, so its unicast answer did not reach it.
     void on_unresolved(const net::Ipv6Address& host, TimePoint now);
@@ -82,6 +95,8 @@ public:
     LanActions announce_again(TimePoint now);
     // The site leaves: hosts are told, unless another router takes over. Done when done().
     LanActions withdraw(TimePoint now);
+    // This LAN has been taken out of the configuration: as withdraw(), but the address goes at once.
+    LanActions leave(TimePoint now);
     [[nodiscard]] bool done() const { return !deadline(); }
     // When another router was first heard as Active after hand_over() or withdraw().
     [[nodiscard]] std::optional<TimePoint> taken_over() const { return taken_over_; }
@@ -113,6 +128,9 @@ public:
     // Nothing without [lan.vrrp].
     [[nodiscard]] const vrrp::Machine* machine() const { return machine_ ? &*machine_ : nullptr; }
     [[nodiscard]] const std::vector<Deduction>& deductions() const { return deductions_; }
+    [[nodiscard]] const ra::Advertiser& advertiser() const { return advertiser_; }
+    // Why hosts are told that there is no route; empty: they have it.
+    [[nodiscard]] std::string route_withdrawn() const { return to_string(reach_); }
 
 private:
     [[nodiscard]] std::string find_link_trouble(const Links& links, const Addresses& addresses);
@@ -124,15 +142,23 @@ private:
     void take(const vrrp::Actions& actions, TimePoint now, LanActions& out);
     void announce(LanActions& out) const;
     void end_farewell(TimePoint now);
+    void follow_route(TimePoint now, LanActions& out);
+    void advertise(std::vector<ra::Send>&& advertisements, LanActions& out) const;
+    [[nodiscard]] std::optional<net::Ipv6Address> own_link_local(const Addresses& addresses) const;
 
     LanConfig config_;
+    OverlayRoute route_;
+    Reach reach_ = Reach::full;  // as hosts are told
     ra::Advertiser advertiser_;
     ra::Watch watch_;
     std::optional<vrrp::Machine> machine_;
     vrrp::Announcer announcer_;
     std::vector<Deduction> deductions_;
-    std::optional<net::Ipv6Address> self_;   // the interface's own link-local address, while the link works
-    std::optional<ra::Source> source_;       // from where we advertise
+    std::optional<net::Ipv6Address> self_;  // the interface's own link-local address, while the link works
+    std::optional<ra::Source> source_;      // from where we advertise
+    // Without [lan.vrrp]: the address that we advertised from last.
+    std::optional<net::Ipv6Address> spoke_from_;
+    std::size_t mtu_ = kSmallestMtu;         // of the speaking interface
     std::optional<TimePoint> leased_until_;  // the virtual address, as last put
     std::optional<TimePoint> farewell_at_;   // withdrawn; nobody has taken over yet
     std::optional<TimePoint> relieved_at_;   // withdrawn; another has taken over, and all know it by then
@@ -141,7 +167,8 @@ private:
     LanCounters counters_;
     std::string waiting_for_;
     std::string last_refusal_;
-    std::string leaving_;  // why; handed over or withdrawn: never Active again
+    bool taken_out_ = false;  // by leave()
+    std::string leaving_;     // why; handed over or withdrawn: never Active again
 };
 
 }  // namespace ulagate

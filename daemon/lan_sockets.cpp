@@ -52,7 +52,9 @@ Result<std::optional<vrrp::Receiver::Datagram>> LanSockets::receive_vrrp() {
 }
 
 Result<void> LanSockets::send(const ra::Send& message) {
-    return icmpv6_.send(message.source, message.destination, ra::build(message.message));
+    using From = ra::Socket::From;
+    return icmpv6_.send(message.source, message.destination, ra::build(message.message),
+                        message.former_source ? From::former : From::own);
 }
 
 Result<void> LanSockets::send(const SendVrrp& message) {

@@ -51,6 +51,7 @@ void LanTask::open_sockets(const Links& links) {
 
 void LanTask::set_links(const Links& links, const Addresses& addresses) {
     open_sockets(links);
+    tell_time();
     const auto source_before = port_.source();
     const std::string waiting_before = port_.waiting_for();
     const auto actions = port_.set_links(sockets_ ? links : Links{}, addresses, now());
@@ -67,6 +68,7 @@ void LanTask::set_links(const Links& links, const Addresses& addresses) {
 void LanTask::set_config(LanConfig config) {
     const bool other_sockets = config.vrrp.has_value() != port_.config().vrrp.has_value() ||
                                speaking_interface(config) != port_.speaking_interface();
+    tell_time();
     perform(port_.set_config(std::move(config), now()));
     if (other_sockets) sockets_.reset();
 }
@@ -75,6 +77,10 @@ void LanTask::set_deductions(std::vector<Deduction> deductions) {
     perform(port_.set_deductions(std::move(deductions), now()));
 }
 
+void LanTask::set_isolated(bool isolated) { perform(port_.set_isolated(isolated, now())); }
+void LanTask::set_forwarding(bool forwarding) { perform(port_.set_forwarding(forwarding, now())); }
+void LanTask::recall(const std::vector<ra::Stale>& stale) { port_.recall(stale, now()); }
+void LanTask::leave() { perform(port_.leave(now())); }
 void LanTask::hand_over() { perform(port_.hand_over(now())); }
 void LanTask::withdraw() { perform(port_.withdraw(now())); }
 void LanTask::announce_again() { perform(port_.announce_again(now())); }
@@ -111,6 +117,7 @@ void LanTask::receive_vrrp() {
 void LanTask::catch_up() {
     // After a stall, an advertisement that waits in the socket says more than the timer (CONFORMANCE V-39).
     receive_vrrp();
+    tell_time();
     perform(port_.on_deadline(now()));
 }
 
@@ -171,7 +178,22 @@ void LanTask::send(const LanAction& action) {
     }
 }
 
+// It may be set at any time.
+void LanTask::tell_time() { port_.set_wall_clock(std::chrono::system_clock::now(), now()); }
+
+void LanTask::log_route() {
+    const std::string withdrawn = port_.route_withdrawn();
+    if (withdrawn == route_withdrawn_) return;
+    route_withdrawn_ = withdrawn;
+    if (withdrawn.empty()) {
+        log::notice(port_.config().interface, "ra: hosts get the route to the overlay again");
+    } else {
+        log::notice(port_.config().interface, "ra: hosts lose the route to the overlay: {}", withdrawn);
+    }
+}
+
 void LanTask::finish() {
+    log_route();
     alarm_.set(port_.deadline());
     if (port_.wants_address() == told_wants_) return;
     told_wants_ = port_.wants_address();

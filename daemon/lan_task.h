@@ -25,13 +25,17 @@ public:
     void set_links(const Links& links, const Addresses& addresses);
     void set_config(LanConfig config);
     void set_deductions(std::vector<Deduction> deductions);
+    void set_isolated(bool isolated);
+    void set_forwarding(bool forwarding);
+    void recall(const std::vector<ra::Stale>& stale);
     void hand_over();
     void withdraw();
+    void leave();
     void announce_again();
     void address_renewed();
     // What waits in the sockets and what is due, now.
     void catch_up();
-    // Nothing more to say after hand_over() or withdraw().
+    // Nothing more to say after hand_over(), withdraw() or leave().
     [[nodiscard]] bool done() const { return port_.done(); }
 
     [[nodiscard]] const LanPort& port() const { return port_; }
@@ -48,6 +52,8 @@ private:
     void log(const ra::Notice& notice) const;
     void send(const LanAction& action);
     void finish();
+    void tell_time();
+    void log_route();
 
     boost::asio::io_context& io_;
     LanPort port_;
@@ -57,6 +63,7 @@ private:
     std::string trouble_;
     std::map<vrrp::Difference, std::string> differences_;  // as last logged
     bool told_wants_ = false;
+    std::string route_withdrawn_;  // as last logged
 };
 
 }  // namespace ulagate

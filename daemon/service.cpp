@@ -109,6 +109,7 @@ Result<void> Service::start() {
     load_clock_floor();
     load_relay_memory();
     load_router_memory();
+    load_advertised_memory();
     set_config(config_);
     if (relay_control_) adopt_owners();
     if (path_control_) adopt_paths();
@@ -131,20 +132,7 @@ Result<void> Service::run() {
 
 void Service::set_config(Config config) {
     config_ = std::move(config);
-    std::vector<std::unique_ptr<LanTask>> lans;
-    for (const LanConfig& lan : config_.lans) {
-        const auto same = std::find_if(lans_.begin(), lans_.end(), [&](const auto& task) {
-            return task && task->port().config().interface == lan.interface;
-        });
-        if (same != lans_.end()) {
-            lans.push_back(std::move(*same));
-            if (lans.back()->port().config() != lan) lans.back()->set_config(lan);
-        } else {
-            lans.push_back(std::make_unique<LanTask>(io_, lan, [this] { reconcile_now(); }));
-        }
-    }
-    lans_ = std::move(lans);
-
+    set_lans();
     set_contacts();
     stock_relays_.clear();
     facts_.relays.clear();
@@ -308,6 +296,7 @@ void Service::tick() {
     watch_clock();
     keep_relay_memory();
     keep_router_memory();
+    keep_advertised_memory();
     report_unwritten();
     reconcile();
     cure_clocks();

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/advertised_memory.h"
 #include "daemon/base/fd.h"
 #include "daemon/base/file_writer.h"
 #include "daemon/clock_cure.h"
@@ -48,6 +49,7 @@ struct ServicePaths {
     [[nodiscard]] std::string clock_file() const { return state_directory + "/clock"; }
     [[nodiscard]] std::string routers_file() const { return state_directory + "/routers"; }
     [[nodiscard]] std::string relays_file() const { return state_directory + "/relays"; }
+    [[nodiscard]] std::string advertised_file() const { return state_directory + "/advertised"; }
 };
 
 // The running daemon: the one place where events (kernel, packets, time, signals, commands) become facts, and
@@ -115,6 +117,9 @@ private:
     void reconcile(bool slow_too = true);
     void report(const Reconciler::Report& report);
     void update_lans();
+    void set_lans();
+    void load_advertised_memory();
+    void keep_advertised_memory();
     void take_lan_states();
     void note_reachable();
     void announce_again(const net::Ipv6Prefix& prefix);
@@ -170,6 +175,8 @@ private:
     std::unique_ptr<Resolver> resolver_;
     std::unique_ptr<ControlServer> control_;
     std::vector<std::unique_ptr<LanTask>> lans_;
+    std::vector<std::unique_ptr<LanTask>>
+        former_lans_;                                // not in the configuration any more; until they are done
     std::unique_ptr<EdgeControl> edge_control_;      // role edge
     std::unique_ptr<PathControl> path_control_;      // role edge
     std::optional<firewall::BusySites> busy_sites_;  // role edge
@@ -177,6 +184,7 @@ private:
     RelayTalk* talk_ = nullptr;                      // the one of these that we have
     std::map<std::string, RelayContact> contacts_;   // by relay
     MtuProbe mtu_probe_{io_, [this] { reconcile_now(); }};
+    AdvertisedMemory advertised_memory_;              // role edge
     RelayMemory relay_memory_;                        // role edge
     RouterMemory router_memory_;                      // role relay
     KnockSchedule knocks_;                            // role relay

@@ -91,6 +91,7 @@ void Service::take_down() {
     watch_clock(true);
     keep_relay_memory(true);
     keep_router_memory(true);
+    keep_advertised_memory();
     supervisor_.stopping();
     if (edge_control_) edge_control_->stop();
     if (relay_control_) relay_control_->stop();

@@ -5,18 +5,80 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/base/file.h"
+#include "daemon/base/log.h"
 #include "daemon/service.h"
 
 namespace ulagate {
 namespace {
 
+constexpr std::size_t kMaxAdvertisedFile = 1U << 20U;
+
 Service::TimePoint now() { return std::chrono::steady_clock::now(); }
+
+AdvertisedMemory::WallTime wall_clock() {
+    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
+bool forwards(const Sysctls& sysctls) {
+    const auto found = sysctls.find("net/ipv6/conf/all/forwarding");
+    return found == sysctls.end() || found->second != "0";
+}
 
 }  // namespace
 
+// Those of the configuration; who was not in the former one learns what its hosts were told before a restart.
+void Service::set_lans() {
+    std::vector<std::unique_ptr<LanTask>> lans;
+    for (const LanConfig& lan : config_.lans) {
+        const auto same = std::find_if(lans_.begin(), lans_.end(), [&](const auto& task) {
+            return task && task->port().config().interface == lan.interface;
+        });
+        if (same != lans_.end()) {
+            lans.push_back(std::move(*same));
+            if (lans.back()->port().config() != lan) lans.back()->set_config(lan);
+            continue;
+        }
+        std::erase_if(former_lans_,
+                      [&](const auto& task) { return task->port().config().interface == lan.interface; });
+        lans.push_back(std::make_unique<LanTask>(io_, lan, [this] { reconcile_now(); }));
+        lans.back()->recall(advertised_memory_.recall(lan.interface, wall_clock(), now()));
+    }
+    for (auto& gone : std::exchange(lans_, std::move(lans))) {
+        if (!gone) continue;
+        gone->leave();
+        former_lans_.push_back(std::move(gone));
+    }
+}
+
+void Service::load_advertised_memory() {
+    if (config_.role != Role::edge) return;
+    const auto text = read_file(paths_.advertised_file(), kMaxAdvertisedFile);
+    if (!text) return;  // the first start
+    const std::size_t broken = advertised_memory_.load(*text);
+    if (broken > 0)
+        log::warning("ra", "{}: {} lines make no sense, ignoring", paths_.advertised_file(), broken);
+}
+
+void Service::keep_advertised_memory() {
+    if (config_.role != Role::edge) return;
+    std::erase_if(former_lans_, [](const auto& lan) { return lan->done(); });
+    AdvertisedMemory::Entries entries;
+    for (const auto& lan : lans_) {
+        const ra::Advertiser& advertiser = lan->port().advertiser();
+        auto known = memory_of(advertiser.advertised(), advertiser.stale(), wall_clock(), now());
+        if (!known.empty()) entries[lan->port().config().interface] = std::move(known);
+    }
+    const auto text = advertised_memory_.take_write(std::move(entries));
+    if (text) files_.write(paths_.advertised_file(), *text, 0600);
+}
+
 void Service::update_lans() {
     const Have& have = reconciler_->have();
+    const bool isolated = !any_relay_reachable();
     for (const auto& lan : lans_) {
+        lan->set_isolated(isolated);
+        lan->set_forwarding(forwards(have.sysctls));
         lan->set_deductions(deductions(lan->port().config()));
         lan->set_links(have.links, have.addresses);
     }

@@ -73,6 +73,7 @@ void Service::report_unwritten() {
     for (const auto& failure : files_.take_failures()) {
         log::warning("ulagate", "{}, going on", failure.error.text());
         if (failure.path == paths_.routers_file()) router_memory_.not_written(now());
+        if (failure.path == paths_.advertised_file()) advertised_memory_.not_written();
     }
 }
 

@@ -142,6 +142,7 @@ void Service::add_lan_status(Status& status) const {
         const bool backup = port.machine() != nullptr && !port.link_dead() && task->trouble().empty();
         if (!waiting.empty() && port.config().advertise && !backup)
             status.problems.push_back(lan.interface + ": " + waiting);
+        lan.route_withdrawn = port.route_withdrawn();
         if (port.source()) lan.source = net::to_string(port.source()->address);
         for (const auto& [key, state] : have.addresses) {
             if (key.link != lan.interface || !state.ours) continue;

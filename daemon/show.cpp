@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/show.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <chrono>
 #include <iterator>
+#include <optional>
 
+#include "daemon/base/text.h"
 #include "daemon/desired.h"
 #include "daemon/plan.h"
 #include "daemon/simulate.h"
@@ -62,6 +66,7 @@ void print(Out out, const ra::PrefixInformation& option) {
                    net::to_string(option.prefix), yes_no(option.on_link), yes_no(option.autonomous),
                    yes_no(option.router_address), lifetime(option.valid_lifetime),
                    lifetime(option.preferred_lifetime));
+    if (option.pd_preferred) fmt::format_to(out, "    hosts had better get a prefix by DHCPv6 (P flag)\n");
 }
 void print(Out out, const ra::RouteInformation& option) {
     fmt::format_to(out, "  route {}: preference {}, lifetime {}\n", net::to_string(option.prefix),
@@ -111,8 +116,20 @@ std::string show_ra(const Config& config) {
                        yes_no(ra.managed), yes_no(ra.other_config), name(ra.preference));
         fmt::format_to(out, "  router lifetime {} s, reachable time {} ms, retransmit timer {} ms\n",
                        ra.router_lifetime.count(), ra.reachable_time.count(), ra.retrans_timer.count());
+        if (ra.snac_router) text += "  SNAC router\n";
         for (const ra::Option& option : ra.options) std::visit([&](const auto& o) { print(out, o); }, option);
-        text += "  source link-layer address of the interface\n";
+        const auto ends = [&](const char* what, const std::optional<std::chrono::sys_seconds>& when) {
+            if (when)
+                fmt::format_to(out, "  {} lifetime of the prefix ends at {:%FT%TZ}\n", what,
+                               fmt::gmtime(*when));
+        };
+        ends("valid", lan.ra.valid_until);
+        ends("preferred", lan.ra.preferred_until);
+        if (lan.ra.source_link_layer_address) text += "  source link-layer address of the interface\n";
+        if (lan.withdraw_when_isolated) {
+            fmt::format_to(out, "  without a relay for {}: route to the overlay with lifetime 0\n",
+                           to_string(lan.isolated_after));
+        }
     }
     return text.empty() ? "a relay sends no Router Advertisements\n" : text;
 }

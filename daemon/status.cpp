@@ -84,6 +84,7 @@ json::object to_json(const Status::Lan& lan) {
             {"prefix", lan.prefix},
             {"state", lan.state},
             {"source", lan.source},
+            {"route_withdrawn", lan.route_withdrawn},
             {"addresses", texts(lan.addresses)},
             {"advertisements_sent", lan.counters.advertisements_sent},
             {"send_errors", lan.counters.send_errors},
@@ -187,6 +188,8 @@ void print_lan(Out out, const json::value& lan) {
         fmt::format_to(out, "         address {}\n",
                        address.is_string() ? std::string{address.as_string()} : "");
     }
+    if (const std::string why = text_of(lan, "route_withdrawn"); !why.empty())
+        fmt::format_to(out, "         hosts have no route to the overlay: {}\n", why);
     const std::string source = text_of(lan, "source");
     if (!source.empty()) fmt::format_to(out, "         advertises from {}\n", source);
     fmt::format_to(out,

@@ -51,6 +51,7 @@ struct Status {
         std::string prefix;
         std::string state;  // "advertising", or why not
         std::string source;
+        std::string route_withdrawn;  // why hosts have lost the route to the overlay; empty: they have it
         std::vector<std::string> addresses;
         LanCounters counters;
         Age last_advertisement;

@@ -72,7 +72,7 @@ public:
     std::vector<Send> set_config(Config config, TimePoint now);
     // Silent from here, and hosts are told that nothing is to be reached through this address any more
     // (RFC 4861 section 6.2.8). What is not the address's own, as prefixes, stays.
-    std::vector<Send> abandon_source(TimePoint now);
+    std::vector<Send> abandon_source();
     // What the lifetimes of Config::valid_until count down by. Without it they do not.
     void set_wall_clock(std::chrono::system_clock::time_point wall, TimePoint now) {
         wall_offset_ = wall.time_since_epoch() - now.time_since_epoch();

@@ -2,6 +2,7 @@
 #include "ra/stale.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <type_traits>
 #include <utility>
 
@@ -9,6 +10,9 @@ namespace ulagate::ra {
 namespace {
 
 using std::chrono::seconds;
+
+// More than an honest configuration loses at once.
+constexpr std::size_t kMostRemembered = 256;
 
 template <class T>
 constexpr bool kHasLifetime = std::is_same_v<T, RouteInformation> || std::is_same_v<T, RecursiveDnsServers> ||
@@ -109,7 +113,12 @@ void StaleList::add(const Stale& stale, TimePoint now) {
     const TimePoint until = std::min<TimePoint>(stale.until, now + kLongest);
     const TimePoint valid_until = std::min<TimePoint>(until, now + seconds{kShortestBelievedLifetime});
     known_.push_back({{stale.option, until}, valid_until});
-    if (known_.size() > kMost) known_.erase(known_.begin());
+    if (known_.size() <= kMostRemembered) return;
+    // The oldest goes, but rather a route for half an hour than a prefix for a day.
+    const auto route = std::find_if(known_.begin(), known_.end(), [](const Known& known) {
+        return !std::holds_alternative<PrefixInformation>(known.stale.option);
+    });
+    known_.erase(route == known_.end() ? known_.begin() : route);
 }
 
 void StaleList::remove(const std::vector<Option>& advertised) {

@@ -7,6 +7,8 @@ import time
 
 import lab
 
+CONFORMANCE = ("R-33",)
+
 
 def overlay_route(host):
     return json.loads(host.out("ip", "-j", "-6", "route", "show", lab.OVERLAY))

@@ -34,13 +34,13 @@ std::string reference(std::string_view name) {
 }
 
 std::string uncommented(const std::string& text) {
-    return std::regex_replace(text, std::regex{"(^|\n)# ([a-z_]+ *=)"}, "$1$2");
+    return std::regex_replace(text, std::regex{"(^|\n)# ([a-z0-9_]+ *=)"}, "$1$2");
 }
 
 // The blocks that a second router or relay needs, which are comments in one more step: "#    key = value", "#
 // [table]".
 std::string with_second_ones(const std::string& text) {
-    return std::regex_replace(text, std::regex{"(^|\n)#    ([a-z_]+ *=|\\[|#)"}, "$1$2");
+    return std::regex_replace(text, std::regex{"(^|\n)#    ([a-z0-9_]+ *=|\\[|#)"}, "$1$2");
 }
 
 TEST(ReferenceFile, IsRightAsItStandsAndWithEveryOptionWritten) {
@@ -68,9 +68,17 @@ TEST(ReferenceFile, ShowsTheDefaults) {
         EXPECT_EQ(written->control_group, "ulagate");
         written->control_group.clear();
         for (auto& lan : written->lans) {
-            ASSERT_THAT(lan.ra.advertisement.options, SizeIs(3));
-            EXPECT_EQ(lan.ra.advertisement.options.back(), ra::Option{ra::Mtu{1500}});
-            lan.ra.advertisement.options.pop_back();
+            auto& options = lan.ra.advertisement.options;
+            ASSERT_THAT(options, SizeIs(7));
+            EXPECT_EQ(options.at(2), ra::Option{ra::Mtu{1500}});
+            EXPECT_EQ(std::get<ra::RecursiveDnsServers>(options.at(3)).lifetime, ra::Seconds{180});
+            EXPECT_EQ(std::get<ra::DnsSearchList>(options.at(4)).lifetime, ra::Seconds{180});
+            EXPECT_EQ(std::get<ra::Pref64>(options.at(5)).lifetime, ra::Seconds{180});
+            EXPECT_TRUE(std::holds_alternative<ra::CaptivePortal>(options.at(6)));
+            options.resize(2);
+            EXPECT_TRUE(lan.ra.valid_until && lan.ra.preferred_until);
+            lan.ra.valid_until.reset();
+            lan.ra.preferred_until.reset();
         }
         EXPECT_EQ(written, plain);
     }
@@ -84,12 +92,17 @@ TEST(ReferenceFile, ShowsTheDefaultsOfASecondRouter) {
     auto config = load_config(text).config;
     ASSERT_TRUE(config);
     config->relays.resize(1);
+    auto& options = config->lans.at(0).ra.advertisement.options;
+    ASSERT_THAT(options, SizeIs(3));
+    EXPECT_TRUE(std::holds_alternative<ra::RouteInformation>(options.back()));
+    options.pop_back();
     EXPECT_EQ(config, load_config(needed).config);
     const auto with_examples = load_config(uncommented(text)).config;
     ASSERT_TRUE(with_examples);
     EXPECT_THAT(with_examples->lans.at(0).vrrp->tracked, ElementsAre(TrackedInterface{"eth1", 50}));
     // And it shows all keys that there are.
-    for (const std::string table : {"\n[lan.vrrp]\n", "\n[lan.vrrp.track]\n"}) {
+    for (const std::string table :
+         {"\n[lan.vrrp]\n", "\n[lan.vrrp.track]\n", "\n[lan.ra]\n", "\n[[lan.ra.route]]\n"}) {
         std::string wrong = uncommented(text);
         wrong.insert(wrong.find(table) + table.size(), "no_such_key = 1\n");
         const auto unknown = findings(wrong);
@@ -98,7 +111,8 @@ TEST(ReferenceFile, ShowsTheDefaultsOfASecondRouter) {
         for (std::string key; known >> key;) {
             if (key.back() == ',') key.pop_back();
             EXPECT_THAT(wrong, testing::AnyOf(HasSubstr(fmt::format("\n{} = ", key)),
-                                              HasSubstr(fmt::format("\n[lan.vrrp.{}]", key))));
+                                              HasSubstr(fmt::format("\n[lan.vrrp.{}]", key)),
+                                              HasSubstr(fmt::format("\n[[lan.ra.{}]]", key))));
         }
     }
 }

@@ -143,8 +143,63 @@ TEST_F(LanPortStory, R38_AnotherAddressOrMacIsAnnouncedQuickly) {
     sends = link(other, link_local("fe80::77/64"));
     if (sends.empty()) sends = next();
     EXPECT_LE(now_, kStart + 203s);
-    ASSERT_THAT(sends, SizeIs(1));
+    ASSERT_THAT(sends, SizeIs(2));
     EXPECT_EQ(sends[0].source, address("fe80::77"));
+    EXPECT_EQ(sends[1].source, address("fe80::5eed"));
+    EXPECT_EQ(route(sends[1])->lifetime.count(), 0U);
+    EXPECT_FALSE(sends[0].former_source);
+    EXPECT_TRUE(sends[1].former_source);
+}
+
+// A second link-local address is no reason to move.
+TEST_F(LanPortStory, R38_TheAddressThatHostsKnowIsKept) {
+    link(kUp, link_local("fe80::77/64"));
+    run_until(kStart + 100s);
+    Addresses both = link_local("fe80::77/64");
+    both.merge(link_local("fe80::1/64"));
+    EXPECT_THAT(link(kUp, both), IsEmpty());
+    EXPECT_EQ(port_.source()->address, address("fe80::77"));
+    // It looks for its new one while the link has none.
+    run_until(kStart + 200s);
+    EXPECT_THAT(link(kUp, link_local("fe80::1/64", {false, true, false})), IsEmpty());
+    run_until(kStart + 201s);
+    auto sends = link(kUp, link_local("fe80::1/64"));
+    if (sends.empty()) sends = next();
+    ASSERT_THAT(sends, SizeIs(2));
+    EXPECT_EQ(sends[1].source, address("fe80::77"));
+}
+
+TEST_F(LanPortStory, R22_NoMessageIsLongerThanTheLinksMtu) {
+    LanConfig config = port_.config();
+    for (unsigned i = 0; i < 100; ++i) {
+        net::Ipv6Prefix more = prefix("fd99::/64");
+        more.address.bytes[5] = static_cast<std::uint8_t>(i);
+        config.ra.advertisement.options.emplace_back(ra::RouteInformation{more});
+    }
+    record(port_.set_config(config, now_));
+    Link jumbo = kUp;
+    jumbo.mtu = 9000;
+    EXPECT_THAT(link(jumbo), SizeIs(1));
+    for (const unsigned mtu : {1500U, 1280U}) {
+        run_until(now_ + 100s);
+        Link narrow = kUp;
+        narrow.mtu = mtu;
+        link(narrow);
+        wire_.clear();
+        next();
+        ASSERT_THAT(wire_, SizeIs(2)) << mtu;
+        for (const Send& send : wire_) EXPECT_LE(ra::build(send.message).size() + 40, mtu);
+        EXPECT_EQ(wire_[0].message.options.size() + wire_[1].message.options.size(), 103U);
+    }
+}
+
+TEST_F(LanPortStory, R36_WhatWasSaidBeforeARestartIsTakenBack) {
+    port_.recall({{ra::RouteInformation{prefix("fd77::/48")}, kStart + 1h}}, now_);
+    const auto sends = link(kUp);
+    ASSERT_THAT(sends, SizeIs(1));
+    const auto& options = sends[0].message.options;
+    EXPECT_EQ(std::get<ra::RouteInformation>(options.at(2)).lifetime.count(), 0U);
+    EXPECT_THAT(port_.advertiser().stale(), SizeIs(1));
 }
 
 TEST_F(LanPortStory, ALinkWithoutMacAddressIsAdvertisedWithoutIt) {

@@ -102,7 +102,9 @@ TEST(LanPortVrrpChange, WithoutVrrpItSpeaksFromItsOwnAddress) {
     EXPECT_THAT(story.hear(200), IsEmpty());
 
     story.wait(100s);
-    EXPECT_THAT(configure(story, lan(100)), IsEmpty()) << "and the other way round, no last word either";
+    EXPECT_THAT(configure(story, lan(100)), ElementsAre("last ra"))
+        << "and the other way round, nobody else speaks from the own address";
+    EXPECT_EQ(story.advertisements.back().source, kSelf);
     EXPECT_THAT(story.look(), ElementsAre("init -> backup: started"));
     EXPECT_EQ(story.port.source(), std::nullopt);
 }
@@ -246,6 +248,39 @@ TEST(LanPortVrrpChange, WhoHasLeftDoesNotComeBack) {
     EXPECT_THAT(story.wait(1h), IsEmpty());
     EXPECT_FALSE(story.port.wants_address());
     EXPECT_THAT(story.record(story.port.withdraw(story.now)), IsEmpty()) << "it has been handed over";
+}
+
+// The kernel's address goes with the configuration; the last words still come from it.
+TEST(LanPortVrrpChange, R33_ALanThatIsTakenOutOfTheConfigurationSaysGoodbye) {
+    Story story = active(lan(100));
+    story.record(story.port.leave(story.now));
+    story.addresses.erase({"eth0", {kVirtual, 128}});
+    EXPECT_THAT(story.wait(10s), ElementsAre("last ra", "last ra", "last ra"));
+    for (const ra::Send& send : story.advertisements) {
+        EXPECT_EQ(send.source, kVirtual);
+        EXPECT_TRUE(send.former_source);
+    }
+    EXPECT_TRUE(story.port.done());
+}
+
+TEST(LanPortVrrpChange, R34_OfALanThatIsTakenOutAnotherRouterTakesOver) {
+    Story story = active(lan(100));
+    story.record(story.port.leave(story.now));
+    story.wait(60ms);
+    EXPECT_THAT(story.hear(50), IsEmpty());
+    EXPECT_THAT(story.wait(1h), IsEmpty());
+}
+
+// What the Active router has said, the Backup takes back if it is the one that comes with less.
+TEST(LanPortVrrpChange, R35_ABackupTakesBackWhatItHeardTheOtherOneSay) {
+    Story story = backup(lan(100));
+    story.hear(200);
+    LanConfig fewer = lan(100);
+    fewer.ra.advertisement.options.pop_back();  // the route
+    configure(story, fewer);
+    story.hear(0);
+    story.wait(100ms);
+    EXPECT_EQ(story.put_address().back(), "last ra");
 }
 
 // The macvlan comes and goes while it says goodbye: no word that it were Active again.

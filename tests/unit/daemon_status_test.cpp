@@ -32,6 +32,7 @@ Status edge() {
     lan.prefix = "fd12:3456:789a:a::/64";
     lan.state = "advertising";
     lan.source = "fe80::5eed";
+    lan.route_withdrawn = "no relay can be reached";
     lan.addresses = {"fd12:3456:789a:a::1"};
     lan.counters = {12, 1, 3, 4, 5, 0, 0, {}, 0};
     lan.last_advertisement = 3200ms;
@@ -72,7 +73,7 @@ TEST(StatusJson, HoldsEveryMember) {
         "version": "1.2.3", "role": "edge", "node": "a1", "site": "a", "overlay": "fd12:3456:789a::/48",
         "uptime_ms": 185000, "backend": "kernel", "firewall": "appliance, in force",
         "lans": [{"interface": "eth0", "prefix": "fd12:3456:789a:a::/64", "state": "advertising",
-                  "source": "fe80::5eed", "addresses": ["fd12:3456:789a:a::1"],
+                  "source": "fe80::5eed", "route_withdrawn": "no relay can be reached", "addresses": ["fd12:3456:789a:a::1"],
                   "advertisements_sent": 12, "send_errors": 1, "solicitations_received": 3,
                   "advertisements_received": 4, "refused": 5, "replies_unresolved": 0, "last_advertisement_ms_ago": 3200,
                   "strangers": [], "strangers_forgotten": 0, "differing_advertisements": 0,
@@ -181,6 +182,7 @@ TEST(StatusText, SaysWhatMatters) {
               "edge a1 of site a  overlay fd12:3456:789a::/48  up 3 min 5 s  ulagate 1.2.3\n"
               "lan    eth0  fd12:3456:789a:a::/64  advertising\n"
               "         address fd12:3456:789a:a::1\n"
+              "         hosts have no route to the overlay: no relay can be reached\n"
               "         advertises from fe80::5eed\n"
               "         advertisements sent 12, last 3.2 s ago; solicitations 3; other routers' "
               "advertisements 4; refused 5\n"
