@@ -58,10 +58,7 @@ std::vector<Send> Advertiser::set_source(std::optional<Source> source, TimePoint
 std::vector<Send> Advertiser::abandon_source() {
     if (!source_) return {};
     Send last_word = forget_address(source_->address);
-    last_word.former_source = false;  // it still is ours
     forget_source();
-    // The 3 s rule is for one router, and to the hosts another address is another one.
-    last_multicast_.reset();
     return {std::move(last_word)};
 }
 

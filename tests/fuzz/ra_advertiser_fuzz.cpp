@@ -124,7 +124,7 @@ private:
             case 13:
                 source_.reset();
                 disturbed_ = true;
-                note(advertiser_.abandon_source(now_));
+                note(advertiser_.abandon_source());
                 break;
             case 14:
                 advertiser_.set_wall_clock(std::chrono::system_clock::time_point{1s * byte()}, now_);
