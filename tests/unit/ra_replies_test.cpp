@@ -67,7 +67,7 @@ TEST_F(Replies, R42_WhoIsAnsweredInAFloodIsNoBetterThanOthers) {
     settle();
     run_until(40s);
     draws_.assign(10'000, 0ms);
-    for (unsigned n = 0; n < 60; ++n) solicit(host(n));  // 50 are answered, then it is a flood
+    for (unsigned n = 1; n <= 60; ++n) solicit(host(n));  // 50 are answered, then it is a flood
     run_until(44s);
     draws_.clear();
     solicit(kHost);  // answered, but less than 10 s after a flood
