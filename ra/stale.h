@@ -2,7 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
 #include <optional>
 #include <vector>
 
@@ -40,11 +39,10 @@ struct Stale {
 
 // What a router has advertised and does not any more. Hosts that have slept have not heard that it is gone,
 // so it is said again: of prefixes in every advertisement until the last host has forgotten them (RFC 9096
-// section 3.5), of the rest in the quick advertisements after a change and to whoever asks.
+// section 3.5), of the rest in the quick advertisements after a change and to whoever asks. 256 things at
+// most; of more the oldest are forgotten, prefixes last.
 class StaleList {
 public:
-    // More than an honest configuration loses at once; the oldest go.
-    static constexpr std::size_t kMost = 24;
     // However long it was to live: for so long, not for ever, hosts are told that it is gone.
     static constexpr std::chrono::hours kLongest{30 * 24};
 
