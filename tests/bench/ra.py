@@ -8,6 +8,7 @@ at the switch, by the kernel, for what it gets and what it sends.
 
 import ipaddress
 import os
+import re
 import struct
 import sys
 import threading
@@ -110,6 +111,15 @@ def memory(program):
     return sum(lab.pss_kib(pid) for pid in program.pids())
 
 
+def own_memory(program):
+    """KiB that nobody shares: the PSS also changes when somebody else who uses a library comes or goes."""
+    found = 0
+    for pid in program.pids():
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+            found += int(re.search(r"^Anonymous:\s+(\d+) kB", file.read(), re.M).group(1))
+    return found
+
+
 class Bench:
     """One program on a wire that it has for itself."""
 
@@ -169,8 +179,10 @@ class Bench:
         frames = [packets.solicitation(f"fe80::b:{number:x}", f"02:98:00:00:{number >> 8:02x}:{number & 255:02x}")
                   for number in range(1, HOSTS + 1)]
         sender, result = packets.Sender(self._site.host), self._run
+        self._real_host_asks()  # it has been here before the flood
         capture = self._capture("flood", f"and ip6[40] == {packets.ADVERTISEMENT}")
-        result.memory, before, begun = memory(self._program), cpu(self._program), time.time()
+        result.memory, own = memory(self._program), own_memory(self._program)
+        before, begun = cpu(self._program), time.time()
         thread = threading.Thread(target=lambda: setattr(result, "flood_sent",
                                                          sender.flood(frames, FLOOD_RATE, FLOOD_SECONDS)))
         thread.start()
@@ -180,7 +192,7 @@ class Bench:
         ended = time.time()
         time.sleep((MAX_INTERVAL + 0.5) * lab.slowness())  # one more interval, in which all calms down
         result.flood_cost = (cpu(self._program) - before) * 10_000 / result.flood_sent
-        result.growth = memory(self._program) - result.memory
+        result.growth = own_memory(self._program) - own
         seen = self._end(capture)
         result.flood_answers = sum(not item.multicast and item.when <= ended for item in seen)
         multicasts = [item.when for item in seen if item.multicast]
