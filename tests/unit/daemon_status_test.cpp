@@ -150,7 +150,7 @@ TEST(StatusText, EachRemoteSiteHasItsWayAndManyAreCounted) {
     status.sites_known = 30;
     const std::string some = to_text(to_json(status), false);
     EXPECT_THAT(some, AllOf(HasSubstr("paths  30 remote prefixes connected\n"),
-                            HasSubstr("\n         fd12:3456:789a:100::/64 through r1 for 90 s\n"),
+                            HasSubstr("\n         fd12:3456:789a:100::/64 through r1 for 1 min 30 s\n"),
                             HasSubstr("\n         ... 10 more (--all shows 5 of them)\n"),
                             Not(HasSubstr("789a:120::/64"))));
     EXPECT_THAT(to_text(to_json(status), true),
