@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "daemon/base/address.h"
+#include "daemon/config_appliance.h"
 #include "firewall/model.h"
 #include "ra/advertiser.h"
 #include "vrrp/machine.h"
@@ -54,6 +55,7 @@ struct LanConfig {
     bool withdraw_when_isolated = false;
     std::chrono::milliseconds isolated_after{30'000};  // ... after no relay could be reached for so long
     std::optional<VrrpConfig> vrrp;                    // nothing: a site with one router
+    std::optional<GatewayConfig> gateway;  // nothing: hosts have their internet from another router
     bool operator==(const LanConfig&) const = default;
 };
 
@@ -121,6 +123,7 @@ struct Config {
     std::vector<SiteConfig> sites;
     FirewallConfig firewall;
     std::string control_group;  // [control] group: who may use the control socket; empty = root only
+    std::optional<ApplianceConfig> appliance;  // nothing: the file has none of the firmware's tables
     bool operator==(const Config&) const = default;
 };
 

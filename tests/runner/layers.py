@@ -2,6 +2,7 @@
 """Which file may include which: fails on an arrow that points the wrong way.
 
 - ra, vrrp, firewall and wg know themselves and daemon/base; daemon/base knows itself; daemon knows all.
+- image, the programs of the firmware, knows itself and daemon; nobody knows image.
 - Boost appears in daemon/ only, and not in daemon/base.
 - Pure code (the sources of the *_core libraries and ulagate_config, with the headers of ours that they include)
   touches no socket, clock, log, thread or event loop. Boost.JSON is a value type and allowed there.
@@ -10,7 +11,7 @@
 import os
 import re
 
-FOLDERS = ("ra", "vrrp", "firewall", "wg", "daemon")
+FOLDERS = ("ra", "vrrp", "firewall", "wg", "daemon", "image")
 PROTOCOLS = ("ra", "vrrp", "firewall", "wg")
 IMPURE_HEADERS = re.compile(r"sys/socket\.h|unistd\.h|poll\.h|sys/epoll\.h|fcntl\.h|net/if\.h|thread|mutex|future|"
                             r"condition_variable|fstream|iostream|cstdio|ctime|time\.h|sys/time\.h|random|"
@@ -68,7 +69,9 @@ def _wrong_arrows(path, text, files):
 
 def _may_include(layer, target):
     if layer == "daemon":
-        return True
+        return target != "image"
+    if layer == "image":
+        return target in ("image", "daemon", "daemon/base", "wg")
     if layer == "daemon/base":
         return target == "daemon/base"
     return target in (layer, "daemon/base")
@@ -117,6 +120,7 @@ def self_test():
         "daemon/base/log.h": "",
         "daemon/CMakeLists.txt": "add_library(ulagate_daemon_core STATIC desired.cpp)\nadd_executable(ulagate main.cpp)",
         "daemon/desired.cpp": "#include <boost/json/value.hpp>\n",
+        "image/card/mbr.h": "#include \"daemon/main.cpp\"\n",
         "daemon/main.cpp": "#include <boost/asio.hpp>\n#include \"ra/message.h\"\n",
     }
     problems = [f"clean tree: {finding}" for finding in findings(tree)]
@@ -129,6 +133,8 @@ def self_test():
         "a socket in a core": ("ra/message.cpp", "#include <sys/socket.h>"),
         "a thread in a core's header": ("ra/message.h", "#include <thread>"),
         "the log in a core": ("ra/message.cpp", "#include \"daemon/base/log.h\""),
+        "the daemon includes the firmware": ("daemon/main.cpp", "#include \"image/card/mbr.h\""),
+        "the firmware includes a protocol": ("image/card/mbr.h", "#include \"ra/message.h\""),
         "a clock in a core": ("ra/message.cpp", "auto t = std::chrono::steady_clock::now();"),
         "Asio in the daemon's core": ("daemon/desired.cpp", "#include <boost/asio/io_context.hpp>"),
         "an include that is not from the root": ("ra/socket.cpp", "#include \"message.h\""),

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "image/card/mbr.h"
+
+namespace ulagate::card {
+namespace {
+
+constexpr std::size_t kTable = 446;
+constexpr std::size_t kEntryBytes = 16;
+
+std::uint32_t little_endian(std::span<const std::byte> four) {
+    std::uint32_t out = 0;
+    for (std::size_t i = 4; i-- > 0;) out = out << 8U | std::to_integer<std::uint32_t>(four[i]);
+    return out;
+}
+
+}  // namespace
+
+Result<Mbr> parse_mbr(std::span<const std::byte> sector) {
+    if (sector.size() < kSectorBytes) return fail("partition table shorter than a sector");
+    if (sector[510] != std::byte{0x55} || sector[511] != std::byte{0xaa}) return fail("no partition table");
+    Mbr out;
+    for (std::size_t i = 0; i < out.partitions.size(); ++i) {
+        const auto entry = sector.subspan(kTable + i * kEntryBytes, kEntryBytes);
+        const Partition partition{std::to_integer<std::uint8_t>(entry[4]), little_endian(entry.subspan(8, 4)),
+                                  little_endian(entry.subspan(12, 4))};
+        if (partition.type != 0 && partition.sectors != 0) out.partitions.at(i) = partition;
+    }
+    return out;
+}
+
+}  // namespace ulagate::card
