@@ -13,6 +13,9 @@ from report import ROOT, run
 RELEASE = f"{ROOT}/build/release"
 SANITIZE = f"{ROOT}/build/sanitize"
 FUZZ = f"{ROOT}/build/fuzz"
+# What was compiled once on this machine, in whichever clone, is not compiled again.
+os.environ.setdefault("CCACHE_BASEDIR", ROOT)
+os.environ.setdefault("CCACHE_NOHASHDIR", "1")
 RELEASE_OPTIONS = ("-DCMAKE_BUILD_TYPE=Release", "-DULAGATE_TESTS=ON")
 
 

@@ -3,7 +3,11 @@
 
 import concurrent.futures
 import glob
+import hashlib
+import json
 import os
+import pathlib
+import shlex
 import time
 
 import build
@@ -47,13 +51,55 @@ def run_tidy(report):
     build.sanitize()  # for its compile_commands.json and generated headers
     # The compile commands are g++'s, with warnings that clang does not know.
     command = [clang("clang-tidy"), "-p", SANITIZE, "--quiet", "--extra-arg=-Wno-unknown-warning-option"]
-    tidy = lambda name: (name, run([*command, f"{ROOT}/{name}"], 180))
+    judged = _Judged(command)
+
+    def tidy(name):
+        seen = judged.seen(name)
+        if seen and seen.exists():
+            return name, None
+        done = run([*command, f"{ROOT}/{name}"], 180)
+        if seen and done.code == 0:
+            seen.touch()
+        return name, done
+
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for name, done in pool.map(tidy, names):
-            if done.code == 0:
+            if done is None:
+                report.ok(f"lint/tidy {name}", 0, 1, "as it was when it passed before")
+            elif done.code == 0:
                 report.ok(f"lint/tidy {name}", done.seconds)
             else:
                 report.fail(f"lint/tidy {name}", done.seconds, _without_noise(done.output), done.ending)
+
+
+class _Judged:
+    """Which files clang-tidy has passed on this machine, in any clone: it is not asked again about the same text (with
+    every file that is included), the same compiler options and the same checks."""
+
+    def __init__(self, command):
+        cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+        self.folder = cache / "ulagate" / "tidy"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        version = run([command[0], "--version"], 30).output
+        checks = pathlib.Path(f"{ROOT}/.clang-tidy").read_text(encoding="utf-8")
+        self.same_for_all = f"{version}\0{checks}\0{command[3:]}"
+        with open(f"{SANITIZE}/compile_commands.json", encoding="utf-8") as file:
+            self.commands = {os.path.relpath(entry["file"], ROOT): entry for entry in json.load(file)}
+
+    def seen(self, name):
+        """A file that is there when `name`, as it is now, has passed before; None where that cannot be known."""
+        entry = self.commands.get(name)
+        if entry is None:
+            return None
+        words = [word for word in shlex.split(entry["command"]) if not word.endswith("ccache")]
+        words = words[:words.index("-o")] + words[words.index("-o") + 2:]
+        listed = run([*words, "-M", "-w"], 60, cwd=entry["directory"])
+        if listed.code != 0:
+            return None
+        whole = hashlib.sha256(f"{self.same_for_all}\0{words}".replace(ROOT, ".").encode())
+        for path in listed.output.replace("\\\n", " ").split()[1:]:
+            whole.update(pathlib.Path(entry["directory"], path).read_bytes())
+        return self.folder / whole.hexdigest()
 
 
 def _without_noise(output):
