@@ -31,7 +31,7 @@ constexpr std::string_view kKey =
 
 // The smallest file with these lines behind a table's head in line 18.
 std::string with(std::string_view table, std::string_view lines) {
-    return with_end(kEdge, fmt::format("{}\n{}", table, lines));
+    return with_end(kEdge, fmt::format("\n{}\n{}", table, lines));
 }
 
 ApplianceConfig loaded(const std::string& text) {
@@ -105,9 +105,9 @@ TEST(ApplianceConfig, Words) {
             {R"(root_password = "x")",
              R"(t:19: appliance: "root_password" is not a known key; known here: )"},
         });
-    EXPECT_THAT(findings(with_end(kEdge, "[[appliance]]")),
+    EXPECT_THAT(findings(with_end(kEdge, "\n[[appliance]]")),
                 ElementsAre("t:18: appliance: there is only one; write [appliance] in single brackets"));
-    EXPECT_THAT(findings(with_end(kEdge, "[wifi_ap]\n[appliance]\nx = 1\ny = 2")),
+    EXPECT_THAT(findings(with_end(kEdge, "\n[wifi_ap]\n[appliance]\nx = 1\ny = 2")),
                 Contains(StartsWith(R"(t:21: appliance: "y" is not)")));
 }
 
@@ -119,9 +119,7 @@ TEST(ApplianceConfig, SshKeysLookLikeLinesOfAuthorizedKeys) {
     const std::string base64{kKey.substr(12)};
     std::vector<Case> cases{
         {keys(std::string{kKey}), ""},
-        {keys(std::string{kKey} + " m\xc3\xbc"
-                                  "ller"),
-         ""},
+        {fmt::format("ssh_keys = [\"{} m\xc3\xbcller\"]", kKey), ""},
         {keys("no-pty " + std::string{kKey}), ""},
         {keys("ecdsa-sha2-nistp256 "
               "AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAABBAQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA="),
@@ -178,7 +176,7 @@ TEST(ApplianceConfig, SshKeysTakeSshOutOfTheFirewallsDefault) {
 
 TEST(ApplianceConfig, OnARelay) {
     const auto relay = [](std::string_view lines) {
-        return with_end(kRelay, fmt::format("[appliance]\n{}", lines));
+        return with_end(kRelay, fmt::format("\n[appliance]\n{}", lines));
     };
     EXPECT_EQ(loaded(relay(keys(kKey))).ssh_from, ApplianceConfig::SshFrom::overlay);
     EXPECT_THAT(findings(relay(keys(kKey) + "\nssh_from = \"lan\"")),
@@ -197,7 +195,7 @@ TEST(ApplianceConfig, OnARelay) {
 std::string ap(std::string_view lines, std::string_view interface = "eth0") {
     auto file = kEdge;
     file.at(7) += "\ngateway = true";
-    return with_end(file, fmt::format("[appliance]\ncountry = \"DE\"\n[wifi_ap]\ninterface = \"{}\"\n{}",
+    return with_end(file, fmt::format("\n[appliance]\ncountry = \"DE\"\n[wifi_ap]\ninterface = \"{}\"\n{}",
                                       interface, lines));
 }
 constexpr std::string_view kNetwork = "ssid = \"site a\"\npassword = \"12345678\"\n";

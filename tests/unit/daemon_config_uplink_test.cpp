@@ -24,7 +24,7 @@ using testing::StartsWith;
 
 // The smallest file with a country and these lines behind it; the first of them is line 20.
 std::string with(std::string_view lines) {
-    return with_end(kEdge, fmt::format("[appliance]\ncountry = \"DE\"\n{}", lines));
+    return with_end(kEdge, fmt::format("\n[appliance]\ncountry = \"DE\"\n{}", lines));
 }
 
 std::vector<UplinkConfig> loaded(std::string_view lines) {
