@@ -30,6 +30,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t kMaxSmallFile = 1U << 16U;
 // Changes come in bursts: one look after them is enough.
 constexpr auto kSettle = 50ms;
+constexpr std::int64_t kFirstFirmware = 1767225600;  // 2026-01-01: there was none before
 constexpr std::string_view kDnsUser = "nobody";
 
 TimePoint now() { return std::chrono::steady_clock::now(); }
@@ -145,7 +146,7 @@ void Manager::make_host_key() {
 }
 
 WallTime Manager::clock_floor() const {
-    std::int64_t floor = state_.clock();
+    std::int64_t floor = std::max(state_.clock(), kFirstFirmware);
     const auto number = [&](std::string_view text) {
         std::int64_t seconds = 0;
         if (std::from_chars(text.data(), text.data() + text.size(), seconds).ec == std::errc{})
