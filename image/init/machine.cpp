@@ -55,6 +55,14 @@ void for_each_entry(const std::string& path, const std::function<void(const std:
     }
 }
 
+std::vector<std::string> words_of(const std::string& path) {
+    constexpr std::size_t kMaxBytes = 8192;
+    std::vector<std::string> out;
+    std::istringstream words{read_file(path, kMaxBytes).value_or("")};
+    for (std::string word; words >> word;) out.push_back(word);
+    return out;
+}
+
 }  // namespace
 
 std::vector<std::string> mount_all() {
@@ -150,12 +158,9 @@ Uevent read_uevent(int fd, std::string& message) {
     return Uevent::message;
 }
 
-std::vector<std::string> consoles() {
-    constexpr std::size_t kMaxBytes = 4096;
-    std::vector<std::string> out;
-    std::istringstream words{read_file("/sys/class/tty/console/active", kMaxBytes).value_or("")};
-    for (std::string word; words >> word;) out.push_back(word == "tty0" ? "tty1" : word);
-    return out;
+bool kernel_argument(std::string_view word) {
+    const auto words = words_of("/proc/cmdline");
+    return std::ranges::find(words, word) != words.end();
 }
 
 void end_machine(End how) {

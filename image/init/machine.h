@@ -18,6 +18,8 @@ std::vector<std::string> mount_all();
 // A panic or an oops restarts the machine, Ctrl-Alt-Del asks us first, the log takes all our lines.
 void set_kernel_up();
 void bring_loopback_up();
+// Whether the kernel's command line has this word.
+bool kernel_argument(std::string_view word);
 
 // Standard input, output and error are open in any case: else a socket would get one of their numbers.
 void open_standard_streams();
@@ -29,9 +31,6 @@ void for_each_modalias(const std::string& sysfs, const std::function<void(std::s
 UniqueFd open_uevents();
 enum class Uevent { none, message, lost };  // lost: more came than fitted
 Uevent read_uevent(int fd, std::string& message);
-
-// Terminals that the kernel writes its messages to: "ttyAMA0", "tty1".
-std::vector<std::string> consoles();
 
 // Ends all other processes, writes back what is not yet on its disk, and restarts or stops the machine. Comes
 // back only when the kernel would not.

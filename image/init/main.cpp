@@ -28,9 +28,11 @@ constexpr int kUsageError = 2;
     open_standard_streams();
     set_kernel_up();
     bring_loopback_up();
-    Init init{Plan{}};
+    Plan plan;
+    if (kernel_argument("ulagate.watchdog=off")) plan.watchdog.clear();
+    Init init{plan};
     if (!failed.empty()) {
-        Log log{Plan{}.kmsg, Plan{}.log};
+        Log log{plan.kmsg, plan.log};
         for (const std::string& text : failed) log.say(true, text);
     }
     end_machine(init.run());
