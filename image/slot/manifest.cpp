@@ -35,7 +35,8 @@ public:
     std::optional<std::string_view> take(std::string_view key) {
         if (!why_.empty()) return std::nullopt;
         const auto end = rest_.find('\n');
-        if (end == std::string_view::npos || !rest_.starts_with(key) || rest_.substr(key.size(), 1) != "=") return std::nullopt;
+        if (end == std::string_view::npos || !rest_.starts_with(key) || rest_.substr(key.size(), 1) != "=")
+            return std::nullopt;
         const auto value = rest_.substr(key.size() + 1, end - key.size() - 1);
         rest_.remove_prefix(end + 1);
         ++line_;
@@ -46,10 +47,12 @@ public:
         if (!value) refuse(fmt::format("line {} is not {}=…", line_ + 1, key));
         return value.value_or("");
     }
-    std::string name(std::string_view key, std::string_view value, std::size_t longest, std::string_view more) {
+    std::string name(std::string_view key, std::string_view value, std::size_t longest,
+                     std::string_view more) {
         const bool good = !value.empty() && value.size() <= longest &&
                           std::all_of(value.begin(), value.end(), [more](char c) {
-                              return kDigits.find(c) != std::string_view::npos || kLower.find(c) != std::string_view::npos ||
+                              return kDigits.find(c) != std::string_view::npos ||
+                                     kLower.find(c) != std::string_view::npos ||
                                      more.find(c) != std::string_view::npos;
                           });
         if (!good) refuse(fmt::format("line {}: {} is not a {}", line_, quote(value), key));
@@ -96,13 +99,16 @@ std::optional<ChunkHash> parse_hash(std::string_view text) {
 ChunkHash hash_of(std::span<const std::byte> bytes) {
     ChunkHash hash{};
     // libsodium's bytes are unsigned char.
-    crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), nullptr, 0);
+    crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const unsigned char*>(bytes.data()),
+                       bytes.size(), nullptr, 0);
     return hash;
 }
 
 std::size_t Manifest::length_of(std::size_t chunk) const {
     const std::uint64_t first = static_cast<std::uint64_t>(chunk) * chunk_bytes;
-    return first >= raw_bytes ? 0 : static_cast<std::size_t>(std::min<std::uint64_t>(chunk_bytes, raw_bytes - first));
+    return first >= raw_bytes
+               ? 0
+               : static_cast<std::size_t>(std::min<std::uint64_t>(chunk_bytes, raw_bytes - first));
 }
 
 Result<Manifest> parse_manifest(std::string_view text) {
@@ -137,10 +143,11 @@ Result<Manifest> parse_manifest(std::string_view text) {
 }
 
 std::string build_manifest(const Manifest& manifest) {
-    std::string out = fmt::format("version={}\nbuild_time={}\nboard={}\n", manifest.version, manifest.build_time, manifest.board);
+    std::string out = fmt::format("version={}\nbuild_time={}\nboard={}\n", manifest.version,
+                                  manifest.build_time, manifest.board);
     for (const auto& name : manifest.compatibles) out += fmt::format("compatible={}\n", name);
-    out += fmt::format("eeprom_time={}\nraw_bytes={}\nchunk_bytes={}\n", manifest.eeprom_time, manifest.raw_bytes,
-                       manifest.chunk_bytes);
+    out += fmt::format("eeprom_time={}\nraw_bytes={}\nchunk_bytes={}\n", manifest.eeprom_time,
+                       manifest.raw_bytes, manifest.chunk_bytes);
     for (const auto& hash : manifest.chunks) {
         out += "chunk=";
         for (const auto byte : hash) out += fmt::format("{:02x}", byte);

@@ -19,16 +19,16 @@ inline constexpr std::size_t kMaxManifestBytes = 65'536;
 using ChunkHash = std::array<std::uint8_t, 32>;
 ChunkHash hash_of(std::span<const std::byte> bytes);
 
-// What an update file says about the slot image in it. All of it is under the signature; with the hash of every
-// chunk in it, no byte of the image has to be believed before it is written.
+// What an update file says about the slot image in it. All of it is under the signature; with the hash of
+// every chunk in it, no byte of the image has to be believed before it is written.
 struct Manifest {
     std::string version;
     std::int64_t build_time = 0;  // Unix seconds; a router takes nothing that is older than what it runs
     std::string board;            // as BOARD in /etc/ulagate-release
     std::vector<std::string> compatibles;  // device tree names; the machine must have one of them
-    std::int64_t eeprom_time = 0;          // of the oldest bootloader EEPROM that can start it, where there is one
-    std::uint64_t raw_bytes = 0;           // the image: whole sectors
-    std::uint32_t chunk_bytes = 0;         // the last chunk may be shorter
+    std::int64_t eeprom_time = 0;   // of the oldest bootloader EEPROM that can start it, where there is one
+    std::uint64_t raw_bytes = 0;    // the image: whole sectors
+    std::uint32_t chunk_bytes = 0;  // the last chunk may be shorter
     std::vector<ChunkHash> chunks;
     bool operator==(const Manifest&) const = default;
 
@@ -36,8 +36,8 @@ struct Manifest {
     [[nodiscard]] std::size_t length_of(std::size_t chunk) const;
 };
 
-// Lines "key=value", in one order, each value with one way to write it: what parses is what build_manifest() makes of
-// the result, byte for byte.
+// Lines "key=value", in one order, each value with one way to write it: what parses is what build_manifest()
+// makes of the result, byte for byte.
 //   version=0.1.0
 //   build_time=1764201600
 //   board=rpi

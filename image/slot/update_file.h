@@ -17,7 +17,8 @@
 
 // An update file (ulagate-<board>-<version>.slot; made by image/slot/make-update):
 //
-//   16 bytes   "ulagate slot 1\r\n": what it is, and its version; the line end shows a transfer that changed it
+//   16 bytes   "ulagate slot 1\r\n": what it is, and its version; the line end shows a transfer that changed
+//   it
 //    4 bytes   length of the manifest, big-endian
 //    n bytes   manifest (image/slot/manifest.h)
 //   64 bytes   Ed25519 signature over everything in front of it
@@ -31,8 +32,9 @@ using UpdateKey = std::array<std::uint8_t, 32>;  // Ed25519, public
 // 44 characters of base64, as UPDATE_KEY in /etc/ulagate-release.
 std::optional<UpdateKey> parse_update_key(std::string_view base64);
 
-// Reads an update file piece by piece, as it comes, and hands out only what is under the signature: the manifest, and
-// then one verified chunk after the other. It keeps one chunk and the window of the decompression (8 MiB).
+// Reads an update file piece by piece, as it comes, and hands out only what is under the signature: the
+// manifest, and then one verified chunk after the other. It keeps one chunk and the window of the
+// decompression (8 MiB).
 class UpdateReader {
 public:
     // Either may refuse; the reader then says so to its caller.
