@@ -132,7 +132,7 @@ Result<slot::Manifest> write(const Router& router, UpdateSource& source) {
     if (!writer) return tl::unexpected(writer.error());
     // What can be read twice is read to its end before anything is written.
     if (source.rewind()) {
-        const auto checked = slot::check_update(reader_of(source), router.rules, writer->bytes());
+        auto checked = slot::check_update(reader_of(source), router.rules, writer->bytes());
         if (!checked) return checked;
         if (!source.rewind()) return fail("the file cannot be read a second time");
     }
