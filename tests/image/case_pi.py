@@ -3,7 +3,9 @@
 
 import re
 
+import cards
 import figures
+import firmware
 import lab
 from case_smoke import READY
 from registry import case
@@ -54,8 +56,7 @@ def pi_no_file(bench):
     """No configuration: rescue, and the page says what to do."""
     desk = pi(bench)
     card = bench.card("device", {})
-    if b"ulagate.toml" in listing(card):
-        import cards
+    if firmware.read_file(card, 1, "ulagate.toml") is not None:
         cards.delete(card, 1, "ulagate.toml")
     machine = desk.machine({}, card=card).start()
     machine.wait_for("rescue", 120)
@@ -83,10 +84,3 @@ def qr_rows(text):
     return sum(1 for line in text.splitlines() if sum(line.count(cell) for cell in "█▀▄") >= 8
                or line.count("##") >= 8)
 
-
-def listing(card):
-    import subprocess
-
-    import firmware
-    where = f"{card}@@{firmware.partition(card, 1).first_byte}"
-    return subprocess.run(["mdir", "-b", "-i", where, "::"], capture_output=True, env=firmware.MTOOLS).stdout

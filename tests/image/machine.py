@@ -129,6 +129,8 @@ class Machine:
             words += ["-rtc", f"base={self.rtc}"]
         for number, port in enumerate(self.ports):
             words += ["-netdev", f"tap,id=net{number},fd={port.fd}"]
+        # The kernel finds virtio's cards of `virt` in the reverse order.
+        for number, port in reversed(list(enumerate(self.ports))):
             if port.plugged:
                 kind = "usb-net" if pi or port.usb else "virtio-net-device"
                 words += ["-device", f"{kind},netdev=net{number},mac={port.mac},id=port{number}"]

@@ -30,6 +30,11 @@ def tap(node, name, bridge=None):
     return fd
 
 
+def both(mac, address):
+    """A lease for this card, and for the one that a USB adapter of QEMU's makes of it."""
+    return {mac: address, "40" + mac[2:]: address}
+
+
 def serve_dhcp(node, interface, router, leases, pool, dns=None, ntp=None):
     """`leases`: MAC -> address, so that a test knows who is where."""
     path, state = f"{node.dir}/udhcpd-{interface}.conf", f"{node.dir}/udhcpd-{interface}.leases"
@@ -50,11 +55,21 @@ class Ssh:
         self.node, self.address = node, address
         self.key = f"{directory}/{KEY_NAME}"
 
-    def run(self, command, stdin=None, check=True, timeout=60):
-        argv = ["ssh", "-i", self.key, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+    def _argv(self, command):
+        return ["ssh", "-i", self.key, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
                 "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=20", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes",
-                f"root@{self.address}", command]
-        return self.node.run(*argv, stdin=stdin, check=check, timeout=timeout)
+                "-o", "ServerAliveInterval=10", f"root@{self.address}", command]
+
+    def run(self, command, stdin=None, check=True, timeout=60):
+        return self.node.run(*self._argv(command), stdin=stdin, check=check, timeout=timeout)
+
+    def feed(self, path, command, check=True, timeout=300):
+        """The command gets the file as its standard input."""
+        return self.node.run("sh", "-c", 'file=$1; shift; exec "$@" <"$file"', "sh", str(path), *self._argv(command),
+                             check=check, timeout=timeout)
+
+    def send_file(self, path, target, mode="644"):
+        self.feed(path, f"cat >{target} && chmod {mode} {target}")
 
     def out(self, command, **options):
         return self.run(command, **options).stdout
@@ -113,9 +128,7 @@ class Desk:
         self.pc.ip("link add lan type bridge stp_state 0 forward_delay 0 mcast_snooping 0", "link set lan up",
                    f"address add {self.ADDRESS}/24 dev lan")
         self.mac, self.address = "02:00:00:00:77:02", "192.168.77.2"
-        # What a USB network adapter of QEMU's makes of it.
-        self.macs = {self.mac: self.address, "40" + self.mac[2:]: self.address}
-        serve_dhcp(self.pc, "lan", self.ADDRESS, self.macs, ("192.168.77.100", "192.168.77.120"))
+        serve_dhcp(self.pc, "lan", self.ADDRESS, both(self.mac, self.address), ("192.168.77.100", "192.168.77.120"))
         self.interface = "usb0" if board == "raspi3b" else "eth0"
 
     def machine(self, files, name="device", **options):
@@ -147,8 +160,9 @@ class Desk:
 class Sites:
     """Two sites and a relay; the routers of site a run from a card."""
 
-    def __init__(self, bench, routers=1):
-        self.bench = bench
+    def __init__(self, bench, routers=1, board="virt"):
+        self.bench, self.board = bench, board
+        self.interface = "usb0" if board == "raspi3b" else "eth0"
         self.world = lab.build(routers={"a": routers})
         self.overlay = lab.overlay(self.world)
         self.site = self.world.sites["a"]
@@ -158,7 +172,7 @@ class Sites:
         for number, edge in enumerate(self.site.edges):
             # Its place on the switch is the machine's.
             edge.ip("link set eth0 down")
-            leases[self.mac(number)] = self.address(number)
+            leases.update(both(self.mac(number), self.address(number)))
         serve_dhcp(self.site.isp, "lan", "192.168.1.1", leases, ("192.168.1.150", "192.168.1.180"))
 
     def mac(self, number):
@@ -173,6 +187,7 @@ class Sites:
         del config["tunnel"]["private_key"]
         for relay, place in zip(config["relay"], self.world.relays):
             relay["endpoint"] = relay["endpoint"].replace(place.host_name, place.ipv4)
+        config["lan"][0]["interface"] = self.interface
         config["appliance"] = {"ssh_keys": [self.bench.ssh_line]}
         return config
 
@@ -182,10 +197,34 @@ class Sites:
         key = pathlib.Path(self.overlay.edges[self.site.edges[number].name].key_path).read_text()
         return {"ulagate.toml": lab.toml(config), "tunnel.key": key}
 
-    def router(self, number=0, more=None, **options):
+    def cut_the_isp_off(self):
+        """The LAN has no router to the internet but the image any more."""
+        self.site.switch.ip("link set isp down")
+
+    def uplink_port(self, name, network, **options):
+        """A cable to the ISP of its own, with DHCP and NAT: 192.168.NETWORK.0/24."""
+        isp, mac, name = self.site.isp, f"02:00:00:00:{network:02x}:02", f"to-{name}"
+        fd = tap(isp, name)
+        isp.ip(f"address add 192.168.{network}.1/24 dev {name}")
+        isp.nft(f"add rule inet isp forward iifname {name} accept")
+        serve_dhcp(isp, name, f"192.168.{network}.1", both(mac, f"192.168.{network}.2"),
+                   (f"192.168.{network}.100", f"192.168.{network}.120"))
+        return Port(fd, mac, **options)
+
+    def forget_flows(self):
+        self.site.isp.run("conntrack", "-F", check=False)
+
+    def tunnel_comes_from(self, network):
+        """Packets of the tunnel have come to the ISP from these addresses since forget_flows()."""
+        flows = self.site.isp.run("conntrack", "-L", "-p", "udp", check=False).stdout
+        return f"src={network}" in flows
+
+    def router(self, number=0, more=None, extra=(), **options):
+        """`extra`: ports beside that of the LAN."""
         name = self.site.edges[number].name
         port = Port(tap(self.site.switch, f"vm{number}", "lan"), self.mac(number))
-        machine = self.bench.machine(name, self.files(number, **(more or {})), ports=[port], **options)
+        machine = self.bench.machine(name, self.files(number, **(more or {})), board=self.board, ports=[port, *extra],
+                                     **options)
         self.machines.append(machine)
         return machine
 
@@ -195,9 +234,10 @@ class Sites:
         place.node.ip("link set eth0 down")
         config = copy.deepcopy(daemon.config)
         del config["tunnel"]["private_key"]
-        config["uplink"] = [{"interface": "eth0", "addresses": [f"{place.ipv4}/24", f"{place.ipv6}/64"],
-                             "gateways": ["203.0.113.1", "2001:db8:ffff::1"]}]
-        config["appliance"] = {"ssh_keys": [self.bench.ssh_line]}
+        config["uplink"] = [{"kind": "ethernet", "interface": "eth0", "addresses": "static",
+                             "address": [f"{place.ipv4}/24", f"{place.ipv6}/64"],
+                             "gateway": ["203.0.113.1", "2001:db8:ffff::1"]}]
+        config["appliance"] = {"ssh_keys": [self.bench.ssh_line], "ssh_from": "anywhere"}
         port = Port(tap(self.world.inet, "vmrelay", "servers"), "02:00:00:00:ff:01")
         files = {"ulagate.toml": lab.toml(config), "tunnel.key": pathlib.Path(daemon.key_path).read_text()}
         return self.bench.machine("relay", files, ports=[port])
