@@ -150,6 +150,14 @@ Uevent read_uevent(int fd, std::string& message) {
     return Uevent::message;
 }
 
+bool is_on_command_line(std::string_view word) {
+    std::istringstream words{read_file("/proc/cmdline", kMaxBytes).value_or("")};
+    for (std::string one; words >> one;) {
+        if (one == word) return true;
+    }
+    return false;
+}
+
 std::vector<std::string> consoles() {
     constexpr std::size_t kMaxBytes = 4096;
     std::vector<std::string> out;

@@ -28,7 +28,10 @@ constexpr int kUsageError = 2;
     open_standard_streams();
     set_kernel_up();
     bring_loopback_up();
-    Init init{Plan{}};
+    Plan plan;
+    // For emulators: QEMU's Raspberry Pi does not count, it resets as soon as the watchdog is opened.
+    if (is_on_command_line("ulagate.watchdog=off")) plan.watchdog.clear();
+    Init init{plan};
     if (!failed.empty()) {
         Log log{Plan{}.kmsg, Plan{}.log};
         for (const std::string& text : failed) log.say(true, text);
