@@ -30,6 +30,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kMaxUevent = 8192;
+constexpr std::size_t kMaxBytes = 4096;  // of a file of the kernel's
 constexpr int kUeventRoom = 1 << 20;
 constexpr auto kLastWords = 1s;  // between SIGTERM and SIGKILL for what is left over
 
@@ -159,7 +160,6 @@ bool is_on_command_line(std::string_view word) {
 }
 
 std::vector<std::string> consoles() {
-    constexpr std::size_t kMaxBytes = 4096;
     std::vector<std::string> out;
     std::istringstream words{read_file("/sys/class/tty/console/active", kMaxBytes).value_or("")};
     for (std::string word; words >> word;) out.push_back(word == "tty0" ? "tty1" : word);

@@ -50,13 +50,11 @@ def update(bench):
     machine.wait_for(READY, 120)
 
 
-@case(seconds=600)
-def update_that_cannot_start(bench):
-    """Its root file system is broken: the trial ends by itself, and the old version is back, and says so."""
+def returns_by_itself(bench, change):
     desk = Desk(bench, board="raspi3b")
     machine = desk.machine({"ulagate.toml": lab.toml(desk.configuration())}).start()
     machine.wait_for(READY, 120)
-    file = updates.make(machine.card, bench.directory / "bad.slot", 3600, updates.no_root)
+    file = updates.make(machine.card, bench.directory / "bad.slot", 3600, change)
     # By URL this time.
     desk.pc.start("python3", "-m", "http.server", "--bind", desk.ADDRESS, "--directory", str(bench.directory), "8000")
     print(desk.ssh().wait(60).run(f"ulagate update http://{desk.ADDRESS}:8000/{file.name} 2>&1", check=False, timeout=400).stdout)
@@ -65,6 +63,18 @@ def update_that_cannot_start(bench):
     lab.check_equal((back.partition, back.tryboot), (A, False), "the next start is slot A's again, without a human")
     machine.wait_for(READY, 120)
     desk.wait_for_page("slot B", 60)
+
+
+@case(seconds=600)
+def update_without_root(bench):
+    """Its root file system is broken: the trial ends by itself, and the old version is back, and says so."""
+    returns_by_itself(bench, updates.no_root)
+
+
+@case(seconds=600, long=True)
+def update_without_initramfs(bench):
+    """Nothing runs that could restart the board: the watchdog that the firmware started (played here) does."""
+    returns_by_itself(bench, updates.no_initramfs)
 
 
 @case(seconds=300)

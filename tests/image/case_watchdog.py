@@ -7,28 +7,47 @@ from registry import case
 from world import Desk
 
 RESTART = 90  # seconds until init has given up on a daemon that stands still and has started it again
-RESET = 180  # and until it lets the watchdog end it all
+RESET = 90  # until the watchdog resets a machine whose first process stands still
+GIVE_UP = 400  # until init lets the watchdog end it all, when a daemon does not come back
 
 # In the place of the daemon: says nothing and never ends.
 HANGS = "#!/bin/sh\nwhile :; do sleep 1000; done\n"
+# The first process takes no SIGSTOP, but it can be frozen like any other.
+FREEZE = """mkdir -p /tmp/cg && mount -t cgroup2 none /tmp/cg && mkdir /tmp/cg/ice && echo 1 >/tmp/cg/ice/cgroup.procs &&
+    (sleep 1; echo 1 >/tmp/cg/ice/cgroup.freeze) >/dev/null 2>&1 &"""
 
 
-@case(seconds=500)
-def daemon_hangs(bench):
-    """The daemon stands still: it is started again; it never becomes ready again: the watchdog resets the machine."""
+def running(bench):
     desk = Desk(bench)
     machine = desk.machine({"ulagate.toml": lab.toml(desk.configuration())}).start()
     machine.wait_for(READY, 90)
-    ssh = desk.ssh().wait(60)
+    return desk, machine, desk.ssh().wait(60)
+
+
+@case(seconds=300)
+def hanging(bench):
+    """A daemon stands still and is started again; then the first process does, and the watchdog resets the machine."""
+    _, machine, ssh = running(bench)
     pid = ssh.out("pidof ulagate").split()[0]
     ssh.run(f"kill -STOP {pid}")
     took = lab.seconds_until(lambda: (lambda now: now and pid not in now)(
         ssh.run("pidof ulagate", check=False).stdout.split()), RESTART, "init starts another daemon", every=1)
     lab.step(f"another daemon {took:.0f} s after the first stood still")
     lab.check_equal(len(machine.starts), 1, "the machine itself went on")
+    ssh.run(FREEZE, check=False)
+    took = lab.seconds_until(lambda: len(machine.starts) > 1, RESET, "a reset")
+    lab.step(f"reset {took:.0f} s after the first process stood still")
+    lab.check_equal(machine.starts[0].end, "guest-reset", "the watchdog has reset it")
+    machine.wait_for(READY, 90)
+
+
+@case(seconds=700, long=True)
+def daemon_never_back(bench):
+    """A daemon that hangs whenever it is started: nothing but a reset is left to try."""
+    _, machine, ssh = running(bench)
     path = ssh.out("readlink -f $(command -v ulagate)").strip()
     ssh.run(f"cat >/tmp/hangs && chmod 755 /tmp/hangs && mv /tmp/hangs {path} && kill -STOP $(pidof ulagate)", stdin=HANGS)
-    machine.wait_for_start(2, RESET)
+    machine.wait_for_start(2, GIVE_UP)
     lab.check_equal(machine.starts[0].end, "guest-reset", "the watchdog has reset it")
     machine.wait_for(READY, 90)
 

@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The image as an access point, over radios that the kernel simulates (mac80211_hwsim). The modules for them, which no
-board needs, come over ssh; the second radio goes into a namespace inside the machine, and is a guest's laptop."""
+"""The image as an access point, over radios that the kernel simulates (mac80211_hwsim): the second one is a guest's laptop
+in a namespace inside the machine."""
 
-import pathlib
-
-import cards
 import lab
 import radios
 from case_sites import host_address
@@ -26,17 +23,21 @@ def access_point(bench, security, client):
     machine = sites.router(more=more).start()
     machine.wait_for(READY, 120)
     ssh = sites.ssh().wait(60)
-    radios.load(ssh, bench.directory)
+    radios.load(ssh)
     laptop = radios.Laptop(ssh, "wlan1")
     laptop.join(client)
-    lab.step("the laptop is in the network")
-    lab.wait_for(lambda: "192.168.83." in laptop.lease(), 30, "it has an IPv4 address by DHCP", every=1)
-    lab.wait_for(lambda: "fd12:3456:789a:a:" in laptop.run("ip -6 addr show wlan1 || ifconfig wlan1"), 30,
-                 "and one of the overlay", every=1)
+    try:
+        lab.wait_for(laptop.joined, 60, "the laptop is in the network", every=1)
+    except lab.Failed:
+        print(laptop.supplicant_log(), ssh.out("tail -n 40 /run/log", check=False))
+        raise
+    laptop.ask_for_address()
+    lab.check("192.168.83." in laptop.addresses(), "it has an IPv4 address by DHCP")
+    lab.wait_for(lambda: "fd12:3456:789a:a:" in laptop.addresses(), 30, "and one of the overlay", every=1)
     far = host_address(sites.world.sites["b"])
-    lab.wait_for(lambda: "bytes from" in laptop.run(f"ping -c1 -W2 {far}", check=False), 60, "it reaches host-b", every=1)
-    lab.wait_for(lambda: "bytes from" in laptop.run("ping -c1 -W2 203.0.113.1", check=False), 30,
-                 "and the internet, by NAT", every=1)
+    lab.wait_for(lambda: laptop.reaches(far), 60, "it reaches host-b", every=1)
+    lab.wait_for(lambda: laptop.reaches("203.0.113.1"), 30, "and the internet, by NAT", every=1)
+    lab.step("the laptop reaches the other site and the internet")
 
 
 @case(seconds=420)

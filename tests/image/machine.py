@@ -25,6 +25,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 LOGS = ROOT / "build" / "image" / "logs"
 # RPI_FIRMWARE_SET_REBOOT_FLAGS: QEMU does not know the tag and says so in its log, which is how we know it was sent.
 TRYBOOT_TAG = "0x00038064"
+# The last words of a kernel that has no way to restart the board, since the module for that was not loaded yet.
+HALTED = "Reboot failed -- System halted"
 # The model of the Pi's watchdog fires at once, so the machine must not open it there.
 PI_ARGUMENTS = "ulagate.watchdog=off"
 VIRT_ARGUMENTS = "console=ttyAMA0"
@@ -46,7 +48,7 @@ class Start:
     tryboot: bool
     at: float  # time.monotonic()
     from_byte: int  # of the serial log
-    end: str = ""  # "", "guest-reset", "guest-shutdown", "plug"
+    end: str = ""  # "", "guest-reset", "guest-shutdown", "firmware-watchdog", "plug"
 
 
 class Machine:
@@ -64,6 +66,7 @@ class Machine:
         self.log = LOGS / f"{name}.log"
         self.log.write_bytes(b"")
         self._error = None
+        self._firmware_watchdog = 0  # seconds; kernel_watchdog_timeout of config.txt
 
     # Power
 
@@ -89,6 +92,7 @@ class Machine:
 
     def _launch(self, tryboot):
         boot = firmware.boot(self.card, self.board, tryboot)
+        self._firmware_watchdog = int(boot.settings.get("kernel_watchdog_timeout", "0")) if self.board == "raspi3b" else 0
         files = {"kernel": boot.kernel, "initrd": boot.initrd + self.initrd, "dtb": boot.device_tree}
         for name, content in files.items():
             (self.scratch / name).write_bytes(content)
@@ -138,20 +142,34 @@ class Machine:
 
     def _keep_running(self):
         while True:
-            self._process.wait()
+            self._wait_for_the_end()
             self._qmp.join()
             last = self.starts[-1]
             if self._stopping:
                 return
-            last.end = self._qmp.shutdown_reason or f"qemu ended with {self._process.returncode}"
-            if last.end != "guest-reset":
+            last.end = last.end or self._qmp.shutdown_reason or f"qemu ended with {self._process.returncode}"
+            if last.end not in ("guest-reset", "firmware-watchdog"):
                 return
-            flag = TRYBOOT_TAG in self._unimplemented.read_text(errors="replace").lower()
+            # A watchdog does not care for flags: that of the trial is gone with the reset.
+            flag = last.end == "guest-reset" and TRYBOOT_TAG in self._unimplemented.read_text(errors="replace").lower()
             try:
                 self._launch(flag)
             except firmware.FirmwareError as reason:
                 self._error = reason
                 return
+
+    def _wait_for_the_end(self):
+        """Of QEMU. A kernel that could not even restart itself is ended by the watchdog that the firmware has started."""
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(1)
+                return
+            if self._firmware_watchdog and HALTED in self.text(self.last()):
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(self._firmware_watchdog)
+                    return
+                self.last().end = "firmware-watchdog"
+                self._process.kill()
 
     # What it says
 
