@@ -19,6 +19,7 @@ from node import Node
 TUNSETIFF = 0x400454CA
 IFF_TAP, IFF_NO_PI = 0x0002, 0x1000
 KEY_NAME = "ed25519"
+DEVICE_KEY = "/etc/ulagate/tunnel.key"  # where the firmware puts it
 
 
 def tap(node, name, bridge=None):
@@ -138,7 +139,7 @@ class Desk:
     def configuration(self, **more):
         """A router with a LAN and no relay."""
         return {"role": "edge", "node": "a1", "site": "a", "overlay": {"prefix": lab.OVERLAY},
-                "tunnel": {"address": "fd99::a1"},
+                "tunnel": {"address": "fd99::a1", "private_key": DEVICE_KEY},
                 "lan": [{"interface": self.interface, "prefix": "fd12:3456:789a:a::/64", "ra": {}}],
                 "relay": [{"name": "r1", "address": "fd99::1", "endpoint": f"{self.ADDRESS}:51820",
                            "public_key": "BmX0Kj4nLSVvNRcUcYE0UZhkVjLJzVuJCmjvK5ev0mQ="}],
@@ -184,10 +185,13 @@ class Sites:
     def configuration(self, number):
         """The edge's as in the lab, and what makes the machine ours to look into."""
         config = copy.deepcopy(self.overlay.edges[self.site.edges[number].name].config)
-        del config["tunnel"]["private_key"]
+        config["tunnel"]["private_key"] = DEVICE_KEY
         for relay, place in zip(config["relay"], self.world.relays):
             relay["endpoint"] = relay["endpoint"].replace(place.host_name, place.ipv4)
         config["lan"][0]["interface"] = self.interface
+        if "vrrp" in config["lan"][0]:
+            # An emulated machine that has to share its processor is late for a tenth of a second.
+            config["lan"][0]["vrrp"]["interval"] = "1s"
         config["appliance"] = {"ssh_keys": [self.bench.ssh_line]}
         return config
 
@@ -233,7 +237,7 @@ class Sites:
         place, daemon = self.world.relay, self.overlay.relay
         place.node.ip("link set eth0 down")
         config = copy.deepcopy(daemon.config)
-        del config["tunnel"]["private_key"]
+        config["tunnel"]["private_key"] = DEVICE_KEY
         config["uplink"] = [{"kind": "ethernet", "interface": "eth0", "addresses": "static",
                              "address": [f"{place.ipv4}/24", f"{place.ipv6}/64"],
                              "gateway": ["203.0.113.1", "2001:db8:ffff::1"]}]
