@@ -14,7 +14,7 @@ SIZE = 256 << 20  # an SD card in QEMU has a power of two
 
 def image():
     """The card image under test: $ULAGATE_IMAGE, or what tests/run image builds."""
-    path = pathlib.Path(os.environ.get("ULAGATE_IMAGE", ROOT / "build/image/rpi/ulagate-rpi.img"))
+    path = pathlib.Path(os.environ.get("ULAGATE_IMAGE", ROOT / "build/image/ulagate-rpi.img"))
     if not path.exists():
         raise Skip(f"there is no {path}; tests/run image builds it")
     return path

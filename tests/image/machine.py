@@ -30,6 +30,8 @@ HALTED = "Reboot failed -- System halted"
 # The model of the Pi's watchdog fires at once, so the machine must not open it there.
 PI_ARGUMENTS = "ulagate.watchdog=off"
 VIRT_ARGUMENTS = "console=ttyAMA0"
+# The console of a test shows notices too.
+ARGUMENTS = "loglevel=6"
 
 
 @dataclass
@@ -113,7 +115,7 @@ class Machine:
 
     def _hardware(self, boot):
         pi = self.board == "raspi3b"
-        arguments = " ".join(filter(None, (boot.command_line, PI_ARGUMENTS if pi else VIRT_ARGUMENTS, self.arguments)))
+        arguments = " ".join(filter(None, (boot.command_line, PI_ARGUMENTS if pi else VIRT_ARGUMENTS, ARGUMENTS, self.arguments)))
         words = ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                  "-kernel", self.scratch / "kernel", "-initrd", self.scratch / "initrd", "-append", arguments]
         if pi:

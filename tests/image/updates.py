@@ -10,7 +10,7 @@ import firmware
 
 MAKE = cards.ROOT / "image" / "slot" / "make-update"
 # The key that belongs to the UPDATE_KEY of the image under test.
-KEY = pathlib.Path(os.environ.get("ULAGATE_UPDATE_KEY", cards.ROOT / "build/image/update-key.pem"))
+KEY = pathlib.Path(os.environ.get("ULAGATE_UPDATE_KEY", cards.ROOT / "build/image/cache/development.pem"))
 COMPATIBLES = ("raspberrypi,3-model-b", "linux,dummy-virt")
 
 
