@@ -101,6 +101,7 @@ class Machine:
         ours, theirs = socket.socketpair()
         with self.log.open("ab") as log:
             log.write(f"\n--- {self.name}: partition {boot.partition}{', tryboot' if tryboot else ''}\n".encode())
+        self._tell_the_kernel(boot)
         self._unimplemented = self.scratch / "unimplemented"
         self._unimplemented.write_bytes(b"")
         begin = self.log.stat().st_size
@@ -113,18 +114,30 @@ class Machine:
         theirs.close()
         self._qmp = Monitor(ours)
 
+    def _tell_the_kernel(self, boot):
+        """The firmware writes into the device tree what it has started."""
+        tree = self.scratch / "dtb"
+        if self.board == "virt":
+            subprocess.run(["qemu-system-aarch64", "-display", "none", *self._virt(f",dumpdtb={tree}")],
+                           check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for name, value in (("partition", boot.partition), ("tryboot", int(boot.tryboot))):
+            subprocess.run(["fdtput", "-p", "-t", "x", tree, "/chosen/bootloader", name, f"{value:x}"], check=True)
+
+    def _virt(self, more=""):
+        return ["-M", f"virt{more}", "-cpu", "cortex-a53", "-smp", str(self.cpus), "-m", str(self.memory)]
+
     def _hardware(self, boot):
         pi = self.board == "raspi3b"
         arguments = " ".join(filter(None, (boot.command_line, PI_ARGUMENTS if pi else VIRT_ARGUMENTS, ARGUMENTS, self.arguments)))
         words = ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-                 "-kernel", self.scratch / "kernel", "-initrd", self.scratch / "initrd", "-append", arguments]
+                 "-kernel", self.scratch / "kernel", "-initrd", self.scratch / "initrd", "-dtb", self.scratch / "dtb",
+                 "-append", arguments]
         if pi:
             # Its four processors in threads of their own would spin and starve a host that has two.
-            words += ["-M", "raspi3b", "-accel", "tcg,thread=single", "-dtb", self.scratch / "dtb",
+            words += ["-M", "raspi3b", "-accel", "tcg,thread=single",
                       "-drive", f"file={self.card},if=sd,format=raw", "-d", "unimp", "-D", self._unimplemented]
         else:
-            words += ["-M", "virt", "-cpu", "cortex-a53", "-smp", self.cpus, "-accel", "tcg,thread=multi",
-                      "-m", self.memory,
+            words += [*self._virt(), "-accel", "tcg,thread=multi",
                       "-drive", f"file={self.card},if=none,id=card,format=raw", "-device", "virtio-blk-device,drive=card",
                       "-device", "i6300esb", "-device", "qemu-xhci", "-device", "virtio-rng-device"]
         # The Pi's console is the second of its two serial ports; on the first is its Bluetooth.
