@@ -16,7 +16,6 @@ constexpr std::size_t kEntryBytes = 32;
 constexpr std::uint32_t kVolumeLabel = 0x08;
 constexpr std::uint32_t kDirectory = 0x10;
 constexpr std::uint32_t kLongName = 0x0f;
-constexpr std::size_t kUnitsPerPiece = 13;
 constexpr std::uint32_t kLastPiece = 0x40;
 constexpr std::uint32_t kMaxPieces = 20;
 constexpr std::byte kDeleted{0xe5};

@@ -97,7 +97,8 @@ std::optional<End> end_of(std::uint32_t signal) {
 
 }  // namespace
 
-Init::Init(Plan plan) : plan_(std::move(plan)), log_(plan_.kmsg, plan_.log), watchdog_(plan_.watchdog) {
+Init::Init(Plan plan)
+    : plan_(std::move(plan)), log_(plan_.kmsg, plan_.log), watchdog_(plan_.watchdog, plan_.watchdog_timeout) {
     outputs_[kPrepare].name = "prepare";
     outputs_[kRouter].name = "ulagate";
     outputs_[kAppliance].name = "appliance";
@@ -144,7 +145,7 @@ End Init::run() {
 int Init::wait_time(TimePoint now) const {
     TimePoint next = now + std::chrono::milliseconds{kMaxWait};
     const auto also = [&](TimePoint time) { next = std::min(next, time); };
-    also(feed_at_);
+    if (watchdog_.wanted()) also(feed_at_);
     if (prepare_ > 0) also(prepare_until_);
     if (modprobe_ > 0) also(modprobe_until_);
     if (supervisor_ && supervisor_->deadline()) also(*supervisor_->deadline());
@@ -383,7 +384,7 @@ void Init::on_time() {
                                     login.terminal});
         if (started) login.pid = *started;
     }
-    if (now < feed_at_) return;
+    if (now < feed_at_ || !watchdog_.wanted()) return;
     if (!watchdog_.open()) {
         feed_at_ = now + kTryWatchdog;
         return;

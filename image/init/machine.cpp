@@ -56,6 +56,14 @@ void for_each_entry(const std::string& path, const std::function<void(const std:
     }
 }
 
+std::vector<std::string> words_of(const std::string& path) {
+    constexpr std::size_t kMaxBytes = 8192;
+    std::vector<std::string> out;
+    std::istringstream words{read_file(path, kMaxBytes).value_or("")};
+    for (std::string word; words >> word;) out.push_back(word);
+    return out;
+}
+
 }  // namespace
 
 std::vector<std::string> mount_all() {
@@ -151,18 +159,14 @@ Uevent read_uevent(int fd, std::string& message) {
     return Uevent::message;
 }
 
-bool is_on_command_line(std::string_view word) {
-    std::istringstream words{read_file("/proc/cmdline", kMaxBytes).value_or("")};
-    for (std::string one; words >> one;) {
-        if (one == word) return true;
-    }
-    return false;
+bool kernel_argument(std::string_view word) {
+    const auto words = words_of("/proc/cmdline");
+    return std::ranges::find(words, word) != words.end();
 }
 
 std::vector<std::string> consoles() {
-    std::vector<std::string> out;
-    std::istringstream words{read_file("/sys/class/tty/console/active", kMaxBytes).value_or("")};
-    for (std::string word; words >> word;) out.push_back(word == "tty0" ? "tty1" : word);
+    auto out = words_of("/sys/class/tty/console/active");
+    std::ranges::replace(out, std::string{"tty0"}, std::string{"tty1"});  // tty0 is whichever is in front
     return out;
 }
 

@@ -18,8 +18,8 @@ std::vector<std::string> mount_all();
 // A panic or an oops restarts the machine, Ctrl-Alt-Del asks us first, the log takes all our lines.
 void set_kernel_up();
 void bring_loopback_up();
-// A word of the kernel's command line: "ulagate.watchdog=off".
-bool is_on_command_line(std::string_view word);
+// Whether the kernel's command line has this word.
+bool kernel_argument(std::string_view word);
 
 // Standard input, output and error are open in any case: else a socket would get one of their numbers.
 void open_standard_streams();

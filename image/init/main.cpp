@@ -29,11 +29,10 @@ constexpr int kUsageError = 2;
     set_kernel_up();
     bring_loopback_up();
     Plan plan;
-    // For emulators: QEMU's Raspberry Pi does not count, it resets as soon as the watchdog is opened.
-    if (is_on_command_line("ulagate.watchdog=off")) plan.watchdog.clear();
+    if (kernel_argument("ulagate.watchdog=off")) plan.watchdog.clear();
     Init init{plan};
     if (!failed.empty()) {
-        Log log{Plan{}.kmsg, Plan{}.log};
+        Log log{plan.kmsg, plan.log};
         for (const std::string& text : failed) log.say(true, text);
     }
     end_machine(init.run());

@@ -18,9 +18,10 @@ Plan trial_plan(const std::string& folder, unsigned faster) {
     plan.appliance = {folder + "/ulagate-appliance"};
     plan.login = {folder + "/login"};
     Limits& limits = plan.limits;
-    for (Milliseconds* time : {&plan.prepare_within, &plan.modprobe_within, &plan.login_pause,
-                               &limits.ready_within, &limits.watchdog, &limits.stop, &limits.kill,
-                               &limits.give_up, &limits.first_pause, &limits.longest_pause, &limits.calm}) {
+    for (Milliseconds* time :
+         {&plan.watchdog_timeout, &plan.prepare_within, &plan.modprobe_within, &plan.login_pause,
+          &limits.ready_within, &limits.watchdog, &limits.stop, &limits.kill, &limits.give_up,
+          &limits.first_pause, &limits.longest_pause, &limits.calm}) {
         *time /= faster;
     }
     return plan;

@@ -22,6 +22,7 @@ struct Plan {
     std::vector<std::string> router{"/usr/bin/ulagate", "run"};
     std::vector<std::string> appliance{"/usr/bin/ulagate-appliance", "run"};
     std::vector<std::string> login{"/bin/busybox", "sh", "-l"};
+    Milliseconds watchdog_timeout{15'000};  // what the Raspberry Pi can do
     Milliseconds prepare_within{60'000};
     Milliseconds modprobe_within{30'000};
     Milliseconds login_pause{1'000};

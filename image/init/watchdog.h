@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
 
 #include "daemon/base/fd.h"
 
@@ -12,11 +13,13 @@ namespace ulagate::init {
 // a machine without its first process is to be reset.
 class Watchdog {
 public:
-    explicit Watchdog(std::string path) : path_(std::move(path)) {}
+    // Without a path there is none.
+    Watchdog(std::string path, std::chrono::milliseconds timeout)
+        : path_(std::move(path)), timeout_(timeout) {}
 
     // True when it is open; its driver may come later, so this may be tried again.
     bool open();
-    [[nodiscard]] bool is_open() const { return static_cast<bool>(fd_); }
+    [[nodiscard]] bool wanted() const { return !path_.empty(); }
     void feed() const;
     // How often it wants to be fed, with room for two misses.
     [[nodiscard]] std::chrono::milliseconds interval() const { return timeout_ / 3; }
@@ -26,7 +29,7 @@ public:
 private:
     std::string path_;
     UniqueFd fd_;
-    std::chrono::seconds timeout_{15};  // what the Raspberry Pi can do
+    std::chrono::milliseconds timeout_;
 };
 
 }  // namespace ulagate::init
