@@ -30,7 +30,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kMaxUevent = 8192;
-constexpr std::size_t kMaxBytes = 4096;  // of a file of the kernel's
 constexpr int kUeventRoom = 1 << 20;
 constexpr auto kLastWords = 1s;  // between SIGTERM and SIGKILL for what is left over
 
