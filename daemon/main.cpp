@@ -15,6 +15,7 @@
 #include <exception>
 #include <map>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -32,6 +33,7 @@ namespace ulagate {
 namespace {
 
 constexpr int kUsageError = 2;
+constexpr const char* kAppliance = "/usr/bin/ulagate-appliance";
 
 constexpr const char* kHelp = R"(ulagate: the edge router, and the relay, of an IPv6 overlay between sites.
 
@@ -42,6 +44,8 @@ usage:
   ulagate status [--json] [--watch] [--all]
                                           how the running router is: who is Active, which way each site is
                                           reached and why; --watch: every second; --all: every site
+  ulagate update FILE|URL|- | --status    on a machine with the project's firmware: install a new version of it, with
+                                          the old one as a safety net; elsewhere updates come as packages
   ulagate withdraw                        the site leaves: tell the hosts, remove everything, stop
   ulagate keygen [FILE]                   make a private key: in FILE (mode 0600; prints the public key),
                                           or without FILE on standard output (public key on standard error)
@@ -217,6 +221,20 @@ int withdraw(const Options& options) {
     return EXIT_SUCCESS;
 }
 
+// The firmware's own program knows how; all words behind "update" are its business. Comes back only with an
+// error.
+int update(char** argv) {
+    ::execv(kAppliance, argv);
+    if (errno == ENOENT) {
+        complain(
+            "this machine does not run the project's firmware: a new version comes with its packages (apt "
+            "upgrade)");
+    } else {
+        complain(Error{{errno, std::generic_category()}, std::string{"run "} + kAppliance}.text());
+    }
+    return EXIT_FAILURE;
+}
+
 // Keys must not reach the disk by a core dump, or another process of ours by ptrace.
 void protect_memory() {
     ::prctl(PR_SET_DUMPABLE, 0);
@@ -271,6 +289,7 @@ int dispatch(const Options& options) {
 }  // namespace ulagate
 
 int main(int argc, char** argv) try {
+    if (argc > 1 && std::string_view{argv[1]} == "update") return ulagate::update(argv);
     const auto options = ulagate::parse_options(argc, argv);
     return options ? ulagate::dispatch(*options) : ulagate::kUsageError;
 } catch (const std::exception& error) {

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "image/card/mbr.h"
 
+#include "image/card/little_endian.h"
+
 namespace ulagate::card {
 namespace {
 
 constexpr std::size_t kTable = 446;
 constexpr std::size_t kEntryBytes = 16;
-
-std::uint32_t little_endian(std::span<const std::byte> four) {
-    std::uint32_t out = 0;
-    for (std::size_t i = 4; i-- > 0;) out = out << 8U | std::to_integer<std::uint32_t>(four[i]);
-    return out;
-}
 
 }  // namespace
 
