@@ -132,7 +132,7 @@ Result<slot::Manifest> write(const Router& router, UpdateSource& source) {
     if (!writer) return tl::unexpected(writer.error());
     // What can be read twice is read to its end before anything is written.
     if (source.rewind()) {
-        const auto checked = slot::check_update(reader_of(source), router.rules, writer->bytes());
+        auto checked = slot::check_update(reader_of(source), router.rules, writer->bytes());
         if (!checked) return checked;
         if (!source.rewind()) return fail("the file cannot be read a second time");
     }
@@ -181,7 +181,7 @@ int install(const Options& options) {
     // Two at once would write into the same slot.
     const std::string lock_file = options.root + "/run/appliance/update.lock";
     const UniqueFd lock{::open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
-    if (!lock) return refuse(fail_errno("open " + lock_file).error());
+    if (!lock) return refuse(fail_errno("open " + lock_file).value());
     if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) return refuse({{}, "another update is being installed"});
     const auto router = examine(options);
     if (!router) return refuse(router.error());
@@ -196,7 +196,7 @@ int install(const Options& options) {
     }
     say("rebooting; if the new version does not prove itself, this one returns");
     // The first process stops the daemon first, which hands over to the other router of the site.
-    if (::kill(1, SIGTERM) != 0) return refuse(fail_errno("ask for the reboot").error());
+    if (::kill(1, SIGTERM) != 0) return refuse(fail_errno("ask for the reboot").value());
     return EXIT_SUCCESS;
 }
 

@@ -3,16 +3,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <spawn.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-#include <csignal>
+#include <algorithm>
 #include <utility>
 
 #include "daemon/base/text.h"
+#include "image/appliance/http_get.h"
 
 namespace ulagate::appliance {
 
@@ -25,7 +23,7 @@ Result<UpdateSource> UpdateSource::open(const std::string& what) {
         }
         UniqueFd copy{::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)};
         if (!copy) return fail_errno("standard input");
-        return UpdateSource{std::move(copy), "standard input", -1};
+        return UpdateSource{std::move(copy), "standard input"};
     }
     if (what.starts_with("http://")) return fetch(what);
     if (what.starts_with("https://")) {
@@ -36,57 +34,40 @@ Result<UpdateSource> UpdateSource::open(const std::string& what) {
     }
     UniqueFd fd{::open(what.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY)};
     if (!fd) return fail_errno("open " + what);
-    return UpdateSource{std::move(fd), what, -1};
+    return UpdateSource{std::move(fd), what};
 }
 
 Result<UpdateSource> UpdateSource::fetch(const std::string& url) {
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail_errno("pipe");
-    UniqueFd reading{ends[0]};
-    const UniqueFd writing{ends[1]};
-    // busybox' own, whatever else is called wget. Its words go to our standard error.
-    std::array<std::string, 8> words{"busybox", "wget", "-q", "-T", "30", "-O", "-", url};
-    std::array<char*, 9> argv{};
-    for (std::size_t i = 0; i < words.size(); ++i) argv.at(i) = words.at(i).data();
-    posix_spawn_file_actions_t files{};
-    ::posix_spawn_file_actions_init(&files);
-    ::posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    ::posix_spawn_file_actions_adddup2(&files, writing.get(), STDOUT_FILENO);
-    pid_t fetcher = -1;
-    const int error = ::posix_spawnp(&fetcher, argv[0], &files, nullptr, argv.data(), environ);
-    ::posix_spawn_file_actions_destroy(&files);
-    if (error != 0) return fail_errno("start busybox wget", error);
-    return UpdateSource{std::move(reading), quote(url, 256), fetcher};
-}
-
-UpdateSource::UpdateSource(UpdateSource&& other) noexcept
-    : fd_(std::move(other.fd_)), name_(std::move(other.name_)), fetcher_(std::exchange(other.fetcher_, -1)) {}
-
-UpdateSource::~UpdateSource() {
-    if (fetcher_ < 0) return;
-    ::kill(fetcher_, SIGTERM);
-    ::waitpid(fetcher_, nullptr, 0);
+    const auto parsed = parse_http_url(url);
+    if (!parsed) return fail("not an address of the web: " + quote(url, 256));
+    auto body = http_get(*parsed);
+    if (!body) return fail(body.error(), "fetch " + url);
+    UpdateSource out{std::move(body->fd), "fetch " + url};
+    out.begun_ = std::move(body->answer.begun);
+    out.expected_ = body->answer.bytes;
+    return out;
 }
 
 Result<std::size_t> UpdateSource::read(std::span<std::byte> buffer) {
-    for (;;) {
-        const ssize_t n = ::read(fd_.get(), buffer.data(), buffer.size());
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return fail_errno("read " + name_);
-        if (n == 0) {
-            if (auto done = fetched(); !done) return tl::unexpected(done.error());
-        }
-        return static_cast<std::size_t>(n);
+    if (expected_)
+        buffer = buffer.first(static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), *expected_)));
+    if (buffer.empty()) return std::size_t{0};
+    std::size_t got = std::min(begun_.size(), buffer.size());
+    if (got != 0) {
+        std::ranges::copy(std::as_bytes(std::span{begun_}).first(got), buffer.begin());
+        begun_.erase(0, got);
+    } else {
+        ssize_t n = 0;
+        do {
+            n = ::read(fd_.get(), buffer.data(), buffer.size());
+        } while (n < 0 && errno == EINTR);
+        if (n < 0) return fail_errno(name_, errno == EAGAIN ? ETIMEDOUT : errno);
+        got = static_cast<std::size_t>(n);
     }
-}
-
-Result<void> UpdateSource::fetched() {
-    if (fetcher_ < 0) return {};
-    int status = 0;
-    if (::waitpid(std::exchange(fetcher_, -1), &status, 0) < 0) return fail_errno("wait for wget");
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return fail("fetch " + name_ + ": wget did not get it");
-    return {};
+    if (got == 0 && expected_)
+        return fail(fmt::format("{}: broke off, {} bytes are missing", name_, *expected_));
+    if (expected_) *expected_ -= got;
+    return got;
 }
 
 bool UpdateSource::rewind() const {

@@ -75,6 +75,7 @@ Result<Machine> read_machine(const std::string& root) {
     }
     const auto names = read_file(root + kDeviceTree + "/compatible", kMaxFile);
     if (!names) return fail(names.error(), "what board is this");
+    out.eeprom_time = read_boot(root).eeprom_time;
     std::string_view rest = *names;
     while (!rest.empty()) {  // strings with a zero behind each
         const auto one = rest.substr(0, rest.find('\0'));

@@ -77,10 +77,14 @@ def without_root(edge):
 
 def usage():
     helped = run("--help")
-    for command in ("run", "check", "show", "status", "withdraw", "keygen", "pubkey"):
+    for command in ("run", "check", "show", "status", "update", "withdraw", "keygen", "pubkey"):
         lab.check(f"ulagate {command}" in helped.stdout, f"--help knows {command}")
     lab.check_equal(helped.returncode, 0, "--help is no error")
     lab.check(run("--version").stdout.startswith("ulagate "), "--version says it")
+    if not os.path.exists("/usr/bin/ulagate-appliance"):  # as on every machine without the project's firmware
+        refused = run("update", "some.slot", "--no-reboot")
+        lab.check(refused.returncode == 1 and "apt upgrade" in refused.stderr and not refused.stdout,
+                  f"update without the firmware: {refused.stderr.strip()}")
     for wrong in ((), ("dance",), ("check",), ("show", "ra"), ("show", "moon", "x"), ("status", "more"), ("--loud",)):
         refused = run(*wrong)
         lab.check(refused.returncode == 2 and refused.stderr and not refused.stdout,
