@@ -34,9 +34,9 @@ public:
         out_.children["pppoe " + below] = {{"pppd", "nodetach", "file", file}, {{file, std::move(*options)}}};
     }
 
-    void wifi_client(const std::string& link, const UplinkConfig::Wifi& wifi) {
+    void wifi_client(const std::string& link, const std::vector<UplinkConfig::Wifi>& networks) {
         const std::string file = fmt::format("{}/wpa_supplicant-{}.conf", paths_.runtime, link);
-        auto conf = wpa_supplicant_conf(wifi, config_.country);
+        auto conf = wpa_supplicant_conf(networks, config_.country);
         if (!conf) return complain(conf.error());
         out_.children["wifi " + link] = {{"wpa_supplicant", "-i", link, "-D", "nl80211", "-c", file},
                                          {{file, std::move(*conf)}}};
@@ -74,6 +74,12 @@ public:
                                 {{paths_.root_home + "/.ssh/authorized_keys", std::move(*keys)}}};
     }
 
+    void login(const std::string& console) {
+        // There are no passwords: whoever sits at the machine could take its card out as well.
+        out_.children["login " + console] = {
+            {"busybox", "getty", "-n", "-l", "/bin/sh", "-L", "115200", console}, {}};
+    }
+
 private:
     void complain(const Error& error) { out_.troubles.push_back(error.text()); }
 
@@ -90,10 +96,12 @@ ChildPlan child_plan(const ApplianceConfig& config, const std::vector<GatewayLan
     Planner planner{config, paths, out};
     for (const auto& [link, attempt] : uplinks.dhcp) planner.dhcp_client(link, attempt);
     for (const auto& [below, session] : uplinks.pppoe) planner.pppoe_session(below, session);
-    for (const auto& [link, wifi] : uplinks.wifi) planner.wifi_client(link, wifi);
+    for (const auto& [link, networks] : uplinks.wifi) planner.wifi_client(link, networks);
     if (config.wifi_ap) planner.access_point(*config.wifi_ap, links);
     if (!gateway_lans.empty()) planner.dns_and_dhcp(gateway_lans, uplinks.dns);
     if (!config.ssh_keys.empty() && !paths.host_key.empty()) planner.ssh();
+    if (config.console_login)
+        for (const std::string& console : paths.consoles) planner.login(console);
     return out;
 }
 

@@ -35,8 +35,9 @@ struct ChildPaths {
     std::string dnsmasq = "/run/dnsmasq";  // readable for the user that dnsmasq becomes
     std::string script;                    // that udhcpc and pppd call with what they got
     std::string root_home = "/root";
-    std::string dns_user;  // that dnsmasq becomes; empty: there is none
-    std::string host_key;  // of ssh; empty: there is none, so no ssh
+    std::string dns_user;               // that dnsmasq becomes; empty: there is none
+    std::vector<std::string> consoles;  // below /dev, for a login
+    std::string host_key;               // of ssh; empty: there is none, so no ssh
 };
 
 struct ChildPlan {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 namespace ulagate::appliance {
@@ -67,8 +68,11 @@ OutputLines::Taken OutputLines::take(std::string_view bytes, TimePoint now) {
 }
 
 bool is_chatter(std::string_view line) {
-    return line.starts_with("udhcpc: broadcasting discover") || line.starts_with("udhcpc: started") ||
-           line.starts_with("udhcpc: sending discover");
+    static constexpr std::array<std::string_view, 6> kChatter{
+        "udhcpc: broadcasting discover", "udhcpc: sending discover",   "udhcpc: started",
+        ": using nameserver ",           ": using only locally-known", ": cleared cache"};
+    return std::any_of(kChatter.begin(), kChatter.end(),
+                       [&](std::string_view one) { return line.find(one) != std::string_view::npos; });
 }
 
 }  // namespace ulagate::appliance

@@ -50,7 +50,7 @@ private:
     std::size_t left_out_ = 0;
 };
 
-// What a DHCP client says each second while nobody answers: no news.
+// What programs say at each turn: a DHCP client each second while nobody answers. No news.
 bool is_chatter(std::string_view line);
 
 }  // namespace ulagate::appliance

@@ -36,7 +36,7 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
 
 // In the new process: nothing of ours but what it should have.
 [[noreturn]] void become(char* const* argv, int output, pid_t parent) {
-    ::setpgid(0, 0);
+    ::setsid();
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != parent) ::_exit(0);
     sigset_t none{};

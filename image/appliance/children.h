@@ -19,7 +19,7 @@
 namespace ulagate::appliance {
 
 // The programs that run for the manager. Starts, restarts, ends them so that they are as a plan says; writes
-// the files that they read; hands on what they print. Each is in a process group of its own and dies with us.
+// the files that they read; hands on what they print. Each has a session of its own and dies with us.
 class Children {
 public:
     // `line`: each line that a program prints, for who understands it; it is in the log already.

@@ -9,8 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <utility>
 
@@ -28,6 +30,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t kMaxSmallFile = 1U << 16U;
 // Changes come in bursts: one look after them is enough.
 constexpr auto kSettle = 50ms;
+constexpr std::int64_t kFirstFirmware = 1767225600;  // 2026-01-01: there was none before
 constexpr std::string_view kDnsUser = "nobody";
 
 TimePoint now() { return std::chrono::steady_clock::now(); }
@@ -48,6 +51,8 @@ std::string own_program() {
 Manager::Manager(boost::asio::io_context& io, ManagerOptions options)
     : io_(io),
       options_(std::move(options)),
+      state_(io, {options_.runtime + "/card", options_.daemon_state, options_.runtime + "/ssh_host_key"},
+             [this] { return time_ && time_->synchronised(); }),
       children_(io, [this](const std::string& name, const std::string& line) { take_line(name, line); }),
       page_(io, options_.page_port, [this](const HttpRequest& request) { return answer(request, status()); }),
       settle_alarm_(io, [this] { settle(); }),
@@ -71,15 +76,18 @@ Result<void> Manager::start() {
     child_paths_.dnsmasq = options_.dnsmasq;
     child_paths_.root_home = options_.root_home;
     child_paths_.script = options_.runtime + "/lease-event";
+    child_paths_.consoles = {"tty1", "console"};
     if (::getpwnam(std::string(kDnsUser).c_str()) != nullptr) child_paths_.dns_user = kDnsUser;
     ::unlink(child_paths_.script.c_str());
     if (::symlink(own_program().c_str(), child_paths_.script.c_str()) != 0)
         return fail_errno("make " + child_paths_.script);
 
+    state_.start();
     load();
     make_host_key();
     if (auto watching = watch_kernel(); !watching) return watching;
     if (auto watching = watch_leases(); !watching) return watching;
+    if (auto keeping = keep_time(); !keeping) return keeping;
     settle();
     supervisor_.ready(rescue_.empty() ? "running" : "rescue");
     if (supervisor_.watchdog_interval()) alive_alarm_.set(now());
@@ -134,6 +142,28 @@ void Manager::make_host_key() {
         return;
     }
     child_paths_.host_key = file;
+    if (state_.host_key().empty()) state_.save_soon("ssh_host_key");
+}
+
+WallTime Manager::clock_floor() const {
+    std::int64_t floor = std::max(state_.clock(), kFirstFirmware);
+    const auto number = [&](std::string_view text) {
+        std::int64_t seconds = 0;
+        if (std::from_chars(text.data(), text.data() + text.size(), seconds).ec == std::errc{})
+            floor = std::max(floor, seconds);
+    };
+    if (const auto release = read_file(options_.release_file, kMaxSmallFile)) {
+        const auto at = release->find("BUILD_TIME=");
+        if (at != std::string::npos) number(std::string_view{*release}.substr(at + 11));
+    }
+    if (const auto daemon = read_file(options_.daemon_state + "/clock", kMaxSmallFile)) number(*daemon);
+    return WallTime{std::chrono::seconds{floor}};
+}
+
+Result<void> Manager::keep_time() {
+    time_.emplace(io_, TimeKeeper::Setup{appliance_.time_servers, clock_floor(), options_.dry_clock},
+                  [this] { soon(); });
+    return time_->start();
 }
 
 Result<void> Manager::watch_kernel() {
@@ -225,6 +255,7 @@ void Manager::soon() {
 void Manager::stop() {
     supervisor_.stopping();
     children_.stop(5s);
+    state_.finish();
 }
 
 }  // namespace ulagate::appliance

@@ -15,7 +15,9 @@
 #include "image/appliance/children.h"
 #include "image/appliance/net_setup.h"
 #include "image/appliance/page_server.h"
+#include "image/appliance/state_keeper.h"
 #include "image/appliance/status_page.h"
+#include "image/appliance/time_keeper.h"
 #include "image/appliance/uplinks.h"
 #include "image/appliance/wifi_lines.h"
 
@@ -50,6 +52,8 @@ private:
     void load();
     void load_rescue();
     void make_host_key();
+    [[nodiscard]] WallTime clock_floor() const;
+    Result<void> keep_time();
     Result<void> watch_kernel();
     Result<void> watch_leases();
     void soon();
@@ -97,6 +101,10 @@ private:
     std::optional<std::string> resolv_conf_;
     std::vector<std::string> troubles_;
     std::map<std::string, std::string> said_;  // so that the same trouble is one line in the log
+    StateKeeper state_;
+    std::optional<TimeKeeper> time_;
+    std::vector<NameServer> dns_;  // as it was when the time servers were last told of a change
+    std::set<NetRoute> routes_;
     ApClients ap_clients_;
     Children children_;
     PageServer page_;

@@ -65,6 +65,12 @@ void Manager::settle() {
     const UplinkPlan plan = uplinks_->plan();
     apply(plan);
     write_resolv_conf(plan);
+    time_->set_leased(plan.time_servers);
+    if (plan.dns != dns_ || plan.routes != routes_) {
+        dns_ = plan.dns;
+        routes_ = plan.routes;
+        time_->on_network_change();
+    }
     ChildPlan children = child_plan(appliance_, gateway_lans_, plan, links_, child_paths_);
     if (!children.children.contains("access point")) ap_clients_.clear();
     for (const std::string& trouble : children.troubles) say_once("child " + trouble, trouble);
@@ -197,7 +203,9 @@ ApplianceStatus Manager::status() const {
                                        ap_clients_.count() == 1 ? "client" : "clients");
     }
     if (!child_paths_.host_key.empty()) out.ssh = fmt::format("for {} keys", appliance_.ssh_keys.size());
+    out.clock = time_->status();
     out.troubles = troubles_;
+    if (!state_.trouble().empty()) out.troubles.push_back("state: " + state_.trouble());
     for (const auto& trouble : children_.troubles())
         out.troubles.push_back(
             fmt::format("{}: has ended by itself {} times, see the log", trouble.name, trouble.failures));

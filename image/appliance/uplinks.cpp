@@ -7,6 +7,8 @@
 #include <array>
 #include <utility>
 
+#include "daemon/config_uplink.h"
+
 namespace ulagate::appliance {
 namespace {
 
@@ -27,11 +29,6 @@ bool is_tethering_driver(std::string_view driver) {
                                                               "huawei_cdc_ncm", "ipheth",  "cdc_eem",
                                                               "cdc_subset",     "kalmia",  "usbnet"};
     return std::find(kDrivers.begin(), kDrivers.end(), driver) != kDrivers.end();
-}
-
-std::string vlan_link(const std::string& base, std::uint16_t id) {
-    const std::string suffix = fmt::format(".{}", id);
-    return base.substr(0, kMaxLinkName - suffix.size()) + suffix;
 }
 
 std::string ppp_link(const std::string& base) { return ("ppp-" + base).substr(0, kMaxLinkName); }
@@ -64,6 +61,13 @@ bool Uplinks::is_named(const std::string& base) const {
                        [&](const UplinkConfig& uplink) { return uplink.interface == base; });
 }
 
+std::vector<UplinkConfig::Wifi> Uplinks::networks(const std::string& base) const {
+    std::vector<UplinkConfig::Wifi> out;
+    for (const UplinkConfig& uplink : setup_.uplinks)
+        if (uplink.interface == base && uplink.wifi) out.push_back(*uplink.wifi);
+    return out;
+}
+
 const Uplinks::Progress& Uplinks::progress(const Binding& binding) const {
     static const Progress kNone;
     const auto found = progress_.find(binding.link);
@@ -72,7 +76,7 @@ const Uplinks::Progress& Uplinks::progress(const Binding& binding) const {
 
 void Uplinks::add(Binding binding) {
     const UplinkConfig* const wanted = config(binding);
-    binding.below = wanted != nullptr && wanted->vlan ? vlan_link(binding.base, *wanted->vlan) : binding.base;
+    binding.below = wanted != nullptr && wanted->vlan ? uplink_interface(*wanted) : binding.base;
     binding.link = wanted != nullptr && wanted->pppoe ? ppp_link(binding.below) : binding.below;
     bindings_.push_back(std::move(binding));
 }
@@ -82,6 +86,8 @@ void Uplinks::bind_slot(std::size_t slot) {
     const auto metric = static_cast<std::uint32_t>(kMetricStep * (slot + 1));
     if (!wanted.interface.empty()) {
         if (links_.contains(wanted.interface)) {
+            // Several networks for one radio are one uplink, and the client chooses.
+            if (wanted.kind == Kind::wifi && is_bound(wanted.interface)) return;
             add({slot, wanted.kind, wanted.interface, {}, {}, metric});
         } else {
             missing_.push_back(slot);

@@ -54,11 +54,11 @@ struct UplinkPlan {
         bool operator==(const Pppoe&) const = default;
     };
     std::set<std::string> up;
-    std::map<std::string, Vlan> vlans;               // by the VLAN's link
-    std::map<std::string, unsigned> dhcp;            // link -> which attempt: a new one is a new client
-    std::map<std::string, UplinkConfig::Wifi> wifi;  // link -> network
-    std::map<std::string, Pppoe> pppoe;              // Ethernet link -> session
-    std::map<std::string, unsigned> ipv6;            // link -> which attempt: a new one starts IPv6 afresh
+    std::map<std::string, Vlan> vlans;     // by the VLAN's link
+    std::map<std::string, unsigned> dhcp;  // link -> which attempt: a new one is a new client
+    std::map<std::string, std::vector<UplinkConfig::Wifi>> wifi;  // link -> network
+    std::map<std::string, Pppoe> pppoe;                           // Ethernet link -> session
+    std::map<std::string, unsigned> ipv6;  // link -> which attempt: a new one starts IPv6 afresh
     std::map<std::string, std::uint32_t>
         ra_metrics;  // link -> of the default route of an RA; 0: no RA wanted
     std::map<NetAddress, std::optional<TimePoint>> addresses;  // until when; nothing: for ever
@@ -136,6 +136,7 @@ private:
     [[nodiscard]] bool is_bound(const std::string& base) const;
     [[nodiscard]] bool is_named(const std::string& base) const;
     [[nodiscard]] const UplinkConfig* config(const Binding& binding) const;
+    [[nodiscard]] std::vector<UplinkConfig::Wifi> networks(const std::string& base) const;
     [[nodiscard]] bool wants_client(const Binding& binding) const;
     [[nodiscard]] const Progress& progress(const Binding& binding) const;
     [[nodiscard]] bool works_ipv4(const Binding& binding) const;
@@ -159,8 +160,7 @@ private:
 // The drivers of phones and sticks that look like Ethernet.
 bool is_tethering_driver(std::string_view driver);
 
-// The link of a VLAN on top of a device, and of a PPP session: at most 15 characters.
-std::string vlan_link(const std::string& base, std::uint16_t id);
+// The link of a PPP session: at most 15 characters.
 std::string ppp_link(const std::string& base);
 
 }  // namespace ulagate::appliance

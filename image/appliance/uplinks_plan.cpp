@@ -70,7 +70,7 @@ void Uplinks::plan_binding(const Binding& binding, UplinkPlan& plan) const {
         plan.vlans[binding.below] = {binding.base, *wanted->vlan};
         plan.up.insert(binding.below);
     }
-    if (wanted != nullptr && wanted->wifi) plan.wifi[binding.base] = *wanted->wifi;
+    if (wanted != nullptr && wanted->wifi) plan.wifi[binding.base] = networks(binding.base);
     const bool is_fixed = wanted != nullptr && wanted->fixed.has_value();
     const bool is_session = binding.link != binding.below;
     plan.ra_metrics[binding.link] = is_fixed ? 0 : binding.metric;
@@ -131,8 +131,10 @@ UplinkReport Uplinks::report(const Binding& binding) const {
         const auto complaint = complaints_.find(binding.base);
         const bool has_complaint = complaint != complaints_.end() && !complaint->second.empty();
         if (binding.kind == Kind::wifi) {
-            out.reason =
-                "not connected to " + (wanted->wifi ? quote(wanted->wifi->ssid) : std::string("a network"));
+            std::string names;
+            for (const auto& network : networks(binding.base))
+                names += (names.empty() ? "" : " or ") + quote(network.ssid);
+            out.reason = "not connected to " + names;
             if (has_complaint) out.reason += ": " + complaint->second;
         } else {
             out.reason = binding.kind == Kind::usb ? "no network from the device" : "no cable";

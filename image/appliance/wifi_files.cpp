@@ -92,24 +92,30 @@ Result<std::string> hostapd_conf(const WifiApConfig& ap, const std::string& coun
     return out;
 }
 
-Result<std::string> wpa_supplicant_conf(const UplinkConfig::Wifi& wifi, const std::string& country) {
-    const auto ssid = hex_ssid(wifi.ssid);
-    if (!ssid) return tl::unexpected{ssid.error()};
+Result<std::string> wpa_supplicant_conf(const std::vector<UplinkConfig::Wifi>& networks,
+                                        const std::string& country) {
     if (!country.empty() && !is_country(country)) return fail("Wi-Fi: no country: " + quote(country));
     std::string out;
     if (!country.empty()) out += fmt::format("country={}\n", country);
-    out += fmt::format("update_config=0\nap_scan=1\nsae_pwe=2\nnetwork={{\n\tssid={}\n", *ssid);
-    if (wifi.hidden) out += "\tscan_ssid=1\n";
-    if (wifi.password.empty()) {
-        out += "\tkey_mgmt=NONE\n";
-    } else {
-        const auto password = passphrase(wifi.password);
-        if (!password) return tl::unexpected{password.error()};
-        // It ends at the last quotation mark of the line: one inside needs no escape, and there is none.
-        out +=
-            fmt::format("\tkey_mgmt=WPA-PSK WPA-PSK-SHA256 SAE\n\tieee80211w=1\n\tpsk=\"{}\"\n", *password);
+    out += "update_config=0\nap_scan=1\nsae_pwe=2\n";
+    for (std::size_t i = 0; i < networks.size(); ++i) {
+        const UplinkConfig::Wifi& wifi = networks[i];
+        const auto ssid = hex_ssid(wifi.ssid);
+        if (!ssid) return tl::unexpected{ssid.error()};
+        out += fmt::format("network={{\n\tssid={}\n\tpriority={}\n", *ssid, networks.size() - i);
+        if (wifi.hidden) out += "\tscan_ssid=1\n";
+        if (wifi.password.empty()) {
+            out += "\tkey_mgmt=NONE\n";
+        } else {
+            const auto password = passphrase(wifi.password);
+            if (!password) return tl::unexpected{password.error()};
+            // It ends at the last quotation mark of the line: one inside needs no escape.
+            out += fmt::format("\tkey_mgmt=WPA-PSK WPA-PSK-SHA256 SAE\n\tieee80211w=1\n\tpsk=\"{}\"\n",
+                               *password);
+        }
+        out += "}\n";
     }
-    return out + "}\n";
+    return out;
 }
 
 }  // namespace ulagate::appliance
