@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Our own module, built against the headers of the very kernel that the image takes."""
+
+import os
+import pathlib
+import shutil
+
+import archive
+import cross
+
+SOURCE = cross.TREE / "image/tryboot"
+
+
+def build(cache, source, compiler, release):
+    """The stripped module, and the packages with headers that it was made with."""
+    version, _ = release.rsplit("-", 1)
+    packages = source.download_alone([f"linux-headers-{release}:arm64", f"linux-headers-{version}-common", f"linux-kbuild-{version}:amd64"])
+    home = (cache / f"headers-{release}").resolve()
+    if archive.unpack(packages, home) or not (home / ".started-from").exists() \
+            or (home / ".started-from").read_text() != str(compiler.path):
+        scripts = home / f"usr/lib/linux-kbuild-{version}/scripts"
+        cross.wrap([scripts, *(path for path in scripts.rglob("*") if path.is_dir())], compiler.path)
+        # The package expects to be below /usr/src.
+        makefile = home / f"usr/src/linux-headers-{release}/Makefile"
+        makefile.write_text(f"include {home}/usr/src/linux-headers-{version}-common/Makefile\n")
+        (home / ".started-from").write_text(str(compiler.path))
+    work = cache / f"module-{release}"
+    if work.exists():
+        shutil.rmtree(work)
+    shutil.copytree(SOURCE, work)
+    environment = {**os.environ, "PATH": f"{compiler.path}/usr/bin:{os.environ['PATH']}"}
+    # The path of the build would be in the module's messages.
+    cross.run(("make", "-C", home / f"usr/src/linux-headers-{release}", f"M={work}", "ARCH=arm64",
+               f"CROSS_COMPILE={cross.TRIPLET}-", f"KCFLAGS=-ffile-prefix-map={work}= -ffile-prefix-map={home}=", "modules"), environment)
+    made = next(work.glob("*.ko"))
+    cross.run((compiler.tool("strip"), "--strip-unneeded", "--remove-section=.BTF", "--remove-section=.comment", made), environment)
+    return pathlib.Path(made), packages
