@@ -19,6 +19,8 @@ namespace {
 
 const OneOf<Role> kRoles{{"edge", Role::edge}, {"relay", Role::relay}};
 
+const std::vector<std::string_view> kUsualInput{"tcp/22"};
+
 // A table that only the other role has.
 void refuse_other_role(TableReader& file, std::string_view key, std::string_view as_written, Role owner,
                        Role ours) {
@@ -77,7 +79,42 @@ std::vector<firewall::Service> read_services(TableReader& table, std::string_vie
     return out;
 }
 
-FirewallConfig read_firewall(TableReader& file, std::optional<Role> role) {
+bool opens_ssh(const std::vector<firewall::Service>& services) {
+    constexpr std::uint16_t kSsh = 22;
+    return std::any_of(services.begin(), services.end(), [](const firewall::Service& service) {
+        if (service.protocol == firewall::Service::Protocol::any) return true;
+        if (service.protocol != firewall::Service::Protocol::tcp) return false;
+        return service.last_port == 0 || (service.first_port <= kSsh && kSsh <= service.last_port);
+    });
+}
+
+// Who reaches the ssh of the firmware is said by appliance.ssh_from.
+void check_ssh(TableReader& table, const FirewallConfig& firewall, const ApplianceConfig& appliance) {
+    if (appliance.ssh_from == ApplianceConfig::SshFrom::anywhere || !table.has("input")) return;
+    if (!opens_ssh(firewall.input)) return;
+    table.findings().warning(table.line_of("input"), table.path_of("input"),
+                             "opens ssh, which appliance.ssh_from would open to fewer; take it out of here");
+}
+
+// Without our rules a gateway is none.
+void check_gateway_mode(const Located<firewall::Mode>& mode, const Facts& facts, Findings& findings) {
+    if (facts.gateways.empty() || !mode.usable()) return;
+    if (mode.value == firewall::Mode::off) {
+        warn(findings, mode,
+             fmt::format("\"off\" leaves nobody to translate addresses for the LAN of line {} (gateway = "
+                         "true); do that by other means, or choose another mode",
+                         facts.gateways.front().line));
+    } else if (mode.value == firewall::Mode::shared) {
+        warn(
+            findings, mode,
+            fmt::format("\"shared\" keeps nobody out of the LAN of line {} (gateway = true); filter there by "
+                        "other means, or choose \"appliance\"",
+                        facts.gateways.front().line));
+    }
+}
+
+FirewallConfig read_firewall(TableReader& file, std::optional<Role> role,
+                             const std::optional<ApplianceConfig>& appliance, const Facts& facts) {
     static const toml::table kNothing;
     const OneOf<firewall::Mode> modes{{"appliance", firewall::Mode::appliance},
                                       {"shared", firewall::Mode::shared},
@@ -85,8 +122,12 @@ FirewallConfig read_firewall(TableReader& file, std::optional<Role> role) {
     FirewallConfig out;
     auto table = file.table("firewall");
     if (!table) table.emplace(kNothing, "firewall", 0, file.findings());
-    out.mode = table->optional("mode", "appliance", modes).value;
-    out.input = read_services(*table, "input", {"tcp/22"});
+    const auto mode = table->optional("mode", "appliance", modes);
+    out.mode = mode.value;
+    check_gateway_mode(mode, facts, file.findings());
+    const bool firmware_ssh = appliance && !appliance->ssh_keys.empty();
+    out.input = read_services(*table, "input", firmware_ssh ? std::vector<std::string_view>{} : kUsualInput);
+    if (firmware_ssh) check_ssh(*table, out, *appliance);
     if (role == Role::relay) {
         out.forward = read_services(*table, "forward", {"icmpv6", "udp/58000-60000"});
     } else if (role == Role::edge) {
@@ -143,6 +184,7 @@ Config read(const toml::table& root, Findings& findings) {
     }
     config.overlay = read_overlay(file, facts);
     config.tunnel = read_tunnel(file, role, facts);
+    config.appliance = read_appliance(file, role, config.node, facts);
     if (role == Role::edge) {
         read_edge(file, config, facts);
     } else if (role == Role::relay) {
@@ -150,7 +192,7 @@ Config read(const toml::table& root, Findings& findings) {
     } else {  // Whose tables these are is not known, so nothing sensible can be said about them.
         for (const char* key : {"site", "lan", "relay", "peer_relay"}) file.ignore(key);
     }
-    config.firewall = read_firewall(file, role);
+    config.firewall = read_firewall(file, role, config.appliance, facts);
     config.control_group = read_control_group(file);
     file.finish();
     check(facts, findings);
@@ -190,6 +232,26 @@ std::string harmless(std::string_view text) {
     return quoted.substr(1, quoted.rfind('"') - 1);
 }
 
+// Of a line with a password, and of the one below it, where an open quote is noticed, nothing is shown.
+bool is_secret(std::string_view text, unsigned line) {
+    unsigned here = 1;
+    while (!text.empty()) {
+        const std::string_view row = text.substr(0, text.find('\n'));
+        if ((here == line || here + 1 == line) && row.find("password") != std::string_view::npos) return true;
+        if (here == line || row.size() == text.size()) return false;
+        text.remove_prefix(row.size() + 1);
+        ++here;
+    }
+    return false;
+}
+
+std::string syntax_error(std::string_view text, unsigned line, std::string_view description) {
+    if (is_secret(text, line))
+        return "this is not TOML: something is wrong near a password; write it in quotes, like password = "
+               "\"...\"";
+    return fmt::format("this is not TOML: {}", harmless(description));
+}
+
 }  // namespace
 }  // namespace config_file
 
@@ -206,8 +268,8 @@ Loaded load_config(std::string_view text) {
         try {
             config = read(toml::parse(text), findings);
         } catch (const toml::parse_error& error) {
-            findings.error(static_cast<unsigned>(error.source().begin.line), "",
-                           fmt::format("this is not TOML: {}", harmless(error.description())));
+            const auto row = static_cast<unsigned>(error.source().begin.line);
+            findings.error(row, "", syntax_error(text, row, error.description()));
         }
     }
     if (findings.has_errors()) config.reset();

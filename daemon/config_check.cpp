@@ -8,11 +8,14 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/base/ipv4_prefix.h"
+
 namespace ulagate::config_file {
 namespace {
 
 std::string show(const std::string& text) { return '"' + text + '"'; }
 std::string show(const net::Ipv6Prefix& prefix) { return to_string(prefix); }
+std::string show(const net::Ipv4Prefix& prefix) { return to_string(prefix); }
 std::string show(const net::Ipv6Address& address) { return to_string(address); }
 std::string show(std::uint8_t number) { return std::to_string(number); }
 // Not printed: who confused the two kinds of keys has a private one here.
@@ -44,11 +47,20 @@ void check_unique(const std::vector<Located<T>>& values, std::string_view why_an
     }
 }
 
+bool holds(const net::Ipv6Prefix& outer, const net::Ipv6Prefix& inner) { return outer.contains(inner); }
+bool holds(const net::Ipv4Prefix& outer, const net::Ipv4Prefix& inner) { return contains(outer, inner); }
+
+std::vector<Located<net::Ipv4Prefix>> networks(std::vector<Located<net::Ipv4Prefix>> addresses) {
+    for (auto& address : addresses) address.value = network(address.value);
+    return addresses;
+}
+
 // In this order a prefix comes right before all that lie inside it.
-void check_disjoint(const std::vector<Located<net::Ipv6Prefix>>& prefixes, Findings& findings) {
-    const Located<net::Ipv6Prefix>* outer = nullptr;
+template <class Prefix>
+void check_disjoint(const std::vector<Located<Prefix>>& prefixes, Findings& findings) {
+    const Located<Prefix>* outer = nullptr;
     for (const auto* inner : sorted(prefixes)) {
-        if (outer == nullptr || !outer->value.contains(inner->value)) {
+        if (outer == nullptr || !holds(outer->value, inner->value)) {
             outer = inner;
             continue;
         }
@@ -121,6 +133,7 @@ void check_own_interfaces(const Facts& facts, Findings& findings) {
 void check(const Facts& facts, Findings& findings) {
     if (facts.overlay) check_overlay(*facts.overlay, facts, findings);
     check_disjoint(facts.prefixes, findings);
+    check_disjoint(networks(facts.ipv4), findings);
     check_unique(facts.addresses, "every machine has an address of its own", findings);
     check_unique(facts.public_keys, "every machine has a key of its own, made by `ulagate keygen`", findings);
     check_unique(facts.nodes, "every machine has a name of its own", findings);
@@ -130,6 +143,7 @@ void check(const Facts& facts, Findings& findings) {
                  "with virtual_mac each is an interface named after it; choose another id", findings);
     check_own_interfaces(facts, findings);
     check_endpoints(facts, findings);
+    check_interfaces(facts, findings);
 }
 
 void check_priorities(std::vector<Located<std::uint8_t>> priorities, Findings& findings) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "daemon/base/address.h"
+#include "daemon/config_appliance.h"
 #include "daemon/config_findings.h"
 #include "wg/key.h"
 
@@ -24,9 +25,17 @@ struct Facts {
     std::vector<Located<std::string>> names;          // of relays or sites
     std::vector<Located<std::string>> interfaces;     // of LANs
     std::vector<Located<std::uint8_t>> virtual_macs;  // lan.vrrp.id where virtual_mac is on
+    std::vector<Located<std::string>> gateways;       // interfaces of LANs with gateway = true
+    std::vector<Located<net::Ipv4Prefix>> ipv4;       // lan.ipv4
+    std::vector<Located<UplinkConfig>> uplinks;
+    std::vector<Located<net::IpPrefix>> uplink_addresses;
+    std::optional<Located<std::string>> access_point;  // wifi_ap.interface
 };
 
 void check(const Facts& facts, Findings& findings);
+
+// What the tables of the firmware and the LANs say of the same interfaces and networks.
+void check_interfaces(const Facts& facts, Findings& findings);
 
 // Of the routers of one site.
 void check_priorities(std::vector<Located<std::uint8_t>> priorities, Findings& findings);

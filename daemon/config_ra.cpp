@@ -73,15 +73,6 @@ struct RaSettings {
     std::vector<Route> routes;
 };
 
-// An array of texts that may be left out and is empty then.
-template <class Parse>
-std::vector<Located<ParsedBy<Parse>>> read_list(TableReader& table, std::string_view key,
-                                                std::string_view example, const Parse& parse) {
-    table.ignore(key);
-    if (!table.has(key)) return {};
-    return table.list(key, {example}, parse);
-}
-
 void read_routes(TableReader& ra, RaSettings& out) {
     for (TableReader& route : ra.tables("route")) {
         const auto prefix = route.require("prefix", "fd99:1::/48", parse_route);
@@ -113,8 +104,8 @@ void read_further_options(TableReader& ra, RaSettings& out) {
     out.prefix_preferred_until = ra.text("prefix_preferred_until", "2027-06-29T00:00:00Z", parse_instant);
     out.withdraw_when_isolated = ra.optional("route_when_isolated", "keep", when_isolated);
     out.isolated_after = ra.optional("isolated_after", "30s", isolated_after);
-    out.rdnss = read_list(ra, "rdnss", "fd12:3456:789a:a::53", parse_dns_server);
-    out.dnssl = read_list(ra, "dnssl", "example.net", parse_search_domain);
+    out.rdnss = ra.list_or_none("rdnss", "fd12:3456:789a:a::53", parse_dns_server);
+    out.dnssl = ra.list_or_none("dnssl", "example.net", parse_search_domain);
     out.dns_lifetime = ra.optional("dns_lifetime", "3m", parse_lifetime);
     if (!out.dns_lifetime.given()) out.dns_lifetime.value = default_lifetime(out.max_interval);
     out.pref64 = ra.text("pref64", "64:ff9b::/96", parse_pref64);
@@ -126,8 +117,24 @@ void read_further_options(TableReader& ra, RaSettings& out) {
     read_routes(ra, out);
 }
 
+// To the hosts of this LAN we are the way to the internet, also to those (Android) that use a network only
+// with a default router and a DNS server from its advertisements. Other LANs never see this.
+void apply_gateway(const TableReader& ra, const RaSurroundings& around, RaSettings& out) {
+    auto& lifetime = out.router_lifetime;
+    if (!lifetime.given() && lifetime.usable()) {
+        // RFC 4861 section 6.2.1 has three times max_interval as the default.
+        const auto three = std::chrono::ceil<std::chrono::seconds>(out.max_interval.value * 3);
+        lifetime.value = RouterLifetime{
+            static_cast<std::uint16_t>(std::clamp<std::int64_t>(three.count(), 30 * 60, 65535))};
+    }
+    // The address that the site's router has whoever it is; without VRRP it is always here.
+    if (!ra.has("rdnss"))
+        out.rdnss.push_back({with_interface_identifier(around.prefix, 1), ra.path_of("rdnss"), ra.line(),
+                             Located<net::Ipv6Address>::Origin::fallback});
+}
+
 // The bounds are those of RFC 4861 section 6.2.1, with the intervals and the router lifetime of RFC 8319.
-RaSettings read_ra_settings(TableReader& ra) {
+RaSettings read_ra_settings(TableReader& ra, const RaSurroundings& around) {
     const DurationIn<milliseconds> interval{3s, 65535s};
     const DurationIn<milliseconds> longest_interval{4s, 65535s};
     const DurationIn<RouterLifetime> router_lifetime{0s, 65535s};
@@ -154,6 +161,7 @@ RaSettings read_ra_settings(TableReader& ra) {
     out.mtu = ra.integer<std::uint32_t>("mtu", 0, 1280, 65535);
     out.unicast_replies = ra.flag("unicast_replies", true);
     read_further_options(ra, out);
+    if (around.gateway) apply_gateway(ra, around, out);
     ra.finish();
     // RFC 4861 gives Min as a third of Max when only Max is configured.
     if (!out.min_interval.given() && out.max_interval.given()) {
@@ -198,6 +206,14 @@ void check_expiry(const Located<ra::Seconds>& lifetime, const RaSettings& ra, Fi
         fmt::format("{} is shorter than max_interval {}, so it expires between two advertisements; choose at "
                     "least three times max_interval",
                     to_string(lifetime.value), to_string(ra.max_interval.value)));
+}
+
+void check_gateway(const Located<RouterLifetime>& lifetime, Findings& findings) {
+    if (!lifetime.usable() || lifetime.value.count() != 0) return;
+    complain(
+        findings, lifetime,
+        "0s says that this is no default router, and with gateway = true it is the only one; remove it, or "
+        "choose 30m");
 }
 
 void check_countdown(const RaSettings& ra, Findings& findings) {
@@ -281,6 +297,7 @@ void check_ra(const RaSettings& ra, const RaSurroundings& around, Findings& find
                  "shorter");
     }
     check_countdown(ra, findings);
+    if (around.gateway) check_gateway(ra.router_lifetime, findings);
     check_names(ra, findings);
     check_routes(ra, around, findings);
     const auto& preference = ra.router_preference;
@@ -358,7 +375,7 @@ Located<bool> read_ra(TableReader& lan, const RaSurroundings& around, LanConfig&
     static const toml::table kNothing;
     auto ra = lan.table("ra");
     if (!ra) ra.emplace(kNothing, lan.path_of("ra"), lan.line(), lan.findings());
-    RaSettings settings = read_ra_settings(*ra);
+    RaSettings settings = read_ra_settings(*ra, around);
     check_ra(settings, around, lan.findings());
     out.advertise = settings.advertise.value;
     out.ra = to_config(settings, around);

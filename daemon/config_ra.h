@@ -13,6 +13,7 @@ struct RaSurroundings {
     net::Ipv6Prefix prefix;               // of the LAN
     net::Ipv6Prefix overlay;              // where the route leads
     std::uint64_t router_identifier = 0;  // of the router's own address in the prefix
+    bool gateway = false;                 // hosts have their internet from here
 };
 
 // [lan.ra] of a LAN into `out`; the defaults where there is none. Gives whether it advertises.

@@ -87,6 +87,15 @@ public:
         return out;
     }
 
+    // Texts in an array that may be left out and is empty then.
+    template <class Parse>
+    std::vector<Located<ParsedBy<Parse>>> list_or_none(std::string_view key, std::string_view example,
+                                                       const Parse& parse) {
+        know(key);
+        if (!has(key)) return {};
+        return list(key, {example}, parse);
+    }
+
     Located<bool> flag(std::string_view key, bool fallback);
 
     template <class Number>

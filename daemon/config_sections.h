@@ -19,6 +19,22 @@ struct Surroundings {
     std::string node;
 };
 
+// `gateway` and `ipv4` of a LAN that has its internet from this machine.
+struct LanGateway {
+    Located<bool> gateway;
+    Located<net::Ipv4Prefix> ipv4;
+};
+// Nothing where hosts have it from another router.
+std::optional<LanGateway> read_gateway(TableReader& lan);
+// Gives the LANs their networks: those that are written, and for the others some that are free.
+void settle_gateways(std::vector<LanConfig>& lans, const std::vector<std::optional<LanGateway>>& gateways,
+                     const Facts& facts, Findings& findings);
+
+// [appliance], [[uplink]] and [wifi_ap]; nothing where there is none of them.
+std::optional<ApplianceConfig> read_appliance(TableReader& file, std::optional<Role> role,
+                                              const std::string& node, Facts& facts);
+std::vector<UplinkConfig> read_uplinks(TableReader& file, Facts& facts);
+
 // [[lan]] and all in it, of an edge.
 std::vector<LanConfig> read_lans(TableReader& file, const Surroundings& around, Facts& facts);
 // [lan.vrrp] and [lan.vrrp.track] of a LAN; nothing where there is none.

@@ -285,6 +285,17 @@ Result<RelayEndpoint> parse_relay_endpoint(std::string_view text) {
     return out;
 }
 
+Result<std::string> parse_server(std::string_view text) {
+    if (const auto address = net::parse_ip(text)) {
+        if (std::visit([](const auto& a) { return is_reachable(a); }, *address)) return to_string(*address);
+    } else if (is_host_name(text)) {
+        return std::string{text};
+    }
+    return fail(fmt::format(
+        R"({} is neither a host name nor a machine's address; write one of them alone, like "pool.ntp.org")",
+        quote(text)));
+}
+
 Result<std::uint16_t> parse_keepalive(std::string_view text) {
     if (text == "off") return std::uint16_t{0};
     static const DurationIn<RouterLifetime> parse{milliseconds{0}, std::chrono::seconds{65535}};

@@ -76,6 +76,9 @@ struct RelayEndpoint {
 };
 Result<RelayEndpoint> parse_relay_endpoint(std::string_view text);
 
+// The name or the public address of a machine, without a port.
+Result<std::string> parse_server(std::string_view text);
+
 Result<std::uint16_t> parse_keepalive(std::string_view text);  // seconds; "off" and "0s" are 0
 
 // "icmpv6", "any", "tcp", "udp", "tcp/22", "udp/58000-60000"

@@ -13,4 +13,7 @@ int prepare(const Words& words);
 int run(const Words& words);
 int update(const Words& words);
 
+// Not for people: what a DHCP client calls. `program` is the path that it was called by.
+int lease_event(const std::string& program, const Words& words);
+
 }  // namespace ulagate::appliance

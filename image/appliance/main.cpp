@@ -40,6 +40,9 @@ int dispatch(const Words& words) {
 }  // namespace ulagate::appliance
 
 int main(int argc, char** argv) try {
+    const std::string program = argc > 0 ? argv[0] : "";
+    if (program.ends_with("/lease-event"))
+        return ulagate::appliance::lease_event(program, {argv + 1, argv + argc});
     return ulagate::appliance::dispatch({argv + 1, argv + argc});
 } catch (const std::exception& error) {
     std::fputs("ulagate-appliance: internal error: ", stderr);

@@ -28,30 +28,30 @@ def clang(tool):
 
 
 def release():
-    _build(RELEASE, "ulagate", *RELEASE_OPTIONS)
+    _build(RELEASE, ["ulagate", "ulagate-appliance"], *RELEASE_OPTIONS)
     return f"{RELEASE}/daemon/ulagate"
 
 
 def simulate():
-    _build(RELEASE, "unit_sim", *RELEASE_OPTIONS)
+    _build(RELEASE, ["unit_sim"], *RELEASE_OPTIONS)
     return f"{RELEASE}/tests/unit_sim"
 
 
 def sanitize():
     # More debug information than lines costs time, and clang 14 with libstdc++ 12 makes of it what does not assemble.
-    _build(SANITIZE, "unit_tests", "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-gline-tables-only",
+    _build(SANITIZE, ["unit_tests"], "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-gline-tables-only",
            "-DULAGATE_SANITIZE=ON", f"-DCMAKE_CXX_COMPILER={clang('clang++')}")
 
 
 def fuzz():
-    _build(FUZZ, "all", "-DULAGATE_FUZZ=ON", f"-DCMAKE_CXX_COMPILER={clang('clang++')}")
+    _build(FUZZ, ["all"], "-DULAGATE_FUZZ=ON", f"-DCMAKE_CXX_COMPILER={clang('clang++')}")
 
 
-def _build(directory, target, *options):
+def _build(directory, targets, *options):
     if not os.path.exists(f"{directory}/build.ninja"):
         launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
         _must(["cmake", "-G", "Ninja", "-S", ROOT, "-B", directory, *options, *launcher])
-    _must(["cmake", "--build", directory, "--target", target, "--parallel", str(os.cpu_count() or 1)])
+    _must(["cmake", "--build", directory, "--target", *targets, "--parallel", str(os.cpu_count() or 1)])
 
 
 def _must(argv):

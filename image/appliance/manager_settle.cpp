@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// How the manager makes the kernel and the children as the plan says, and tells people.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "daemon/base/file.h"
+#include "daemon/base/log.h"
+#include "daemon/base/text.h"
+#include "daemon/sysctl.h"
+#include "image/appliance/link_reader.h"
+#include "image/appliance/manager.h"
+
+namespace ulagate::appliance {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A console of 115200 bits a second takes its time, and a person too.
+constexpr auto kTellEvery = 5s;
+
+TimePoint now() { return std::chrono::steady_clock::now(); }
+
+void print_to(const std::string& console, const std::string& text) {
+    // A console that nobody reads, or that is not there, is no reason to wait.
+    const UniqueFd fd{::open(console.c_str(), O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)};
+    if (fd && ::write(fd.get(), text.data(), text.size()) < 0) return;
+}
+
+}  // namespace
+
+void Manager::say_once(const std::string& key, const std::string& text) {
+    std::string& said = said_[key];
+    if (said == text) return;
+    said = text;
+    if (!text.empty()) log::warning("appliance", "{}, ignoring", text);
+}
+
+void Manager::look_at_links() {
+    const auto links = rtnl_->links();
+    if (!links) {
+        say_once("links", links.error().text());
+        return;
+    }
+    links_ = read_links(*links);
+    uplinks_->on_links(links_, now());
+    const auto routes = rtnl_->default_routes();
+    if (!routes) {
+        say_once("routes", routes.error().text());
+        return;
+    }
+    std::set<std::string> with_ipv6;
+    for (const DefaultRoute& route : *routes)
+        if (route.family == IpFamily::ipv6) with_ipv6.insert(route.uplink.link);
+    uplinks_->on_ipv6_routers(with_ipv6);
+}
+
+void Manager::settle() {
+    settle_alarm_.set(std::nullopt);
+    look_at_links();
+    const UplinkPlan plan = uplinks_->plan();
+    apply(plan);
+    write_resolv_conf(plan);
+    time_->set_leased(plan.time_servers);
+    if (plan.dns != dns_ || plan.routes != routes_) {
+        dns_ = plan.dns;
+        routes_ = plan.routes;
+        time_->on_network_change();
+    }
+    ChildPlan children = child_plan(appliance_, gateway_lans_, plan, links_, child_paths_);
+    if (!children.children.contains("access point")) ap_clients_.clear();
+    for (const std::string& trouble : children.troubles) say_once("child " + trouble, trouble);
+    troubles_ = std::move(children.troubles);
+    children_.want(std::move(children.children));
+    serve_page();
+    uplink_alarm_.set(uplinks_->deadline());
+    tell();
+}
+
+void Manager::apply(const UplinkPlan& plan) {
+    apply_links(plan);
+    apply_ipv6_attempts(plan);
+    apply_settings(plan);
+    apply_addresses(plan);
+}
+
+void Manager::apply_links(const UplinkPlan& plan) {
+    for (const auto& [name, vlan] : plan.vlans) {
+        if (links_.contains(name)) continue;
+        if (auto made = net_->create_vlan(name, vlan); !made) say_once(name, made.error().text());
+    }
+    std::set<std::string> up = plan.up;
+    up.insert(lans_.begin(), lans_.end());
+    for (const std::string& name : up) {
+        const auto link = links_.find(name);
+        if (link == links_.end() || link->second.up) continue;
+        if (auto set = rtnl_->set_link(name, true, 0); !set) say_once("up " + name, set.error().text());
+    }
+}
+
+void Manager::set(const std::string& path, const std::string& value) {
+    const auto is = read_sysctl(path);
+    if (is && *is == value) return;
+    // Not each kernel has each of them, and an interface may have gone.
+    if (!is && is.error().code == std::errc::no_such_file_or_directory) return;
+    if (auto written = write_sysctl(path, value); !written) say_once(path, written.error().text());
+}
+
+void Manager::apply_settings(const UplinkPlan& plan) {
+    for (const auto& [link, metric] : plan.ra_metrics) {
+        if (!links_.contains(link)) continue;
+        const auto ipv6 = [&](const char* name) { return fmt::format("net/ipv6/conf/{}/{}", link, name); };
+        // The metric of the default route counts when an Advertisement comes in, so it is set before they are
+        // heard.
+        if (metric != 0) set(ipv6("ra_defrtr_metric"), std::to_string(metric));
+        set(ipv6("accept_ra"), metric == 0 ? "0" : "2");
+        // A cable that is out must not swallow what another uplink could carry.
+        set(ipv6("ignore_routes_with_linkdown"), "1");
+        set(fmt::format("net/ipv4/conf/{}/ignore_routes_with_linkdown", link), "1");
+    }
+}
+
+void Manager::apply_ipv6_attempts(const UplinkPlan& plan) {
+    std::erase_if(ipv6_attempts_, [&](const auto& entry) { return !plan.ipv6.contains(entry.first); });
+    for (const auto& [link, attempt] : plan.ipv6) {
+        unsigned& done = ipv6_attempts_[link];
+        if (done == attempt || !links_.contains(link)) continue;
+        done = attempt;
+        // Another cable may be another network: what the old one's router has said is forgotten, and the new
+        // one is asked.
+        const std::string path = fmt::format("net/ipv6/conf/{}/disable_ipv6", link);
+        for (const char* value : {"1", "0"})
+            if (auto written = write_sysctl(path, value); !written) say_once(path, written.error().text());
+    }
+}
+
+void Manager::apply_addresses(const UplinkPlan& plan) {
+    auto addresses = plan.addresses;
+    for (const GatewayLan& lan : gateway_lans_)
+        addresses.emplace(NetAddress{lan.interface, lan.ipv4, 0}, std::nullopt);
+    std::erase_if(addresses, [&](const auto& entry) { return !links_.contains(entry.first.link); });
+    std::set<NetRoute> routes = plan.routes;
+    std::erase_if(routes, [&](const NetRoute& route) { return !links_.contains(route.link); });
+    const auto have = net_->read();
+    if (!have) {
+        say_once("net", have.error().text());
+        return;
+    }
+    for (const NetStep& step : net_steps(addresses, routes, *have, known_addresses_)) {
+        if (auto done = net_->apply(step, now()); !done) {
+            say_once("step", done.error().text());
+        } else if (const auto* put = std::get_if<PutAddress>(&step)) {
+            known_addresses_[put->address] = put->until;
+        } else if (const auto* dropped = std::get_if<DropAddress>(&step)) {
+            known_addresses_.erase(dropped->address);
+        }
+    }
+}
+
+void Manager::write_resolv_conf(const UplinkPlan& plan) {
+    const std::string text = resolv_conf(plan.dns);
+    if (resolv_conf_ == text) return;
+    // Without any server the old ones are as good as none, and a resolver complains about an empty file.
+    if (text.empty() && resolv_conf_) return;
+    if (auto written = write_file_atomically(options_.resolv_conf, text, 0644); !written) {
+        say_once("resolv.conf", written.error().text());
+        return;
+    }
+    resolv_conf_ = text;
+}
+
+void Manager::serve_page() {
+    // In rescue nobody knows which interface is the LAN.
+    if (!rescue_.empty()) return page_.serve({std::string{}});
+    std::set<std::string> interfaces;
+    for (const std::string& lan : lans_)
+        if (links_.contains(lan)) interfaces.insert(lan);
+    page_.serve(interfaces);
+}
+
+ApplianceStatus Manager::status() const {
+    ApplianceStatus out;
+    out.node = config_ ? config_->node : appliance_.hostname;
+    out.version = version_;
+    out.public_key = public_key_;
+    out.rescue = rescue_;
+    out.waits_for_overlay = !rescue_.empty() && !public_key_.empty();
+    out.uplinks = uplinks_->reports();
+    if (config_) {
+        for (const LanConfig& lan : config_->lans) {
+            const auto link = links_.find(lan.interface);
+            out.lans.push_back({lan.interface, net::to_string(lan.prefix),
+                                lan.gateway ? net::to_string(lan.gateway->ipv4) : std::string{},
+                                link != links_.end() && link->second.carrier});
+        }
+    }
+    if (appliance_.wifi_ap) {
+        out.access_point = fmt::format("{}: {} {}", quote(appliance_.wifi_ap->ssid), ap_clients_.count(),
+                                       ap_clients_.count() == 1 ? "client" : "clients");
+    }
+    if (!child_paths_.host_key.empty()) out.ssh = fmt::format("for {} keys", appliance_.ssh_keys.size());
+    out.clock = time_->status();
+    out.troubles = troubles_;
+    if (!state_.trouble().empty()) out.troubles.push_back("state: " + state_.trouble());
+    for (const auto& trouble : children_.troubles())
+        out.troubles.push_back(
+            fmt::format("{}: has ended by itself {} times, see the log", trouble.name, trouble.failures));
+    return out;
+}
+
+void Manager::tell() {
+    const ApplianceStatus now_is = status();
+    if (now_is == told_) return;
+    if (told_at_ && now() < *told_at_ + kTellEvery) {
+        tell_alarm_.set(*told_at_ + kTellEvery);
+        return;
+    }
+    told_ = now_is;
+    told_at_ = now();
+    if (auto written = write_file_atomically(options_.runtime + "/status", status_text(now_is), 0600);
+        !written)
+        say_once("status", written.error().text());
+    const std::string text = console_text(now_is);
+    for (const std::string& console : options_.consoles) print_to(console, text);
+}
+
+}  // namespace ulagate::appliance
