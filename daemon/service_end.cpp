@@ -19,9 +19,9 @@ constexpr auto kWithdrawLimit = 60s;  // a takeover at the longest interval, thr
 constexpr auto kHandOverLimit = 2s;
 // A relay that stops goes on forwarding until its goodbye has reached the routers and they have moved.
 constexpr auto kFarewell = 500ms;
-// After another router was heard as Active. It claims the site before it has told the hosts, who send to this one
-// until they know, and a busy machine may be late. A stock relay sends to whoever of the site shook hands last, and
-// tells nobody: what was on its way here before that arrives within a round trip.
+// After another router was heard as Active. It claims the site before it has told the hosts, who send to this
+// one until they know, and a busy machine may be late. A stock relay sends to whoever of the site shook hands
+// last, and tells nobody: what was on its way here before that arrives within a round trip.
 constexpr auto kLastPackets = 300ms;
 
 Service::TimePoint now() { return std::chrono::steady_clock::now(); }
