@@ -217,8 +217,7 @@ void want_lans(Wanted& wanted, const Config& config, const Facts& facts, const H
                                          active || stays};
         }
         if (!active || speaker == have.links.end() || !speaker->second.up) continue;
-        wanted.addresses[{speaking, {lan.vrrp->machine.address, 128}}] = {false, true};
-        wanted.addresses[address(speaking, 1)] = {false, true};
+        for (const AddressKey& held : virtual_addresses(lan)) wanted.addresses[held] = {false, true};
     }
 }
 
@@ -304,6 +303,11 @@ std::string slot_interface(std::size_t slot) { return fmt::format("{}s{}", kLink
 std::string speaking_interface(const LanConfig& lan) {
     if (!lan.vrrp || !lan.vrrp->virtual_mac) return lan.interface;
     return fmt::format("{}v{}", kLinkPrefix, lan.vrrp->machine.vrid);
+}
+std::vector<AddressKey> virtual_addresses(const LanConfig& lan) {
+    const std::string speaking = speaking_interface(lan);
+    return {{speaking, {lan.vrrp->machine.address, 128}},
+            {speaking, {net::with_interface_identifier(lan.prefix, 1), 64}}};
 }
 
 Wanted desired(const Config& config, const Facts& facts, const Have& have) {

@@ -24,6 +24,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "daemon/control_client.h"
+#include "daemon/priority.h"
 #include "daemon/service.h"
 #include "daemon/show.h"
 #include "daemon/status.h"
@@ -262,6 +263,7 @@ int run(const Options& options) {
     std::signal(SIGPIPE, SIG_IGN);
     auto config = load(options.paths.config_file);
     if (!config) return EXIT_FAILURE;
+    raise_priority();
     auto service = Service::create(options.paths, std::move(*config));
     if (!service) {
         complain(service.error().text());

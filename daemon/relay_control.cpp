@@ -194,19 +194,21 @@ void RelayControl::set_alarm() {
 }
 
 // The routes move before the routers hear of it: who is told that another one carries the site stops
-// forwarding.
+// forwarding. And all that before the log: packets are lost meanwhile.
 void RelayControl::act(const Outcome& outcome) {
     std::vector<OwnerChanged> moved;
     for (const auto& event : outcome.events) {
+        if (const auto* change = std::get_if<OwnerChanged>(&event)) moved.push_back(*change);
+    }
+    if (!moved.empty()) calls_.moved(moved);
+    link_.send(outcome.send);
+    for (const auto& event : outcome.events) {
         if (const auto* change = std::get_if<OwnerChanged>(&event)) {
             log::info(change->site, "{}", wg::control::to_string(event));
-            moved.push_back(*change);
         } else {
             log::warning("overlay", "{}, going on", wg::control::to_string(event));
         }
     }
-    if (!moved.empty()) calls_.moved(moved);
-    link_.send(outcome.send);
     if (!stopped_) set_alarm();
 }
 

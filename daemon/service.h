@@ -121,6 +121,8 @@ private:
     void load_advertised_memory();
     void keep_advertised_memory();
     void take_lan_states();
+    void on_lan_change();
+    bool take_over();
     void note_reachable();
     void announce_again(const net::Ipv6Prefix& prefix);
     void renew_leases();
@@ -226,6 +228,7 @@ private:
     TimePoint give_up_withdraw_at_;
     std::optional<TimePoint> hand_over_until_;  // stopping: another router takes the site over meanwhile
     bool reconcile_posted_ = false;
+    bool take_over_posted_ = false;
     bool renewing_ = false;  // facts ask for a peer to be made anew
     bool quiet_ = false;     // what is done now is routine, and only worth a debug line
     std::map<std::string, std::uint64_t> tunnel_bytes_;  // by relay, at the last tick

@@ -19,8 +19,9 @@ constexpr auto kWithdrawLimit = 60s;  // a takeover at the longest interval, thr
 constexpr auto kHandOverLimit = 2s;
 // A relay that stops goes on forwarding until its goodbye has reached the routers and they have moved.
 constexpr auto kFarewell = 500ms;
-// A stock relay sends to whoever of the site shook hands last, and tells nobody. The new Active router does
-// so at once; what was on its way here before that arrives within a round trip.
+// After another router was heard as Active. It claims the site before it has told the hosts, who send to this
+// one until they know, and a busy machine may be late. A stock relay sends to whoever of the site shook hands
+// last, and tells nobody: what was on its way here before that arrives within a round trip.
 constexpr auto kLastPackets = 300ms;
 
 Service::TimePoint now() { return std::chrono::steady_clock::now(); }
@@ -68,9 +69,7 @@ void Service::hand_over() {
 
 bool Service::handed_over(const LanPort& lan) const {
     if (!edge_control_->handed_over(lan.config().prefix)) return false;
-    const bool stock = std::any_of(config_.relays.begin(), config_.relays.end(),
-                                   [](const RelayConfig& relay) { return relay.kind == RelayKind::plain; });
-    if (!stock || lan.machine() == nullptr) return true;
+    if (lan.machine() == nullptr || !any_relay_reachable()) return true;
     return lan.taken_over() && now() >= *lan.taken_over() + kLastPackets;
 }
 

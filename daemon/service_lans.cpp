@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "daemon/base/file.h"
@@ -41,7 +42,7 @@ void Service::set_lans() {
         }
         std::erase_if(former_lans_,
                       [&](const auto& task) { return task->port().config().interface == lan.interface; });
-        lans.push_back(std::make_unique<LanTask>(io_, lan, [this] { reconcile_now(); }));
+        lans.push_back(std::make_unique<LanTask>(io_, lan, [this] { on_lan_change(); }));
         lans.back()->recall(advertised_memory_.recall(lan.interface, wall_clock(), now()));
     }
     for (auto& gone : std::exchange(lans_, std::move(lans))) {
@@ -107,6 +108,53 @@ void Service::take_lan_states() {
     edge_control_->set_lans(parts);
     note_reachable();
     note_own_part();
+}
+
+// From where a reconciliation may be under way.
+void Service::on_lan_change() {
+    if (std::exchange(take_over_posted_, true)) return;
+    boost::asio::post(io_, [this] {
+        take_over_posted_ = false;
+        if (take_over()) {
+            // With one processor the kernel encrypts the claim only when we have nothing to do.
+            reconcile_soon();
+        } else {
+            reconcile();
+        }
+    });
+}
+
+// Before anything else: the relays send to the router that claims, hosts to the one that says so, and until
+// then what they send is lost. Reading the kernel's state and making a plan take several times as long as all
+// of this. False if more than this has to be done at once: an address has to go, a macvlan to come up.
+bool Service::take_over() {
+    if (stopping_) return false;
+    const std::set<std::string> before = facts_.active_lans;
+    take_lan_states();
+    bool all =
+        facts_.active_lans.size() > before.size() &&
+        std::includes(facts_.active_lans.begin(), facts_.active_lans.end(), before.begin(), before.end());
+    const Have& have = reconciler_->have();
+    for (const auto& lan : lans_) {
+        const LanConfig& config = lan->port().config();
+        if (!config.vrrp || before.contains(config.interface) ||
+            !facts_.active_lans.contains(config.interface))
+            continue;
+        const auto speaking = have.links.find(lan->port().speaking_interface());
+        if (speaking == have.links.end() || !speaking->second.up) {
+            all = false;
+            continue;
+        }
+        std::vector<Reconciler::Report> reports;
+        for (const AddressKey& address : virtual_addresses(config)) {
+            if (have.addresses.contains(address)) continue;
+            reports.push_back(reconciler_->apply_as_known(PutAddress{address, {false, true}}, now()));
+            all = all && reports.back().failed.empty();
+        }
+        lan->set_links(have.links, have.addresses);
+        for (const Reconciler::Report& each : reports) report(each);
+    }
+    return all;
 }
 
 void Service::note_reachable() {

@@ -2,6 +2,7 @@
 """A world with a stack at work, and 100 pings a second from the far site's host to site a's."""
 
 import random
+import signal
 import time
 
 import lab
@@ -38,6 +39,8 @@ class Crossing:
         time.sleep(PHASE.uniform(0, self.stack.rhythm))
         action()
         done = time.time()
+        # To look at the answers so far takes an emulated processor from the routers: not while they are measured.
+        time.sleep(lab.slowness())
         lab.wait_for(lambda: max(pings.result().replies.values()) > done + lab.slowness(), PATIENCE, "answers again")
         result = pings.stop()
         lab.step(f"{what}: {len(result.lost)} lost, gap {gap(result):.3f} s")
@@ -48,14 +51,27 @@ class Crossing:
 
     def pull_active(self):
         """The Active router's cable is pulled, at the switch. Seconds."""
-        edges = []
+        edge = lab.wait_for(self.stack.active, 10, "one router is Active")
+        cable = lan.Cable(self._site, edge)
+        seconds = gap(self.pings_during("cable pulled", cable.pull))
+        cable.plug()
+        self.stack.wait_back(edge)
+        return seconds
 
-        def pull():
-            edges.append(lab.wait_for(self.stack.active, 10, "one router is Active"))
-            lan.pull(self._site, edges[0])
-        seconds = gap(self.pings_during("cable pulled", pull))
-        lan.plug(self._site, edges[0])
-        self.stack.wait_back(edges[0])
+    def power_off(self):
+        """As pull_active(), and the Active router computes nothing from then on: what it does about its lost carrier
+        would take the processor from those that live, where all machines of the lab share one. Seconds."""
+        edge = lab.wait_for(self.stack.active, 10, "one router is Active")
+        cable = lan.Cable(self._site, edge)
+
+        def cut():
+            cable.pull()
+            edge.signal_all(signal.SIGSTOP)
+        seconds = gap(self.pings_during("power off", cut))
+        edge.signal_all(signal.SIGCONT)
+        time.sleep(lab.slowness())  # it sees that it has no carrier, so that it does not come back as the Active one
+        cable.plug()
+        self.stack.wait_back(edge)
         return seconds
 
 

@@ -5,7 +5,7 @@
 That stack was once seen to lose 10.0 s at 1 s adverts when the cable is pulled. Here it is 3 s with a tunnel that
 follows keepalived, all of them VRRP's, and 15 to 30 s as written, all of them WireGuard's: see stacks.Source.
 
-A word as argument runs only the parts whose name contains it: pulled, handover, killed, order.
+A word as argument runs only the parts whose name contains it: pulled, power, handover, killed, order.
 """
 
 import os
@@ -50,6 +50,12 @@ def pulled(table):
     table.row("cable pulled, adverts every 10 ms", "s", fast, None, 0.1)
 
 
+def power(table):
+    for interval, budget in ((0.1, 0.45), (0.01, 0.1)):
+        ours = values(REPEATS, lambda world: Ulagate(world, interval), Crossing.power_off)
+        table.row(f"power off, adverts every {milliseconds(interval)}", "s", ours, None, budget, worst=True)
+
+
 def handover(table):
     def their_stop(crossing):
         lost = crossing.lost_during("clean stop", crossing.stack.restart_active)
@@ -89,7 +95,7 @@ def order(table):
 def scenario():
     word = sys.argv[1] if len(sys.argv) > 1 else ""
     table = Table("ulagate", "source design")
-    for part in (pulled, handover, killed, order):
+    for part in (pulled, power, handover, killed, order):
         if word in part.__name__:
             part(table)
     table.finish()

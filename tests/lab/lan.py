@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The LAN of a site with several routers: pulled cables, and who answers for an address on the wire."""
 
+import fcntl
 import ipaddress
 import socket
+import struct
 import time
 from dataclasses import dataclass
 
@@ -12,17 +14,40 @@ from node import Node, connect, switch_off_offloads
 SOLICITATION, ADVERTISEMENT = 135, 136  # ICMPv6 types
 ROUTER, SOLICITED, OVERRIDE = 0b100, 0b010, 0b001  # flags of an advertisement
 ETH_P_IPV6 = 0x86DD
+SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 HALF = "half"  # the second half of a switch that was cut in two
 PROBE = "fe80::9:9"  # no machine of the lab has this address
 
 
+class Cable:
+    """Between a router and the switch. Pulled at the switch, both ends lose the carrier, and nothing passes any more.
+
+    By a system call that is prepared: to start ip(8) would take an emulated machine longer than the routers need to
+    notice."""
+
+    def __init__(self, site, edge):
+        self._name = edge.name.encode()
+        with site.switch.network():
+            self._control = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+
+    def pull(self):
+        self._set_up(0)
+
+    def plug(self):
+        self._set_up(IFF_UP)
+
+    def _set_up(self, up):
+        now = fcntl.ioctl(self._control, SIOCGIFFLAGS, struct.pack("16sh", self._name, 0))
+        flags = struct.unpack("16sh", now)[1]
+        fcntl.ioctl(self._control, SIOCSIFFLAGS, struct.pack("16sh", self._name, flags & ~IFF_UP | up))
+
+
 def pull(site, edge):
-    """The cable of a router, at the switch: both ends lose the carrier, and nothing passes any more."""
-    site.switch.ip(f"link set {edge.name} down")
+    Cable(site, edge).pull()
 
 
 def plug(site, edge):
-    site.switch.ip(f"link set {edge.name} up")
+    Cable(site, edge).plug()
 
 
 def part(site, *nodes):
@@ -89,6 +114,17 @@ def neighbor_answers(site, address, seconds=1.0, half="lan"):
 def answering_macs(site, address, seconds=1.0, half="lan"):
     """Who says that the address is its own: link-layer addresses, as hosts would learn them."""
     return {answer.target_mac or answer.ethernet_source for answer in neighbor_answers(site, address, seconds, half)}
+
+
+def announce(site, address, mac):
+    """A Neighbor Advertisement to all hosts of a LAN as if the router with this link-layer address sent it."""
+    target = ipaddress.IPv6Address(address).packed
+    body = bytes([(ROUTER | OVERRIDE) << 5, 0, 0, 0]) + target + b"\x02\x01" + bytes.fromhex(mac.replace(":", ""))
+    with site.switch.network():
+        wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_IPV6))
+        wire.bind(("lan", ETH_P_IPV6))
+    with wire:
+        wire.send(packets.icmpv6(ADVERTISEMENT, body, address, "ff02::1", mac, "33:33:00:00:00:01"))
 
 
 def _solicitation(target, mac):

@@ -136,6 +136,12 @@ class Node:
         self.processes.append(process)
         return process
 
+    def signal_all(self, number):
+        """To every program that was started here, and to those that it started in its session."""
+        for process in self.processes:
+            if process.alive():
+                os.killpg(process.pid, number)
+
     def ip(self, *lines):
         """Lines for ip(8), run in one go."""
         self.run("ip", "-batch", "-", stdin="\n".join(lines) + "\n")

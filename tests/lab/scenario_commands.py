@@ -24,6 +24,7 @@ def scenario():
     usage()
     control_group(edge)
     supervisor(edge)
+    priority(edge)
 
 
 def run(*argv, binary=None, **options):
@@ -128,6 +129,24 @@ def supervisor(edge):
     time.sleep(2)
     lab.check("WATCHDOG=1" not in edge.notifications(), "a watchdog that is meant for another process is not ours")
     edge.stop()
+
+
+def priority(edge):
+    """Before other programs; what it starts, and its threads without hurry, are as others."""
+    edge.start()
+    niceness = lambda pid: os.getpriority(os.PRIO_PROCESS, pid)
+    lab.check_equal(niceness(edge.pid), -20, "niceness of the daemon")
+    others = [int(thread) for thread in os.listdir(f"/proc/{edge.pid}/task") if int(thread) != edge.pid]
+    others += lab.wireguard_go_pids()
+    lab.check(others, "it has threads or WireGuard processes")
+    lab.check_equal({niceness(pid) for pid in others}, {0}, f"niceness of its {len(others)} threads and processes")
+    edge.stop()
+    limited = edge.node.start("setpriv", "--bounding-set=-sys_nice", edge.binary, "run", "--config", edge.config_path,
+                              "--runtime-dir", edge.runtime_dir, "--state-dir", edge.state_dir, name="limited")
+    lab.wait_for(edge.try_status, 10, "it runs without the right to a priority")
+    lab.check("raise the priority" in limited.log(), "and says so")
+    lab.check_equal(niceness(limited.pid), 0, "niceness then")
+    limited.stop()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pings import SteadyPings
 
 CONFORMANCE = ("V-22", "V-24", "V-29", "V-30", "V-32", "V-34", "V-44", "V-49", "V-51")
 SITE_ADDRESS = "fd12:3456:789a:a::1"
+LATE = 0.2  # seconds; the Backup takes over after 0.04
 
 ALONE = "it judges gaps of a tenth of a second"
 
@@ -31,6 +32,8 @@ def scenario():
     check_calm(one, two)
     story = Story(world, overlay, site, macs, address_a)
     story.clean_stop(one, two)
+    story.preempt(one, two)
+    story.hosts_hear_late(one, two)
     story.preempt(one, two)
     story.reload(one, two)
     story.killed(one, two)
@@ -90,6 +93,20 @@ class Story:
         result = self.during("clean stop of the Active router", one.stop, 0.05)
         lab.check_equal(len(result.lost), 0, "a clean stop loses nothing")
         self.owner(two)
+
+    def hosts_hear_late(self, one, two):
+        """The relay knows the new router at once, the hosts a while later: by a word that we say for it."""
+        def stop():
+            two.node.nft("table inet late { chain out { type filter hook output priority -300;"
+                         " icmpv6 type { nd-neighbor-advert, nd-router-advert } drop; }; }")
+            one.send(signal.SIGTERM)
+            time.sleep(LATE)
+            lan.announce(self.site, VIRTUAL_ADDRESS, self.macs[two.node.name])
+            lab.check(one.process.alive(), "the old router forwards until the hosts can know")
+            one.process.wait()
+            two.node.nft("delete table inet late")
+        result = self.during(f"a clean stop that hosts hear of {LATE} s later", stop, 0.05)
+        lab.check_equal(len(result.lost), 0, "nothing is lost meanwhile")
 
     def preempt(self, one, two):
         def back():

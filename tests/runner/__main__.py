@@ -116,7 +116,7 @@ def run_bench(report):
 
 def run_bench_kernel(report):
     """The same under Debian's kernel, with its WireGuard, on an emulated processor several times slower."""
-    _run_benches(report, "bench-kernel", [f"{ROOT}/tests/rig/run", "--quiet", "--timeout", "0", "--"])
+    _run_benches(report, "bench-kernel", [f"{ROOT}/tests/rig/run", "--quiet", "--first", "--timeout", "0", "--"])
 
 
 def _run_benches(report, part, wrapper=()):

@@ -63,6 +63,13 @@ TEST(DesiredPair, V44_TheActiveRouterHoldsBothLeasedAndWithoutDuplicateDetection
     EXPECT_EQ(wanted.addresses.at(kSiteFirst), (AddressWish{false, true}));
 }
 
+TEST(DesiredPair, TheAddressThatHostsSendToIsPutFirst) {
+    EXPECT_THAT(virtual_addresses(pair().lans.front()), ElementsAre(kVirtual, kSiteFirst));
+    EXPECT_THAT(
+        virtual_addresses(pair(true).lans.front()),
+        ElementsAre(AddressKey{"ulg-v51", kVirtual.address}, AddressKey{"ulg-v51", kSiteFirst.address}));
+}
+
 TEST(DesiredPair, V49_AnAddressThatACrashHasLeftIsRemovedBeforeTheRouterIsABackup) {
     Have have = settled(pair(), active(pair()), machine());
     ASSERT_TRUE(have.addresses.contains(kVirtual));
