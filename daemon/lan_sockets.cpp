@@ -1,15 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/lan_sockets.h"
 
+#include <chrono>
 #include <utility>
 
 namespace ulagate {
+namespace {
+
+// Nothing beside the delay of an answer, and at 10,000 solicitations a second 50 of them are read at once.
+constexpr std::chrono::milliseconds kSolicitationPause{5};
+
+}  // namespace
 
 Result<std::unique_ptr<LanSockets>> LanSockets::open(boost::asio::io_context& io, const LanConfig& config,
                                                      const Place& place, const OnReadable& call) {
     auto icmpv6 = ra::Socket::open(speaking_interface(config), place.speaking);
     if (!icmpv6) return tl::unexpected<Error>{std::move(icmpv6.error())};
-    std::unique_ptr<LanSockets> sockets{new LanSockets(place, std::move(*icmpv6))};
+    auto link = ra::LinkSocket::open(speaking_interface(config), place.speaking);
+    if (!link) return tl::unexpected<Error>{std::move(link.error())};
+    if (auto left = icmpv6->leave_solicitations_to_link_socket(); !left)
+        return tl::unexpected<Error>{std::move(left.error())};
+    std::unique_ptr<LanSockets> sockets{new LanSockets(place, std::move(*icmpv6), std::move(*link))};
     if (config.vrrp) {
         if (auto opened = sockets->open_vrrp(config); !opened)
             return tl::unexpected<Error>{std::move(opened.error())};
@@ -39,6 +50,9 @@ Result<void> LanSockets::watch(boost::asio::io_context& io, const OnReadable& ca
     auto icmpv6 = Readable::watch(io, icmpv6_.native_handle(), call.icmpv6);
     if (!icmpv6) return tl::unexpected<Error>{std::move(icmpv6.error())};
     icmpv6_readable_ = std::move(*icmpv6);
+    auto link = Readable::watch(io, link_.native_handle(), call.solicitation, kSolicitationPause);
+    if (!link) return tl::unexpected<Error>{std::move(link.error())};
+    link_readable_ = std::move(*link);
     if (!vrrp_in_) return {};
     auto vrrp = Readable::watch(io, vrrp_in_->native_handle(), call.vrrp);
     if (!vrrp) return tl::unexpected<Error>{std::move(vrrp.error())};
@@ -53,6 +67,11 @@ Result<std::optional<vrrp::Receiver::Datagram>> LanSockets::receive_vrrp() {
 
 Result<void> LanSockets::send(const ra::Send& message) {
     using From = ra::Socket::From;
+    if (!message.hosts.empty()) {
+        const auto sent = link_.send(message.source, message.hosts, ra::build(message.message));
+        if (!sent) return tl::unexpected<Error>{sent.error()};
+        return {};
+    }
     return icmpv6_.send(message.source, message.destination, ra::build(message.message),
                         message.former_source ? From::former : From::own);
 }

@@ -9,6 +9,7 @@ at the switch, by the kernel, for what it gets and what it sends.
 import ipaddress
 import os
 import re
+import socket
 import struct
 import sys
 import threading
@@ -58,6 +59,7 @@ class Seen:
     kind: int
     source: bytes
     destination: bytes
+    protocol: int = socket.IPPROTO_ICMPV6
 
     @property
     def multicast(self):
@@ -228,14 +230,14 @@ class Bench:
 
 
 def messages(path):
-    """The Router Solicitations and Advertisements of a capture."""
+    """The Router Solicitations and Advertisements of a capture (and what else it was to catch)."""
     with open(path, "rb") as file:
         data = file.read()
     at = 24
     while at + 16 <= len(data):
         seconds, microseconds, length, _ = struct.unpack("=4I", data[at:at + 16])
         frame = data[at + 16:at + 16 + length]
-        yield Seen(seconds + microseconds / 1e6, frame[54], frame[22:38], frame[38:54])
+        yield Seen(seconds + microseconds / 1e6, frame[54], frame[22:38], frame[38:54], frame[20])
         at += 16 + length
 
 
