@@ -51,6 +51,10 @@ private:
     LanSockets(const Place& place, ra::Socket icmpv6, ra::LinkSocket link)
         : place_(place), icmpv6_(std::move(icmpv6)), link_(std::move(link)) {}
     Result<void> open_vrrp(const LanConfig& config);
+    // After the kernel's IPv6 could not send to a group.
+    enum class Source { own, link_below };
+    Result<void> send_anyway(Result<void>&& sent, const net::Ipv6Address& source, Source kind,
+                             const net::Ipv6Address& group, std::span<const std::byte> packet);
     Result<void> watch(boost::asio::io_context& io, const OnReadable& call);
 
     Place place_;
@@ -62,6 +66,7 @@ private:
     std::unique_ptr<Readable> icmpv6_readable_;
     std::unique_ptr<Readable> link_readable_;
     std::unique_ptr<Readable> vrrp_readable_;
+    Source vrrp_source_ = Source::own;
 };
 
 }  // namespace ulagate

@@ -125,13 +125,23 @@ Result<std::span<const Packet>> LinkSocket::receive() {
     return std::span<const Packet>{received_->packets};
 }
 
-// As the kernel's IPv6 does for what it sends: nobody speaks from an address that has gone meanwhile.
 bool LinkSocket::owns(const net::Ipv6Address& address) const {
     sockaddr_in6 at{};
     at.sin6_family = AF_INET6;
     std::memcpy(&at.sin6_addr, address.bytes.data(), address.bytes.size());
     at.sin6_scope_id = interface_index_;
     return ::bind(owner_.get(), reinterpret_cast<const sockaddr*>(&at), sizeof(at)) == 0;
+}
+
+// RFC 2464 section 7: the group's last four bytes behind 33-33.
+Result<void> LinkSocket::send_to_group(const net::Ipv6Address& group, std::span<const std::byte> packet) {
+    net::MacAddress mac{{0x33, 0x33}};
+    std::copy_n(group.bytes.end() - 4, 4, mac.bytes.begin() + 2);
+    const sockaddr_ll to = link_address(interface_index_, mac);
+    if (::sendto(fd_.get(), packet.data(), packet.size(), 0, reinterpret_cast<const sockaddr*>(&to),
+                 sizeof(to)) < 0)
+        return fail_errno("send to " + net::to_string(group));
+    return {};
 }
 
 Result<std::size_t> LinkSocket::send(const net::Ipv6Address& source, std::span<const Neighbor> hosts,

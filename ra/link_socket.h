@@ -33,6 +33,11 @@ public:
     // sent is less than asked for when the link's queue is full.
     Result<std::size_t> send(const net::Ipv6Address& source, std::span<const Neighbor> hosts,
                              std::span<const std::byte> message);
+    // A whole packet to a multicast group, past the neighbour cache: the kernel has entries for groups too,
+    // and none can be made while it is full.
+    Result<void> send_to_group(const net::Ipv6Address& group, std::span<const std::byte> packet);
+    // As the kernel's IPv6 asks for what it sends: nobody speaks from an address that has gone meanwhile.
+    [[nodiscard]] bool owns(const net::Ipv6Address& address) const;
     [[nodiscard]] int native_handle() const { return fd_.get(); }
     [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
@@ -48,7 +53,6 @@ private:
           owner_(std::move(owner)),
           interface_index_(interface_index),
           received_(std::make_unique<Received>()) {}
-    [[nodiscard]] bool owns(const net::Ipv6Address& address) const;
 
     UniqueFd fd_;
     UniqueFd owner_;  // asks the kernel whose an address is, and carries nothing

@@ -60,18 +60,21 @@ std::optional<Packet> unwrap(std::span<const std::byte> packet) {
     return out;
 }
 
-Wrapper::Wrapper(const net::Ipv6Address& source, std::span<const std::byte> message)
-    : sum_(sum_of_words(source) + message.size() + kIcmpv6 + sum_of_words(message)) {
+std::vector<std::byte> with_header(const Header& header, std::span<const std::byte> message) {
     net::ByteWriter out;
-    out.put(std::uint32_t{6U << 28U});
+    out.put((std::uint32_t{6} << 28U) | (std::uint32_t{header.traffic_class} << 20U));
     out.put(static_cast<std::uint16_t>(message.size()));
-    out.put(kIcmpv6);
+    out.put(header.next_header);
     out.put(std::uint8_t{255});
-    out.put(std::as_bytes(std::span{source.bytes}));
-    out.zeros(kHeader - kDestinationAt);
+    out.put(std::as_bytes(std::span{header.source.bytes}));
+    out.put(std::as_bytes(std::span{header.destination.bytes}));
     out.put(message);
-    packet_ = std::move(out).release();
+    return std::move(out).release();
 }
+
+Wrapper::Wrapper(const net::Ipv6Address& source, std::span<const std::byte> message)
+    : packet_(with_header({source, {}}, message)),
+      sum_(sum_of_words(source) + message.size() + kIcmpv6 + sum_of_words(message)) {}
 
 std::vector<std::byte> Wrapper::to(const net::Ipv6Address& destination) const {
     std::vector<std::byte> packet = packet_;

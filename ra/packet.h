@@ -10,7 +10,7 @@
 #include "daemon/base/address.h"
 #include "ra/message.h"
 
-// ICMPv6 messages with their IPv6 header (RFC 8200 section 3), for a socket that is below the kernel's IPv6.
+// Messages with their IPv6 header (RFC 8200 section 3), for a socket that is below the kernel's IPv6.
 namespace ulagate::ra {
 
 struct Packet {
@@ -21,8 +21,16 @@ struct Packet {
 // link has padded behind it is cut off.
 std::optional<Packet> unwrap(std::span<const std::byte> packet);
 
-// One message to many hosts: the packet for each differs in the destination and the checksum only. Hop limit
-// 255.
+// The hop limit is 255, as for all that stays on its link.
+struct Header {
+    net::Ipv6Address source;
+    net::Ipv6Address destination;
+    std::uint8_t next_header = 58;  // ICMPv6
+    std::uint8_t traffic_class = 0;
+};
+std::vector<std::byte> with_header(const Header& header, std::span<const std::byte> message);
+
+// One ICMPv6 message to many hosts: the packet for each differs in the destination and the checksum only.
 class Wrapper {
 public:
     Wrapper(const net::Ipv6Address& source, std::span<const std::byte> message);

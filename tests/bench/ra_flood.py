@@ -95,7 +95,6 @@ class Bench:
             found[kind] = self._flood(kind)
             time.sleep(11)  # then times are quiet again
         self._daemon.stop()
-        print(self._daemon.process.log()[-6000:])  # DEBUG
         self._world.close()
         return found
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Floods, forgeries and garbage: memory does not grow, timers are kept, hosts and the control socket are answered."""
 
+import itertools
 import os
 import random
 import socket
@@ -34,14 +35,15 @@ def scenario():
     _, address_b = overlay.wait_until_up()
     sender = packets.Sender(host)
     router = lab.link_local(edge.node)
-    question = packets.solicitation(lab.link_local(host), mac_of(host))
-    sender.send(question)
+    known, new = packets.solicitation(lab.link_local(host), mac_of(host)), newcomers(host)
+    sender.send(known)
     sender.send(packets.solicitation(NOBODY, "02:99:00:00:00:01", b""))
     lab.wait_for(lambda: lan(edge)["replies_unresolved"] > 0, 10, "a host that nobody can resolve is noticed")
-    answered = [flood(name, frames, sender, edge, host, router, question)
-                for name, frames in floods(router).items()]
-    lab.check(2 * sum(answered) >= QUESTIONS * len(answered),
-              f"a host that was answered before was answered within {PROMPT} s during the floods: {answered}")
+    for who, questions in (("a host that was answered before", itertools.repeat(known)), ("a host that is new", new)):
+        answered = [flood(f"{name}; {who} asks", frames, sender, edge, host, router, questions)
+                    for name, frames in floods(router).items()]
+        lab.check(2 * sum(answered) >= QUESTIONS * len(answered),
+                  f"{who} was answered within {PROMPT} s during the floods: {answered}")
     check_forgeries(edge)
     lab.check(lab.can_ping(host, address_b), "the hosts reach each other after the floods")
     check_control_socket(edge)
@@ -54,6 +56,14 @@ def lan(edge):
 
 def mac_of(node):
     return node.out("cat", "/sys/class/net/eth0/address").strip()
+
+
+def newcomers(host):
+    """Solicitations of a host that has another address each time."""
+    for number in itertools.count(1):
+        address = f"fe80::c:{number:x}"
+        host.ip(f"address add {address}/64 dev eth0 nodad")
+        yield packets.solicitation(address, mac_of(host))
 
 
 def check_forgeries(edge):
@@ -75,6 +85,8 @@ def floods(router):
     route_loop = b"\x18\x00" + bytes(6)  # an option of length 0
     return {
         "valid solicitations": [packets.solicitation(source(), mac()) for _ in range(SENDERS)],
+        "valid solicitations of one machine": [packets.solicitation(source(), "02:99:00:00:00:02", option(mac()))
+                                               for _ in range(SENDERS)],
         "solicitations from nowhere": [packets.solicitation("::", mac(), b"") for _ in range(10)],
         "malformed solicitations": [packets.solicitation(source(), mac(), garbage()) for _ in range(SENDERS)]
         + [packets.solicitation(source(), mac(), hop_limit=64), packets.solicitation(source(), mac(), code=7),
@@ -86,13 +98,19 @@ def floods(router):
     }
 
 
-def flood(name, frames, sender, edge, host, router, question):
+def option(mac):
+    """Source link-layer address."""
+    return b"\x01\x01" + bytes.fromhex(mac.replace(":", ""))
+
+
+def flood(name, frames, sender, edge, host, router, questions):
     """How many questions of an honest host were answered in time."""
     heard = lab.RouterAdvertisements(host)
     before = lab.pss_kib(edge.pid)
     start = time.time()
     sent, asked = 0, []
     for _ in range(QUESTIONS):
+        question = next(questions)
         asked.append(time.time())
         sender.send(question)
         sent += sender.flood(frames, RATE, SECONDS / QUESTIONS)
