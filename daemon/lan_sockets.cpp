@@ -40,7 +40,7 @@ Result<void> LanSockets::open_vrrp(const LanConfig& config) {
     if (!out) return tl::unexpected<Error>{std::move(out.error())};
     auto neighbor = vrrp::NeighborSender::open(speaking, place_.speaking);
     if (!neighbor) return tl::unexpected<Error>{std::move(neighbor.error())};
-    if (config.vrrp->virtual_mac) vrrp_source_ = Source::link_below;
+    if (config.vrrp->virtual_mac) vrrp_speaker_ = Speaker::link_below;
     vrrp_in_ = std::move(*in);
     vrrp_out_ = std::move(*out);
     neighbor_out_ = std::move(*neighbor);
@@ -77,7 +77,7 @@ Result<void> LanSockets::send(const ra::Send& message) {
     auto sent = icmpv6_.send(message.source, message.destination, message_bytes,
                              message.former_source ? From::former : From::own);
     if (sent || message.former_source || !message.destination.is_multicast()) return sent;
-    return send_anyway(std::move(sent), message.source, Source::own, message.destination,
+    return send_anyway(std::move(sent), message.source, Speaker::own, message.destination,
                        ra::Wrapper{message.source, message_bytes}.to(message.destination));
 }
 
@@ -86,7 +86,7 @@ Result<void> LanSockets::send(const SendVrrp& message) {
     auto sent = vrrp_out_->send(message.message, message.source);
     if (sent) return sent;
     const ra::Header header{message.source, vrrp::kAllVrrpRouters, vrrp::kProtocol, vrrp::kNetworkControl};
-    return send_anyway(std::move(sent), message.source, vrrp_source_, header.destination,
+    return send_anyway(std::move(sent), message.source, vrrp_speaker_, header.destination,
                        ra::with_header(header, vrrp::build(message.message, message.source)));
 }
 
@@ -95,16 +95,16 @@ Result<void> LanSockets::send(const SendNeighbor& message) {
     auto sent = neighbor_out_->send(message.address, message.link_address);
     if (sent) return sent;
     const auto bytes = vrrp::neighbor_advertisement(message.address, message.link_address);
-    return send_anyway(std::move(sent), message.address, Source::own, vrrp::kAllNodes,
+    return send_anyway(std::move(sent), message.address, Speaker::own, vrrp::kAllNodes,
                        ra::Wrapper{message.address, bytes}.to(vrrp::kAllNodes));
 }
 
 // The kernel has a neighbour entry for each group too, and says EINVAL when there is no room for it, as while
 // a flood of solicitations fills the table. It says the same of a source that is not ours.
-Result<void> LanSockets::send_anyway(Result<void>&& sent, const net::Ipv6Address& source, Source kind,
+Result<void> LanSockets::send_anyway(Result<void>&& sent, const net::Ipv6Address& source, Speaker speaker,
                                      const net::Ipv6Address& group, std::span<const std::byte> packet) {
     if (sent.error().code != std::errc::invalid_argument) return std::move(sent);
-    if (kind == Source::own && !link_.owns(source)) return std::move(sent);
+    if (speaker == Speaker::own && !link_.owns(source)) return std::move(sent);
     return link_.send_to_group(group, packet);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -52,8 +53,8 @@ private:
         : place_(place), icmpv6_(std::move(icmpv6)), link_(std::move(link)) {}
     Result<void> open_vrrp(const LanConfig& config);
     // After the kernel's IPv6 could not send to a group.
-    enum class Source { own, link_below };
-    Result<void> send_anyway(Result<void>&& sent, const net::Ipv6Address& source, Source kind,
+    enum class Speaker : std::uint8_t { own, link_below };
+    Result<void> send_anyway(Result<void>&& sent, const net::Ipv6Address& source, Speaker speaker,
                              const net::Ipv6Address& group, std::span<const std::byte> packet);
     Result<void> watch(boost::asio::io_context& io, const OnReadable& call);
 
@@ -66,7 +67,7 @@ private:
     std::unique_ptr<Readable> icmpv6_readable_;
     std::unique_ptr<Readable> link_readable_;
     std::unique_ptr<Readable> vrrp_readable_;
-    Source vrrp_source_ = Source::own;
+    Speaker vrrp_speaker_ = Speaker::own;
 };
 
 }  // namespace ulagate
