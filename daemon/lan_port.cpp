@@ -53,8 +53,8 @@ bool LanPort::wants_address() const {
 void LanPort::advertise(std::vector<ra::Send>&& advertisements, LanActions& out) const {
     for (ra::Send& send : advertisements) {
         for (ra::RouterAdvertisement& part : ra::split(std::move(send.message), mtu_ - kIpv6Header))
-            out.emplace_back(
-                ra::Send{send.source, send.destination, std::move(part), send.former_source || taken_out_});
+            out.emplace_back(ra::Send{send.source, send.destination, std::move(part),
+                                      send.former_source || taken_out_, send.hosts});
     }
 }
 
@@ -224,7 +224,7 @@ LanActions LanPort::on_icmpv6(std::span<const std::byte> message, const ra::Pack
         const auto solicitation = ra::parse_router_solicitation(message, info);
         if (solicitation) {
             ++counters_.solicitations_received;
-            advertise(advertiser_.on_solicitation(*solicitation, info.source, now), out);
+            advertise(advertiser_.on_solicitation(*solicitation, info.source, now, info.link_source), out);
             return out;
         }
         ++counters_.refused;
@@ -357,8 +357,8 @@ void LanPort::announce(LanActions& out) const {
 }
 
 void LanPort::sent(const LanAction& action, TimePoint now) {
-    if (std::holds_alternative<ra::Send>(action)) {
-        ++counters_.advertisements_sent;
+    if (const auto* send = std::get_if<ra::Send>(&action)) {
+        counters_.advertisements_sent += std::max<std::size_t>(1, send->hosts.size());
         last_sent_ = now;
     } else if (std::holds_alternative<SendVrrp>(action)) {
         ++counters_.vrrp_sent;

@@ -12,6 +12,7 @@ namespace {
 
 // A flood must not starve the timers: after this many datagrams the loop gets its turn.
 constexpr int kDatagramsATurn = 64;
+constexpr int kBatchesATurn = 4;
 
 ra::TimePoint now() { return std::chrono::steady_clock::now(); }
 
@@ -41,8 +42,9 @@ void LanTask::open_sockets(const Links& links) {
         trouble_.clear();
     }
     if (!place || sockets_) return;
-    auto opened =
-        LanSockets::open(io_, config, *place, {[this] { receive_icmpv6(); }, [this] { receive_vrrp(); }});
+    auto opened = LanSockets::open(
+        io_, config, *place,
+        {[this] { receive_icmpv6(); }, [this] { receive_solicitations(); }, [this] { receive_vrrp(); }});
     std::string trouble = opened ? std::string{} : opened.error().text();
     if (!trouble.empty() && trouble != trouble_) log::error(config.interface, "{}", trouble);
     trouble_ = std::move(trouble);
@@ -100,6 +102,22 @@ void LanTask::receive_icmpv6() {
         perform(port_.on_icmpv6((*datagram)->message, (*datagram)->info, now()));
     }
     finish();  // with or without a datagram, the deadline may have moved
+}
+
+void LanTask::receive_solicitations() {
+    for (int i = 0; i < kBatchesATurn && sockets_; ++i) {
+        const auto packets = sockets_->receive_solicitations();
+        if (!packets) {
+            log::warning(port_.config().interface, "ra: {}, ignoring", packets.error().text());
+            break;
+        }
+        if (packets->empty()) break;
+        for (const ra::Packet& packet : *packets) {
+            const LanActions actions = port_.on_icmpv6(packet.message, packet.info, now());
+            if (!actions.empty()) perform(actions);
+        }
+    }
+    finish();
 }
 
 void LanTask::receive_vrrp() {

@@ -45,6 +45,7 @@ public:
 private:
     void open_sockets(const Links& links);
     void receive_icmpv6();
+    void receive_solicitations();
     void receive_vrrp();
     void perform(const LanActions& actions);
     void log(const vrrp::Changed& change) const;

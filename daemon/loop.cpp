@@ -8,10 +8,11 @@
 namespace ulagate {
 
 Result<std::unique_ptr<Readable>> Readable::watch(boost::asio::io_context& io, int fd,
-                                                  std::function<void()> call) {
+                                                  std::function<void()> call,
+                                                  std::chrono::milliseconds pause) {
     const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (copy < 0) return fail_errno("watch a descriptor");
-    auto state = std::make_shared<State>(io, copy, std::move(call));
+    auto state = std::make_shared<State>(io, copy, std::move(call), pause);
     wait(state);
     return std::unique_ptr<Readable>{new Readable(std::move(state))};
 }
@@ -21,14 +22,23 @@ void Readable::wait(const std::shared_ptr<State>& state) {
                                  [state](const boost::system::error_code& error) {
                                      if (error || !state->alive) return;
                                      state->call();
-                                     if (state->alive) wait(state);
+                                     if (state->alive) rest(state);
                                  });
+}
+
+void Readable::rest(const std::shared_ptr<State>& state) {
+    if (state->pause.count() == 0) return wait(state);
+    state->timer.expires_after(state->pause);
+    state->timer.async_wait([state](const boost::system::error_code& error) {
+        if (!error && state->alive) wait(state);
+    });
 }
 
 Readable::~Readable() {
     state_->alive = false;
     boost::system::error_code ignored;
     state_->descriptor.close(ignored);
+    state_->timer.cancel(ignored);
 }
 
 Alarm::Alarm(boost::asio::io_context& io, std::function<void()> call)

@@ -14,11 +14,13 @@
 namespace ulagate {
 
 // Calls back whenever a file descriptor is readable, until destroyed. Does not own the descriptor (it watches
-// a duplicate); the callback reads a bounded amount, and is called again if there is more.
+// a duplicate); the callback reads a bounded amount, and is called again if there is more. With a pause it is
+// called at most that often, so that what comes in floods is read in batches.
 class Readable {
 public:
     static Result<std::unique_ptr<Readable>> watch(boost::asio::io_context& io, int fd,
-                                                   std::function<void()> call);
+                                                   std::function<void()> call,
+                                                   std::chrono::milliseconds pause = {});
     Readable(const Readable&) = delete;
     Readable& operator=(const Readable&) = delete;
     Readable(Readable&&) = delete;
@@ -28,14 +30,18 @@ public:
 private:
     // Outlives the Readable while an operation is in flight, so that a late completion finds `alive` false.
     struct State {
-        State(boost::asio::io_context& io, int fd, std::function<void()> callback)
-            : descriptor(io, fd), call(std::move(callback)) {}
+        State(boost::asio::io_context& io, int fd, std::function<void()> callback,
+              std::chrono::milliseconds between)
+            : descriptor(io, fd), timer(io), call(std::move(callback)), pause(between) {}
         boost::asio::posix::stream_descriptor descriptor;
+        boost::asio::steady_timer timer;
         std::function<void()> call;
+        std::chrono::milliseconds pause;
         bool alive = true;
     };
     explicit Readable(std::shared_ptr<State> state) : state_(std::move(state)) {}
     static void wait(const std::shared_ptr<State>& state);
+    static void rest(const std::shared_ptr<State>& state);
 
     std::shared_ptr<State> state_;
 };

@@ -69,10 +69,11 @@ void Ruleset::input_lan_protocols() {
             "\"VRRP\"",
             fmt::join(vrrp, ", "));
     }
-    // For each one the kernel makes a neighbour entry, and with its table full (1,024) our own
-    // advertisements do not leave any more.
+    // The kernel makes a neighbour entry for each one, and with its table full (1,024) neither our own
+    // advertisements leave nor does anything reach a host. We answer from what we hear before this (see
+    // ra/link_socket.h).
     out_.line(
-        "iifname @lans icmpv6 type nd-router-solicit ip6 hoplimit 255 limit rate 100/second burst 100 "
+        "iifname @lans icmpv6 type nd-router-solicit ip6 hoplimit 255 limit rate 10/second burst 50 "
         "packets counter accept");
     out_.line("iifname @lans icmpv6 type nd-router-solicit counter drop comment \"bad, or a flood\"");
 }

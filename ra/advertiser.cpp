@@ -77,15 +77,40 @@ std::vector<Send> Advertiser::set_config(Config config, TimePoint now) {
     return announce(now);
 }
 
-std::vector<Send> Advertiser::on_solicitation(const RouterSolicitation& /*solicitation*/,
-                                              const net::Ipv6Address& from, TimePoint now) {
-    if (!source_ || from.is_multicast() || replies_.has(from)) return {};
-    if (from.is_unspecified() || !config_.unicast_replies) {
-        reply_by_multicast(now);
+std::vector<Send> Advertiser::on_solicitation(const RouterSolicitation& solicitation,
+                                              const net::Ipv6Address& from, TimePoint now,
+                                              std::optional<net::MacAddress> sender) {
+    if (!source_ || from.is_multicast()) return {};
+    const bool unicast = config_.unicast_replies && !from.is_unspecified();
+    if (unicast && is_there(solicitation, sender)) {
+        const Duration delay = draw(Duration::zero(), kMaxReplyDelay);
+        if (!direct().add({from, *sender}, now, delay)) reply_by_multicast(now);
         return {};
     }
-    if (!replies_.add(from, now, draw(Duration::zero(), kMaxReplyDelay))) reply_by_multicast(now);
+    if (replies_.has(from)) return {};
+    if (!unicast || !replies_.add(from, now, draw(Duration::zero(), kMaxReplyDelay))) reply_by_multicast(now);
     return {};
+}
+
+// The sender can be reached where it says: at the address that its frame came from, which can be a host's.
+bool Advertiser::is_there(const RouterSolicitation& solicitation,
+                          const std::optional<net::MacAddress>& sender) const {
+    constexpr unsigned kGroup = 1;
+    return sender && solicitation.source_link_layer_address == sender && sender != source_->link_address &&
+           (sender->bytes.front() & kGroup) == 0 && *sender != net::MacAddress{};
+}
+
+DirectReplies& Advertiser::direct() {
+    if (!direct_) {
+        const Duration seed = draw(Duration::zero(), std::chrono::hours{1000});
+        direct_.emplace(static_cast<std::uint64_t>(seed.count()));
+    }
+    return *direct_;
+}
+
+void Advertiser::clear_replies() {
+    replies_.clear();
+    if (direct_) direct_->clear();
 }
 
 void Advertiser::on_unresolved(const net::Ipv6Address& host, TimePoint now) {
@@ -115,17 +140,18 @@ std::vector<Send> Advertiser::on_deadline(TimePoint now) {
 }
 
 std::optional<TimePoint> Advertiser::deadline() const {
-    const auto reply = replies_.deadline();
-    return next_multicast_ && reply ? std::min(next_multicast_, reply)
-           : next_multicast_        ? next_multicast_
-                                    : reply;
+    std::optional<TimePoint> next = next_multicast_;
+    for (const auto& reply : {replies_.deadline(), direct_ ? direct_->deadline() : std::nullopt}) {
+        if (reply) next = std::min(next.value_or(*reply), *reply);
+    }
+    return next;
 }
 
 void Advertiser::forget_source() {
     source_.reset();
     next_multicast_.reset();
     multicast_reply_ = false;
-    replies_.clear();
+    clear_replies();
     farewell_.reset();
     former_.reset();
 }
@@ -149,7 +175,7 @@ std::vector<Send> Advertiser::multicast(TimePoint now) {
     last_multicast_ = now;
     next_multicast_ = now + next_interval();
     multicast_reply_ = false;
-    replies_.clear();
+    clear_replies();
     return sends;
 }
 
@@ -181,7 +207,15 @@ std::vector<Send> Advertiser::unicast_replies(TimePoint now) {
     const Replies::Due due = replies_.due(now);
     for (const net::Ipv6Address& host : due.hosts)
         sends.push_back({source_->address, host, message(*source_, Removed::all, now)});
-    if (due.too_many) reply_by_multicast(now);
+    bool too_many = due.too_many;
+    if (direct_) {
+        DirectReplies::Due there = direct_->due(now);
+        too_many = too_many || there.too_many;
+        if (!there.hosts.empty())
+            sends.push_back(
+                {source_->address, {}, message(*source_, Removed::all, now), false, std::move(there.hosts)});
+    }
+    if (too_many) reply_by_multicast(now);
     return sends;
 }
 

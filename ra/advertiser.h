@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/base/address.h"
+#include "ra/direct_replies.h"
 #include "ra/message.h"
 #include "ra/replies.h"
 #include "ra/stale.h"
@@ -45,6 +46,8 @@ struct Send {
     net::Ipv6Address destination;  // ff02::1 or the one host that asked
     RouterAdvertisement message;
     bool former_source = false;  // the last words from an address that may be ours no more
+    // If there are any: to each of these at its link-layer address, and to no other destination.
+    std::vector<Neighbor> hosts{};
     bool operator==(const Send&) const = default;
 };
 
@@ -55,8 +58,8 @@ inline constexpr net::Ipv6Address kAllNodes{{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0,
 // else. No socket, clock or log. It advertises while it has a source; who may have one (VRRP) is decided
 // above.
 //
-// What a stranger can make it do is bounded: see Replies. Whoever asks beyond that is answered by one
-// multicast advertisement, which the 3 s rule (MIN_DELAY_BETWEEN_RAS) limits by itself.
+// What a stranger can make it do is bounded: see DirectReplies and Replies. Whoever asks beyond that is
+// answered by one multicast advertisement, which the 3 s rule (MIN_DELAY_BETWEEN_RAS) limits by itself.
 class Advertiser {
 public:
     Advertiser(Config config, Random random);
@@ -84,8 +87,9 @@ public:
     // What hosts may know of us: what we advertise, and what we do no more.
     [[nodiscard]] std::vector<Option> advertised() const;
     [[nodiscard]] std::vector<Stale> stale() const { return stale_.all(); }
+    // `sender`: from which link-layer address it came, if that is known.
     std::vector<Send> on_solicitation(const RouterSolicitation& solicitation, const net::Ipv6Address& from,
-                                      TimePoint now);
+                                      TimePoint now, std::optional<net::MacAddress> sender = std::nullopt);
     // The link-layer address of a host that was answered could not be found out, as on links whose switches
     // do not pass the question on: the answer is multicast.
     void on_unresolved(const net::Ipv6Address& host, TimePoint now);
@@ -99,9 +103,9 @@ public:
     [[nodiscard]] std::optional<TimePoint> deadline() const;
     [[nodiscard]] bool advertising() const { return source_.has_value(); }
     // Hosts that wait for their unicast answer.
-    [[nodiscard]] std::size_t pending_replies() const { return replies_.waiting(); }
-    // These and those who were answered: all the memory that strangers can make us use.
-    [[nodiscard]] std::size_t remembered_hosts() const { return replies_.remembered(); }
+    [[nodiscard]] std::size_t pending_replies() const { return replies_.waiting() + direct_waiting(); }
+    // These and those who were answered, as far as strangers can make us use memory for them.
+    [[nodiscard]] std::size_t remembered_hosts() const { return replies_.remembered() + direct_waiting(); }
 
 private:
     void forget_source();
@@ -109,6 +113,11 @@ private:
     std::vector<Send> multicast(TimePoint now);
     Send farewell(TimePoint now);
     std::vector<Send> unicast_replies(TimePoint now);
+    [[nodiscard]] bool is_there(const RouterSolicitation& solicitation,
+                                const std::optional<net::MacAddress>& sender) const;
+    DirectReplies& direct();
+    [[nodiscard]] std::size_t direct_waiting() const { return direct_ ? direct_->waiting() : 0; }
+    void clear_replies();
     void reply_by_multicast(TimePoint now);
     [[nodiscard]] TimePoint earliest_multicast(TimePoint now) const;
     enum class Removed { all, prefixes };
@@ -126,6 +135,7 @@ private:
     unsigned quick_left_ = 0;       // of the first three advertisements
     bool multicast_reply_ = false;  // next_multicast_ already answers a solicitation
     Replies replies_;
+    std::optional<DirectReplies> direct_;  // since somebody needed it
     StaleList stale_;
     bool known_to_hosts_ = false;             // config_
     std::optional<Duration> wall_offset_;     // system_clock - steady_clock

@@ -39,6 +39,8 @@ struct PacketInfo {
     net::Ipv6Address source;
     net::Ipv6Address destination;
     int hop_limit = 0;
+    // From which link-layer address the frame came, if the socket tells.
+    std::optional<net::MacAddress> link_source{};
 };
 
 // `message` starts at the ICMPv6 type; the kernel has verified the checksum (a raw ICMPv6 socket always

@@ -14,20 +14,11 @@ constexpr std::size_t kMaxWaiting = 64;
 constexpr std::size_t kMaxKnown = 256;
 // A host asks at most every 4 s (RTR_SOLICITATION_INTERVAL), so no honest one meets this limit.
 constexpr Replies::Duration kPerHostMinimum = seconds{1};
-constexpr Replies::Duration kSpacing = milliseconds{20};
-constexpr int kBurst = 50;
+constexpr Limit kTotal{milliseconds{20}, 50};
 // After a flood: who is answered sooner may belong to it.
 constexpr Replies::Duration kQuietAfter = seconds{10};
 
 }  // namespace
-
-// A token bucket kept as the time until which the replies sent so far have used it up.
-bool Replies::Queue::take_token(TimePoint now) {
-    const TimePoint paid = std::max(paid_until, now);
-    if (paid - now > (kBurst - 1) * kSpacing) return false;
-    paid_until = paid + kSpacing;
-    return true;
-}
 
 bool Replies::is_known(const net::Ipv6Address& host) const {
     return std::find(quiet_.rbegin(), quiet_.rend(), host) != quiet_.rend();
@@ -62,7 +53,7 @@ void Replies::take_due(Queue& queue, TimePoint now, Due& due) {
             ++it;
             continue;
         }
-        if (!queue.take_token(now)) {
+        if (!queue.total.take(now, kTotal)) {
             overflow(queue, now);
             due.too_many = true;
             return;

@@ -9,10 +9,12 @@
 #include <vector>
 
 #include "daemon/base/address.h"
+#include "ra/token_bucket.h"
 
 namespace ulagate::ra {
 
-// Who waits for a unicast answer to its solicitation (RFC 4861 section 6.2.6), and how many get one.
+// Who waits for a unicast answer to its solicitation (RFC 4861 section 6.2.6), and how many get one, among
+// those who are not known to be where they say (see DirectReplies): the kernel has to find out.
 //
 // At most 64 hosts wait, one host is answered once a second, and all of them together 50 times a second. When
 // more ask, the next multicast advertisement answers them all, and nobody else waits until then. But the 3 s
@@ -47,8 +49,7 @@ public:
 private:
     struct Queue {
         std::map<net::Ipv6Address, TimePoint> waiting;  // until when
-        TimePoint paid_until = TimePoint::min();        // the answers so far, in a token bucket
-        bool take_token(TimePoint now);
+        TokenBucket total;
     };
     struct Answered {
         net::Ipv6Address host;

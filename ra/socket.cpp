@@ -2,6 +2,7 @@
 #include "ra/socket.h"
 
 #include <linux/errqueue.h>
+#include <linux/filter.h>
 #include <net/if.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
@@ -104,6 +105,30 @@ Result<Socket> Socket::open(const std::string& interface, unsigned interface_ind
     group.ipv6mr_interface = interface_index;
     if (!set(s, IPPROTO_IPV6, IPV6_JOIN_GROUP, group)) return fail_errno("join ff02::2 on " + interface);
     return Socket{std::move(fd), interface_index};
+}
+
+// The packet starts with the ICMPv6 header; SKF_NET_OFF is where its IPv6 header is.
+Result<void> Socket::leave_solicitations_to_link_socket() {
+    constexpr auto kNet = static_cast<unsigned>(SKF_NET_OFF);
+    std::array filter{
+        sock_filter BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
+        sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ND_ROUTER_SOLICIT, 0, 10),
+        sock_filter BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kNet + 6),  // next header
+        sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ICMPV6, 0, 8),
+        sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kNet + 24),  // destination
+        sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0xff020000, 0, 6),
+        sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kNet + 28),
+        sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 4),
+        sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kNet + 32),
+        sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2),
+        sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kNet + 36),
+        sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 2, 1, 0),
+        sock_filter BPF_STMT(BPF_RET | BPF_K, 0xffff),
+        sock_filter BPF_STMT(BPF_RET | BPF_K, 0),
+    };
+    const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
+    if (!set(fd_.get(), SOL_SOCKET, SO_ATTACH_FILTER, program)) return fail_errno("filter solicitations");
+    return {};
 }
 
 Result<std::optional<Socket::Datagram>> Socket::receive() {

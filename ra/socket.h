@@ -21,6 +21,8 @@ namespace ulagate::ra {
 class Socket {
 public:
     static Result<Socket> open(const std::string& interface, unsigned interface_index);
+    // From now on no solicitation that a LinkSocket hears.
+    Result<void> leave_solicitations_to_link_socket();
 
     struct Datagram {
         std::vector<std::byte> message;

@@ -21,7 +21,6 @@ constexpr std::size_t kMaxPacket = 8 + 255 * 16 + 1;
 constexpr int kReceiveBuffer = 64 * 1024;
 // One call of receive() looks at no more than this, so that it always comes back to the loop.
 constexpr int kMaxSkipped = 64;
-constexpr int kNetworkControl = 0xc0;  // class selector 6, RFC 2474 section 4.2.2
 
 in6_addr to_kernel(const net::Ipv6Address& address) {
     in6_addr out{};
@@ -199,7 +198,7 @@ Result<AdvertisementSender> AdvertisementSender::open(const std::string& interfa
     auto opened = open_sender(kProtocol, interface);
     if (!opened) return fail(std::move(opened).error(), "send VRRP");
     UniqueFd& fd = *opened;
-    if (!set(fd, IPPROTO_IPV6, IPV6_TCLASS, kNetworkControl)) return fail_errno("set the traffic class");
+    if (!set(fd, IPPROTO_IPV6, IPV6_TCLASS, int{kNetworkControl})) return fail_errno("set the traffic class");
     // Without it the kernel refuses (EINVAL) a link-local source of any other interface than the one that
     // sends.
     if (source == Source::link_below && !set(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1)) {

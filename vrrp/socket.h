@@ -19,6 +19,9 @@
 // would never hear each other.
 namespace ulagate::vrrp {
 
+// The traffic class of advertisements: class selector 6, RFC 2474 section 4.2.2.
+inline constexpr std::uint8_t kNetworkControl = 0xc0;
+
 // Hears the advertisements of one link: protocol 112, joined to ff02::12. The loop waits on native_handle().
 class Receiver {
 public:

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <map>
 #include <set>
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "daemon/base/bytes.h"
 #include "ra/advertiser.h"
@@ -74,7 +77,7 @@ private:
     }
 
     void step() {
-        switch (byte() % 15) {
+        switch (byte() % 17) {
             case 0:
                 now_ += std::chrono::milliseconds{byte()};
                 break;
@@ -126,6 +129,22 @@ private:
                 disturbed_ = true;
                 note(advertiser_.abandon_source());
                 break;
+            case 15: {
+                const auto told = some_mac();
+                const auto sender = byte() % 4 == 0 ? some_mac() : told;
+                solicit(some_host(), {told}, sender);
+                break;
+            }
+            case 16:
+                for (unsigned i = 0, n = 16U * byte(); i < n; ++i) {
+                    const net::MacAddress told{
+                        {2, 1, 0, 0, static_cast<std::uint8_t>(i >> 8U), static_cast<std::uint8_t>(i)}};
+                    net::Ipv6Address host{{0xfe, 0x80, 0, 0, 0, 0, 0, 0, 2}};
+                    host.bytes[14] = static_cast<std::uint8_t>(i >> 8U);
+                    host.bytes[15] = static_cast<std::uint8_t>(i);
+                    solicit(host, {told}, told);
+                }
+                break;
             case 14:
                 advertiser_.set_wall_clock(std::chrono::system_clock::time_point{1s * byte()}, now_);
                 break;
@@ -141,10 +160,14 @@ private:
         }
     }
 
-    void solicit(const net::Ipv6Address& host) {
+    net::MacAddress some_mac() { return {{byte(), 0, 0, 0, 0, byte()}}; }
+
+    void solicit(const net::Ipv6Address& host, const ra::RouterSolicitation& solicitation = {},
+                 std::optional<net::MacAddress> sender = std::nullopt) {
         disturbed_ = true;
         if (source_) asked_.insert(host);
-        note(advertiser_.on_solicitation({}, host, now_));
+        if (source_ && sender) asked_direct_.insert({host.bytes, sender->bytes});
+        note(advertiser_.on_solicitation(solicitation, host, now_, sender));
     }
 
     void note(const std::vector<ra::Send>& sends) {
@@ -154,6 +177,11 @@ private:
             if (send.former_source) continue;
             require(source_ || farewells_left_ > 0);
             if (source_) require(send.source == source_->address);
+            if (!send.hosts.empty()) {
+                require(source_.has_value());
+                note_direct(send.hosts);
+                continue;
+            }
             if (send.destination != ra::kAllNodes) {
                 require(source_.has_value());
                 note_unicast(send.destination);
@@ -166,6 +194,7 @@ private:
             last_multicast_ = now_;
             disturbed_ = false;
             asked_.clear();
+            asked_direct_.clear();
             const ra::PacketInfo info{send.source, ra::kAllNodes, 255};
             require(ra::parse_router_advertisement(ra::build(send.message), info).has_value());
             if (!source_) --farewells_left_;
@@ -185,9 +214,24 @@ private:
         require(++unicasts_ <= 200);
     }
 
+    // 2,000 at once and 20,000 a second, to whom has asked.
+    void note_direct(const std::vector<ra::Neighbor>& hosts) {
+        if (now_ - direct_second_began_ >= 1s) {
+            direct_second_began_ = now_;
+            direct_ = 0;
+        }
+        direct_ += hosts.size();
+        require(direct_ <= 2000 + 2 * 20'000);
+        for (const ra::Neighbor& host : hosts) {
+            require((host.link_address.bytes[0] & 1U) == 0);
+            require(host.link_address != source_->link_address);
+            require(asked_direct_.contains({host.address.bytes, host.link_address.bytes}));
+        }
+    }
+
     void check() const {
-        require(advertiser_.pending_replies() <= 128);
-        require(advertiser_.remembered_hosts() <= 128 + 202 + 256);
+        require(advertiser_.pending_replies() <= 128 + ra::DirectReplies::kMaxWaiting);
+        require(advertiser_.remembered_hosts() <= 128 + 202 + 256 + ra::DirectReplies::kMaxWaiting);
         require(advertiser_.advertising() == source_.has_value());
         require(advertiser_.deadline().has_value() == (source_ || farewells_left_ > 0));
         if (!source_) return;
@@ -204,9 +248,12 @@ private:
     std::optional<ra::TimePoint> last_multicast_;
     ra::TimePoint second_began_{1000s};
     unsigned unicasts_ = 0;
+    ra::TimePoint direct_second_began_{1000s};
+    std::size_t direct_ = 0;
     unsigned farewells_left_ = 0;
     bool disturbed_ = true;  // since the last multicast, by anything but time
     std::set<net::Ipv6Address> asked_;
+    std::set<std::pair<std::array<std::uint8_t, 16>, std::array<std::uint8_t, 6>>> asked_direct_;
     std::map<net::Ipv6Address, ra::TimePoint> answered_;
 };
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -6,8 +7,10 @@
 #include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "ra/message.h"
+#include "ra/packet.h"
 #include "ra/watch.h"
 
 using namespace ulagate;
@@ -16,6 +19,23 @@ namespace {
 
 void require(bool holds) {
     if (!holds) std::abort();
+}
+
+// What a packet socket hears: a message inside of it, or nothing; put into a packet again it is the same.
+void check_packet(std::span<const std::byte> packet) {
+    const auto inside = ra::unwrap(packet);
+    if (!inside) return;
+    require(inside->message.size() + 40 <= packet.size());
+    std::vector<std::byte> message{inside->message.begin(), inside->message.end()};
+    for (std::size_t i = 2; i < 4; ++i) {
+        if (message.size() < 4) return;
+        message[i] = std::byte{0};
+    }
+    const auto built = ra::Wrapper{inside->info.source, message}.to(inside->info.destination);
+    const auto again = ra::unwrap(built);
+    require(again && again->info.source == inside->info.source);
+    require(again->info.destination == inside->info.destination && again->info.hop_limit == 255);
+    require(std::equal(again->message.begin() + 4, again->message.end(), inside->message.begin() + 4));
 }
 
 // What parses can be built, and what was built parses to the same value.
@@ -72,5 +92,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_solicitation(message, info);
     check_advertisement(message, info);
     check_watch(message, info);
+    check_packet(message);
     return 0;
 }

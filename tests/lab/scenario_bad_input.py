@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Floods, forgeries and garbage: memory does not grow, timers are kept, hosts and the control socket are answered."""
 
+import itertools
 import os
 import random
 import socket
@@ -17,7 +18,6 @@ SENDERS = 200
 SECONDS = 5
 MAX_GROWTH_KIB = 1024
 
-QUESTIONS = 4  # of an honest host, during each flood
 PROMPT = 1.0  # second
 NOBODY = "fe80::dead:1"
 
@@ -34,14 +34,16 @@ def scenario():
     _, address_b = overlay.wait_until_up()
     sender = packets.Sender(host)
     router = lab.link_local(edge.node)
-    question = packets.solicitation(lab.link_local(host), mac_of(host))
-    sender.send(question)
+    known, new = packets.solicitation(lab.link_local(host), mac_of(host)), newcomers(host)
+    sender.send(known)
     sender.send(packets.solicitation(NOBODY, "02:99:00:00:00:01", b""))
     lab.wait_for(lambda: lan(edge)["replies_unresolved"] > 0, 10, "a host that nobody can resolve is noticed")
-    answered = [flood(name, frames, sender, edge, host, router, question)
+    answered = [flood(name, frames, sender, edge, host, router, [known, next(new), known, next(new)])
                 for name, frames in floods(router).items()]
-    lab.check(2 * sum(answered) >= QUESTIONS * len(answered),
-              f"a host that was answered before was answered within {PROMPT} s during the floods: {answered}")
+    for who, first in (("that was answered before", 0), ("that is new", 1)):
+        answers = [part[first::2] for part in answered]
+        lab.check(2 * sum(map(sum, answers)) >= sum(map(len, answers)),
+                  f"a host {who} was answered within {PROMPT} s during the floods: {answers}")
     check_forgeries(edge)
     lab.check(lab.can_ping(host, address_b), "the hosts reach each other after the floods")
     check_control_socket(edge)
@@ -54,6 +56,14 @@ def lan(edge):
 
 def mac_of(node):
     return node.out("cat", "/sys/class/net/eth0/address").strip()
+
+
+def newcomers(host):
+    """Solicitations of a host that has another address each time."""
+    for number in itertools.count(1):
+        address = f"fe80::c:{number:x}"
+        host.ip(f"address add {address}/64 dev eth0 nodad")
+        yield packets.solicitation(address, mac_of(host))
 
 
 def check_forgeries(edge):
@@ -75,6 +85,8 @@ def floods(router):
     route_loop = b"\x18\x00" + bytes(6)  # an option of length 0
     return {
         "valid solicitations": [packets.solicitation(source(), mac()) for _ in range(SENDERS)],
+        "valid solicitations of one machine": [packets.solicitation(source(), "02:99:00:00:00:02", option(mac()))
+                                               for _ in range(SENDERS)],
         "solicitations from nowhere": [packets.solicitation("::", mac(), b"") for _ in range(10)],
         "malformed solicitations": [packets.solicitation(source(), mac(), garbage()) for _ in range(SENDERS)]
         + [packets.solicitation(source(), mac(), hop_limit=64), packets.solicitation(source(), mac(), code=7),
@@ -86,16 +98,21 @@ def floods(router):
     }
 
 
-def flood(name, frames, sender, edge, host, router, question):
-    """How many questions of an honest host were answered in time."""
+def option(mac):
+    """Source link-layer address."""
+    return b"\x01\x01" + bytes.fromhex(mac.replace(":", ""))
+
+
+def flood(name, frames, sender, edge, host, router, questions):
+    """Which questions of an honest host were answered in time."""
     heard = lab.RouterAdvertisements(host)
     before = lab.pss_kib(edge.pid)
     start = time.time()
     sent, asked = 0, []
-    for _ in range(QUESTIONS):
+    for question in questions:
         asked.append(time.time())
         sender.send(question)
-        sent += sender.flood(frames, RATE, SECONDS / QUESTIONS)
+        sent += sender.flood(frames, RATE, SECONDS / len(questions))
     time.sleep(4.5 * lab.slowness())  # one more interval after it
     end = time.time()
     growth = lab.pss_kib(edge.pid) - before
@@ -111,7 +128,7 @@ def flood(name, frames, sender, edge, host, router, question):
     lab.check(answer["role"] == "edge", "the daemon answers")
     if name.startswith("malformed"):
         lab.check(answer["lans"][0]["refused"] > 0, "it counts what it refuses")
-    return sum(any(0 <= when - at <= PROMPT * lab.slowness() for when in advertised) for at in asked)
+    return [any(0 <= when - at <= PROMPT * lab.slowness() for when in advertised) for at in asked]
 
 
 def check_control_socket(edge):

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <initializer_list>
 #include <optional>
@@ -35,6 +36,12 @@ inline net::Ipv6Address host(unsigned n) {
     host.bytes[14] = static_cast<std::uint8_t>(n);
     return host;
 }
+
+inline net::MacAddress mac(unsigned n) {
+    return {{2, 0x99, static_cast<std::uint8_t>(n >> 24U), static_cast<std::uint8_t>(n >> 16U),
+             static_cast<std::uint8_t>(n >> 8U), static_cast<std::uint8_t>(n)}};
+}
+inline Neighbor neighbor(unsigned n) { return {host(n), mac(n)}; }
 
 inline PrefixInformation lan() { return {prefix("fd12:3456:789a:a::/64")}; }
 inline RouteInformation overlay() { return {prefix("fd12:3456:789a::/48"), Preference::high, Seconds{1800}}; }
@@ -75,7 +82,9 @@ protected:
 
     void record(const std::vector<Send>& sends) {
         for (const Send& send : sends) {
-            wire_.push_back({std::chrono::duration_cast<milliseconds>(now_ - kStart), send.destination});
+            const auto at = std::chrono::duration_cast<milliseconds>(now_ - kStart);
+            if (send.hosts.empty()) wire_.push_back({at, send.destination});
+            for (const Neighbor& host : send.hosts) wire_.push_back({at, host.address});
             last_ = send;
         }
     }
@@ -89,6 +98,10 @@ protected:
     }
     void source(std::optional<Source> source) { record(advertiser_.set_source(std::move(source), now_)); }
     void solicit(const net::Ipv6Address& from) { record(advertiser_.on_solicitation({}, from, now_)); }
+    // From a host that tells the link-layer address its frame comes from.
+    void solicit(const Neighbor& host) {
+        record(advertiser_.on_solicitation({host.link_address}, host.address, now_, host.link_address));
+    }
     void reconfigure(const Config& config) { record(advertiser_.set_config(config, now_)); }
     void withdraw() { record(advertiser_.withdraw(now_)); }
     std::vector<Sent> wire() { return std::exchange(wire_, {}); }
