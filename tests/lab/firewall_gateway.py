@@ -3,8 +3,8 @@
 import errno, select, socket, struct, time
 
 import firewall_wire
-from firewall_wire import (ADDRESS, FAR, NO_ROUTE_FORBIDDEN, PATIENCE, SILENCE, SITE, SITE2, check, checksum, inside, sh,
-                           udp, udp4)
+from firewall_wire import (ADDRESS, FAR, NO_ROUTE_FORBIDDEN, PATIENCE, SILENCE, SITE, SITE2, check, checksum, inside,
+                           sh, udp, udp4)
 
 HOST, ROUTER, OUTER, SERVER = "192.168.7.10", "192.168.7.1", "198.51.100.1", "198.51.100.10"
 
@@ -90,7 +90,8 @@ def no_ipv6(net):
         packet = udp(SITE + "10", there, 1, 443)
         net.refused(f"IPv6 from the gateway LAN to {there}", "lan0", packet, NO_ROUTE_FORBIDDEN)
         net.dropped_on("up0", f"IPv6 from the gateway LAN to {there}", "lan0", packet)
-        net.dropped_on("up0", f"a connection by IPv6 to {there}", "lan0", firewall_wire.tcp(SITE + "10", there, 1, 443, 2))
+        syn = firewall_wire.tcp(SITE + "10", there, 1, 443, 2)
+        net.dropped_on("up0", f"a connection by IPv6 to {there}", "lan0", syn)
     begin = time.monotonic()
     with inside(net.names["lan"]):
         tcp6 = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)

@@ -135,7 +135,8 @@ def no_internet_by_ipv6(client):
     lab.check(quic > 0 and quic_took < AT_ONCE * lab.slowness(), "a datagram by IPv6 is answered at once")
     lab.check(tcp > 0 and tcp_took < AT_ONCE * lab.slowness(), "and so is a connection")
     many = client.out("python3", "-c", TRY_IPV6 + MANY)
-    lab.check_equal(many.splitlines()[-1], "20 100", "as is each of twenty datagrams at 40 a second, and of 100 connections")
+    lab.check_equal(many.splitlines()[-1], "20 100",
+                    "as is each of twenty datagrams at 40 a second, and of 100 connections")
 
 
 def nothing_from_outside(world, client):
