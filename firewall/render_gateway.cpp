@@ -39,16 +39,21 @@ void Ruleset::input_gateway() {
 }
 
 // Hosts have no global address from us, so what they send there could only leak addresses that mean nothing
-// there. Without a default route for IPv6 the kernel would say "no route", which hosts take as a passing
-// trouble: after "prohibited" they give up at once, QUIC too, and use IPv4.
+// there. They are to give up at once and use IPv4. A reset ends an attempt on every system, and the kernel
+// sends as many as it has to, while it counts ICMPv6 errors to a host. Without a default route for IPv6 it
+// would say "no route" by itself, which hosts take as a passing trouble; after "prohibited" QUIC gives up
+// too.
 void Ruleset::gateway_has_no_ipv6() {
     for (const Lan& lan : model_.lans) {
         if (!lan.gateway) continue;
-        out_.rule(
-            "iifname {} ip6 saddr {} ip6 daddr 2000::/3 ip6 daddr != {} fib daddr type != local counter "
-            "reject "
-            "with icmpv6 type admin-prohibited comment \"the internet is by IPv4\"",
-            quoted(lan.interface), to_string(lan.prefix.network()), overlay());
+        for (const char* answer : {"meta l4proto tcp counter reject with tcp reset",
+                                   "counter reject with icmpv6 type admin-prohibited"}) {
+            out_.rule(
+                "iifname {} ip6 saddr {} ip6 daddr 2000::/3 ip6 daddr != {} fib daddr type != local {} "
+                "comment "
+                "\"the internet is by IPv4\"",
+                quoted(lan.interface), to_string(lan.prefix.network()), overlay(), answer);
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 import errno, select, socket, struct, time
 
 import firewall_wire
-from firewall_wire import (ADDRESS, FAR, NO_ROUTE_FORBIDDEN, PATIENCE, SILENCE, SITE, SITE2, check, checksum, inside, sh,
-                           udp, udp4)
+from firewall_wire import (ADDRESS, FAR, NO_ROUTE_FORBIDDEN, PATIENCE, SILENCE, SITE, SITE2, check, checksum, inside,
+                           sh, udp, udp4)
 
 HOST, ROUTER, OUTER, SERVER = "192.168.7.10", "192.168.7.1", "198.51.100.1", "198.51.100.10"
 
@@ -90,6 +90,16 @@ def no_ipv6(net):
         packet = udp(SITE + "10", there, 1, 443)
         net.refused(f"IPv6 from the gateway LAN to {there}", "lan0", packet, NO_ROUTE_FORBIDDEN)
         net.dropped_on("up0", f"IPv6 from the gateway LAN to {there}", "lan0", packet)
+        syn = firewall_wire.tcp(SITE + "10", there, 1, 443, 2)
+        net.dropped_on("up0", f"a connection by IPv6 to {there}", "lan0", syn)
+    begin = time.monotonic()
+    with inside(net.names["lan"]):
+        tcp6 = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+        tcp6.settimeout(PATIENCE)
+        tcp6.bind((SITE + "10", 0))
+        code = tcp6.connect_ex(("2001:db8:ffff::1", 443, 0, 0))
+        tcp6.close()
+    check("a connection by IPv6 is refused at once", code == errno.ECONNREFUSED and time.monotonic() - begin < 0.5)
     with inside(net.names["lan"]):
         quic = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
         quic.bind((SITE + "10", 0))

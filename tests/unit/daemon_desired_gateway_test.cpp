@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <utility>
+
 #include "daemon/base/ipv4_prefix.h"
 #include "tests/unit/daemon_desired_story.h"
 
