@@ -14,10 +14,12 @@ namespace ulagate::slot {
 // The last update as seen by the manager (`ulagate-appliance run`), on every boot:
 //
 //   auto trial = slot::Trial::begin("", log);    // once, after `prepare`; "" = the real root
-//   every few seconds (5 s are good), also when nothing else happens and also in rescue:
+//   every few seconds (5 s are good) while trial.running(), also in rescue:
 //       if (trial.step(appliance::gather_facts(""), std::chrono::steady_clock::now()) ==
 //       slot::Trial::Want::reboot)
 //           ask init for an orderly reboot:  kill(1, SIGTERM)
+//       gather_facts() (image/appliance/facts.h) waits for the daemon's answer, 30 s if that hangs: where a
+//       watchdog has to be fed meanwhile, in a thread of its own.
 //   trial.status() is a line for the console and the status page; "" when there is nothing to say.
 //
 // When this boot is no trial, step() does nothing. When it is, step() compares the facts with those of the

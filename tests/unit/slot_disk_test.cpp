@@ -58,6 +58,12 @@ Rules rules() {
 
 class SlotDiskTest : public SlotCard {};
 
+// A real disk, past whose cache one can write.
+class SlotCommitTest : public SlotCard {
+protected:
+    SlotCommitTest() { parent_ = testing::TempDir(); }
+};
+
 TEST_F(SlotDiskTest, TheUsualSlotIsWhatAutobootSays) {
     EXPECT_EQ(usual_slot(card()).value_or(Slot::b), Slot::a);
     make_card(autoboot_text(Slot::b));
@@ -70,7 +76,7 @@ TEST_F(SlotDiskTest, TheUsualSlotIsWhatAutobootSays) {
     EXPECT_THAT(usual_slot(card()).error().text(), HasSubstr("does not choose between"));
 }
 
-TEST_F(SlotDiskTest, ACommitIsOneWriteOfOneSector) {
+TEST_F(SlotCommitTest, ACommitIsOneWriteOfOneSector) {
     const auto ours = card();
     const std::string before = get("/dev/disk");
     const auto place = before.find(autoboot_text(Slot::a));
