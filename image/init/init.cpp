@@ -149,9 +149,6 @@ int Init::wait_time(TimePoint now) const {
     if (prepare_ > 0) also(prepare_until_);
     if (modprobe_ > 0) also(modprobe_until_);
     if (supervisor_ && supervisor_->deadline()) also(*supervisor_->deadline());
-    for (const Login& login : logins_) {
-        if (login.start_at) also(*login.start_at);
-    }
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - now).count();
     return static_cast<int>(std::clamp<std::int64_t>(wait, 0, kMaxWait));
 }
@@ -241,7 +238,7 @@ void Init::coldplug() {
 // uevents.
 void Init::load_modules() {
     if (modprobe_ > 0 || modules_.empty()) return;
-    Command command{plan_.modprobe, {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, -1, {}};
+    Command command{plan_.modprobe, {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, -1};
     for (std::string& alias : modules_.take()) command.words.push_back(std::move(alias));
     const auto started = spawn(command);
     if (!started) return say(true, started.error().text());
@@ -252,8 +249,7 @@ void Init::load_modules() {
 void Init::start_prepare() {
     const auto started = spawn({plan_.prepare,
                                 {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "JOURNAL_STREAM=0:0"},
-                                outputs_[kPrepare].write.get(),
-                                {}});
+                                outputs_[kPrepare].write.get()});
     if (!started) return prepared(started.error().text(), false);
     prepare_ = *started;
     prepare_until_ = steady_clock::now() + plan_.prepare_within;
@@ -265,7 +261,6 @@ void Init::prepared(const std::string& how, bool good) {
     if (!good && how != fmt::format("exit code {}", kTerminated)) say(true, "prepare: " + how);
     if (!good) say(true, "rescue: the router is not started, see the status page");
     start_services(good);
-    start_logins();
     if (asked_) act(supervisor_->shut_down(*asked_, steady_clock::now()));
 }
 
@@ -277,12 +272,6 @@ void Init::start_services(bool with_router) {
     for (const Running& service : services_) names.push_back(outputs_.at(service.output).name);
     supervisor_.emplace(std::move(names), plan_.limits);
     if (!asked_) act(supervisor_->start(steady_clock::now()));
-}
-
-void Init::start_logins() {
-    if (::access(plan_.console_login.c_str(), F_OK) != 0) return;
-    for (const std::string& console : consoles())
-        logins_.push_back({"/dev/" + console, 0, steady_clock::now()});
 }
 
 void Init::act(const Actions& actions) {
@@ -310,8 +299,7 @@ void Init::start_service(std::size_t index) {
     const auto started = spawn({service.command,
                                 {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "JOURNAL_STREAM=0:0",
                                  "NOTIFY_SOCKET=" + plan_.notify, fmt::format("WATCHDOG_USEC={}", usec)},
-                                outputs_.at(service.output).write.get(),
-                                {}});
+                                outputs_.at(service.output).write.get()});
     if (started) {
         service.pid = *started;
     } else {
@@ -350,9 +338,6 @@ void Init::on_children() {
             modprobe_ = 0;
             load_modules();
         }
-        for (Login& login : logins_) {
-            if (login.pid == pid) login = {login.terminal, 0, steady_clock::now() + plan_.login_pause};
-        }
     }
 }
 
@@ -374,15 +359,6 @@ void Init::on_time() {
         say(true, "a driver hangs while it is being loaded, going on without it");
         modprobe_ = 0;
         load_modules();
-    }
-    for (Login& login : logins_) {
-        if (!login.start_at || now < *login.start_at || (supervisor_ && finished_)) continue;
-        login.start_at.reset();
-        const auto started = spawn({plan_.login,
-                                    {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "TERM=linux"},
-                                    -1,
-                                    login.terminal});
-        if (started) login.pid = *started;
     }
     if (now < feed_at_ || !watchdog_.wanted()) return;
     if (!watchdog_.open()) {

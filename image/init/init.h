@@ -37,11 +37,6 @@ private:
         LineCutter cutter;
         LogAllowance allowance;
     };
-    struct Login {
-        std::string terminal;
-        pid_t pid = 0;
-        std::optional<TimePoint> start_at;
-    };
 
     bool open_all();
     void turn();
@@ -58,7 +53,6 @@ private:
     void start_prepare();
     void prepared(const std::string& how, bool good);
     void start_services(bool with_router);
-    void start_logins();
     void act(const Actions& actions);
     void start_service(std::size_t service);
     void signal_service(std::size_t service, int signal, bool group);
@@ -88,7 +82,6 @@ private:
     };
     std::vector<Running> services_;
     std::optional<Supervisor> supervisor_;
-    std::vector<Login> logins_;
     std::optional<End> asked_;  // before there was a supervisor
     std::optional<End> finished_;
 };

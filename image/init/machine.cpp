@@ -163,12 +163,6 @@ bool kernel_argument(std::string_view word) {
     return std::ranges::find(words, word) != words.end();
 }
 
-std::vector<std::string> consoles() {
-    auto out = words_of("/sys/class/tty/console/active");
-    std::ranges::replace(out, std::string{"tty0"}, std::string{"tty1"});  // tty0 is whichever is in front
-    return out;
-}
-
 void end_machine(End how) {
     ::kill(-1, SIGTERM);
     std::this_thread::sleep_for(kLastWords);

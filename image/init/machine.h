@@ -32,9 +32,6 @@ UniqueFd open_uevents();
 enum class Uevent { none, message, lost };  // lost: more came than fitted
 Uevent read_uevent(int fd, std::string& message);
 
-// Terminals that the kernel writes its messages to: "ttyAMA0", "tty1".
-std::vector<std::string> consoles();
-
 // Ends all other processes, writes back what is not yet on its disk, and restarts or stops the machine. Comes
 // back only when the kernel would not.
 void end_machine(End how);

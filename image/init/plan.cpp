@@ -11,17 +11,14 @@ Plan trial_plan(const std::string& folder, unsigned faster) {
     plan.watchdog = folder + "/watchdog";
     plan.sysfs = folder + "/sys";
     plan.notify = folder + "/notify";
-    plan.console_login = folder + "/console_login";
     plan.modprobe = {folder + "/modprobe"};
     plan.prepare = {folder + "/prepare"};
     plan.router = {folder + "/ulagate"};
     plan.appliance = {folder + "/ulagate-appliance"};
-    plan.login = {folder + "/login"};
     Limits& limits = plan.limits;
-    for (Milliseconds* time :
-         {&plan.watchdog_timeout, &plan.prepare_within, &plan.modprobe_within, &plan.login_pause,
-          &limits.ready_within, &limits.watchdog, &limits.stop, &limits.kill, &limits.give_up,
-          &limits.first_pause, &limits.longest_pause, &limits.calm}) {
+    for (Milliseconds* time : {&plan.watchdog_timeout, &plan.prepare_within, &plan.modprobe_within,
+                               &limits.ready_within, &limits.watchdog, &limits.stop, &limits.kill,
+                               &limits.give_up, &limits.first_pause, &limits.longest_pause, &limits.calm}) {
         *time /= faster;
     }
     return plan;

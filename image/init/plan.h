@@ -16,16 +16,13 @@ struct Plan {
     std::string watchdog = "/dev/watchdog";
     std::string sysfs = "/sys";
     std::string notify = "/run/ulagate-init.notify";
-    std::string console_login = "/run/appliance/console_login";  // written by prepare when it is wanted
     std::vector<std::string> modprobe{"/sbin/modprobe", "-a", "-b", "-q", "--"};
     std::vector<std::string> prepare{"/usr/bin/ulagate-appliance", "prepare"};
     std::vector<std::string> router{"/usr/bin/ulagate", "run"};
     std::vector<std::string> appliance{"/usr/bin/ulagate-appliance", "run"};
-    std::vector<std::string> login{"/bin/busybox", "sh", "-l"};
     Milliseconds watchdog_timeout{15'000};  // what the Raspberry Pi can do
     Milliseconds prepare_within{60'000};
     Milliseconds modprobe_within{30'000};
-    Milliseconds login_pause{1'000};
     Limits limits;
 };
 

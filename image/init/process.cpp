@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): kill() and the signal sets are POSIX
-#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,10 +27,8 @@ std::vector<char*> pointers(const std::vector<std::string>& words) {
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::setsid();
-    const bool on_terminal = !command.terminal.empty();
-    const int in = ::open(on_terminal ? command.terminal.c_str() : "/dev/null", O_RDWR | O_CLOEXEC);
-    if (on_terminal && in >= 0) ::ioctl(in, TIOCSCTTY, 0);
-    const int out = !on_terminal && command.output >= 0 ? command.output : in;
+    const int in = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    const int out = command.output >= 0 ? command.output : in;
     if (in < 0 || ::dup2(in, STDIN_FILENO) < 0 || ::dup2(out, STDOUT_FILENO) < 0 ||
         ::dup2(out, STDERR_FILENO) < 0) {
         ::_exit(kNotStarted);

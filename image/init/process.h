@@ -15,7 +15,6 @@ struct Command {
     std::vector<std::string> words;        // the first is the path of the program
     std::vector<std::string> environment;  // "NAME=value"
     int output = -1;                       // standard output and error; -1: /dev/null
-    std::string terminal;                  // "/dev/tty1": all three, with a session of its own
 };
 
 // Starts a process in a session (and so a process group) of its own, without a file or signal mask of ours.
