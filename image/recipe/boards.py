@@ -30,7 +30,7 @@ BOARDS = {
 }
 
 # What the root file system is made of. Of most packages only some programs and the libraries that those need are kept.
-ROOT_PACKAGES = ("busybox-static", "kmod", "dropbear-bin", "hostapd", "wpasupplicant", "dnsmasq-base", "iproute2",
+ROOT_PACKAGES = ("busybox-static", "kmod", "dropbear-bin", "hostapd", "wpasupplicant", "dnsmasq-base",
                  "wireguard-tools", "nftables", "iw", "wireless-regdb", "ppp", "libc6", "libstdc++6", "libboost-json1.83.0",
                  "libtomlplusplus3t64", "libfmt10", "libsodium23", "libcares2", "libqrencode4", "libnl-3-200",
                  "libnl-route-3-200", "libmnl0", "libnftables1", "libnftnl11", "libzstd1")
@@ -39,7 +39,7 @@ ROOT_PACKAGES = ("busybox-static", "kmod", "dropbear-bin", "hostapd", "wpasuppli
 DATA_PACKAGES = ("raspi-firmware", "firmware-brcm80211")
 
 PROGRAMS = ("usr/bin/kmod", "usr/sbin/dropbear", "usr/bin/dropbearkey", "usr/sbin/hostapd", "usr/sbin/hostapd_cli",
-            "usr/sbin/wpa_supplicant", "usr/sbin/wpa_cli", "usr/sbin/dnsmasq", "usr/bin/ip", "usr/bin/wg", "usr/sbin/nft",
+            "usr/sbin/wpa_supplicant", "usr/sbin/wpa_cli", "usr/sbin/dnsmasq", "usr/bin/wg", "usr/sbin/nft",
             "usr/sbin/iw", "usr/sbin/pppd")
 # Opened by name at run time, so no program lists them.
 PLUGINS = ("usr/lib/pppd/*/pppoe.so",)

@@ -98,10 +98,9 @@ def build_programs(cross, build, jobs):
         toolchain.write_text(text)
     environment = {**os.environ, "CCACHE_DIR": str(build / "ccache"), "CCACHE_COMPILERCHECK": "content",
                    "CCACHE_BASEDIR": str(TREE), "CCACHE_NOHASHDIR": "1", "CCACHE_SLOPPINESS": ""}
-    if not (build / "build.ninja").exists():
-        launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
-        run(("cmake", "-G", "Ninja", "-S", TREE, "-B", build, f"-DCMAKE_TOOLCHAIN_FILE={toolchain}",
-               "-DCMAKE_BUILD_TYPE=Release", "-DULAGATE_TESTS=OFF", "-DULAGATE_IMAGE=ON", *launcher), environment)
+    launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
+    run(("cmake", "-G", "Ninja", "-S", TREE, "-B", build, f"-DCMAKE_TOOLCHAIN_FILE={toolchain}",
+         "-DCMAKE_BUILD_TYPE=Release", "-DULAGATE_TESTS=OFF", "-DULAGATE_IMAGE=ON", *launcher), environment)
     known = subprocess.run(("ninja", "-C", build, "-t", "targets", "all"), env=environment, check=True,
                            stdout=subprocess.PIPE, text=True).stdout
     targets = [name for name in PROGRAMS if f"\n{name}: phony" in known]

@@ -29,9 +29,10 @@ def build(cache, source, compiler, release):
         shutil.rmtree(work)
     shutil.copytree(SOURCE, work)
     environment = {**os.environ, "PATH": f"{compiler.path}/usr/bin:{os.environ['PATH']}"}
-    # The path of the build would be in the module's messages. Type information (BTF) would need pahole, and is stripped.
+    # The path of the build would be in the module's messages. Types for tracers would need pahole, and are stripped anyway.
     cross.run(("make", "-C", home / f"usr/src/linux-headers-{release}", f"M={work}", "ARCH=arm64",
-               f"CROSS_COMPILE={cross.TRIPLET}-", "CONFIG_DEBUG_INFO_BTF_MODULES=", f"KCFLAGS=-ffile-prefix-map={work}= -ffile-prefix-map={home}=", "modules"), environment)
+               f"CROSS_COMPILE={cross.TRIPLET}-", "CONFIG_DEBUG_INFO_BTF_MODULES=",
+               f"KCFLAGS=-ffile-prefix-map={work}= -ffile-prefix-map={home}=", "modules"), environment)
     made = next(work.glob("*.ko"))
     cross.run((compiler.tool("strip"), "--strip-unneeded", "--remove-section=.BTF", "--remove-section=.comment", made), environment)
     return pathlib.Path(made), packages
