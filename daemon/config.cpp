@@ -89,11 +89,15 @@ bool opens_ssh(const std::vector<firewall::Service>& services) {
 }
 
 // Who reaches the ssh of the firmware is said by appliance.ssh_from.
-void check_ssh(TableReader& table, const FirewallConfig& firewall, const ApplianceConfig& appliance) {
-    if (appliance.ssh_from == ApplianceConfig::SshFrom::anywhere || !table.has("input")) return;
-    if (!opens_ssh(firewall.input)) return;
+void check_ssh(TableReader& table, std::optional<Role> role, const FirewallConfig& firewall,
+               const ApplianceConfig& appliance) {
+    using From = ApplianceConfig::SshFrom;
+    // To whom `input` opens: on an edge to LANs and overlay, on a relay to all.
+    const bool narrower =
+        role == Role::relay ? appliance.ssh_from != From::anywhere : appliance.ssh_from == From::lan;
+    if (!narrower || !table.has("input") || !opens_ssh(firewall.input)) return;
     table.findings().warning(table.line_of("input"), table.path_of("input"),
-                             "opens ssh, which appliance.ssh_from would open to fewer; take it out of here");
+                             "opens ssh to more than appliance.ssh_from does; take it out of here");
 }
 
 // Without our rules a gateway is none.
@@ -127,7 +131,7 @@ FirewallConfig read_firewall(TableReader& file, std::optional<Role> role,
     check_gateway_mode(mode, facts, file.findings());
     const bool firmware_ssh = appliance && !appliance->ssh_keys.empty();
     out.input = read_services(*table, "input", firmware_ssh ? std::vector<std::string_view>{} : kUsualInput);
-    if (firmware_ssh) check_ssh(*table, out, *appliance);
+    if (firmware_ssh) check_ssh(*table, role, out, *appliance);
     if (role == Role::relay) {
         out.forward = read_services(*table, "forward", {"icmpv6", "udp/58000-60000"});
     } else if (role == Role::edge) {

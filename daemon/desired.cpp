@@ -35,6 +35,11 @@ net::Ipv6Prefix host_route(const net::Ipv6Address& address) { return {address, 1
 
 bool is_ours(const std::string& link) { return link.starts_with(kLinkPrefix); }
 
+bool has_gateway(const Config& config) {
+    return std::any_of(config.lans.begin(), config.lans.end(),
+                       [](const LanConfig& lan) { return lan.gateway.has_value(); });
+}
+
 // Forwarding on, and where the kernel itself lived by Router Advertisements (accept_ra = 1 means "unless this
 // machine forwards"), 2 = "even so": otherwise enabling forwarding would kill the machine's own IPv6 uplink.
 Sysctls wanted_sysctls(const Config& config, const Have& have) {
@@ -45,6 +50,13 @@ Sysctls wanted_sysctls(const Config& config, const Have& have) {
     // such site". The kernel counts in ticks and reads back what it rounded to; 20 ms are whole ticks at each
     // of its rates (100, 250, 300 and 1000 a second).
     if (config.role == Role::relay) wanted[kIcmpRateLimit] = "20";
+    if (config.role == Role::edge && has_gateway(config)) {
+        // The kernel asks the interface that a packet came from, and answers come from whichever uplink
+        // works.
+        wanted[kIpv4Forwarding] = "1";
+        // Each of their first packets to the internet by IPv6 deserves its answer; see above.
+        wanted[kIcmpRateLimit] = "20";
+    }
     for (const LanConfig& lan : config.lans) {
         if (have.links.contains(lan.interface)) {
             wanted[fmt::format("net/ipv6/conf/{}/forwarding", lan.interface)] = "1";
@@ -59,6 +71,19 @@ Sysctls wanted_sysctls(const Config& config, const Have& have) {
     return wanted;
 }
 
+firewall::Reach ssh_reach(const ApplianceConfig& appliance) {
+    if (appliance.ssh_keys.empty()) return firewall::Reach::nobody;
+    switch (appliance.ssh_from) {
+        case ApplianceConfig::SshFrom::overlay:
+            return firewall::Reach::overlay;
+        case ApplianceConfig::SshFrom::anywhere:
+            return firewall::Reach::anywhere;
+        case ApplianceConfig::SshFrom::lan:
+            break;
+    }
+    return firewall::Reach::lans;
+}
+
 firewall::Model firewall_model(const Config& config) {
     firewall::Model model;
     model.mode = config.firewall.mode;
@@ -67,6 +92,7 @@ firewall::Model firewall_model(const Config& config) {
     for (const LanConfig& lan : config.lans) {
         firewall::Lan row{lan.interface, lan.prefix, lan.vrrp.has_value(), {}};
         if (lan.vrrp && !lan.vrrp->accept) row.closed = lan.vrrp->machine.address;
+        if (lan.gateway) row.gateway = lan.gateway->ipv4;
         model.lans.push_back(row);
         if (speaking_interface(lan) == lan.interface) continue;
         row.interface = speaking_interface(lan);
@@ -74,6 +100,10 @@ firewall::Model firewall_model(const Config& config) {
     }
     model.forward = config.firewall.forward;
     model.input = config.firewall.input;
+    if (config.appliance) {
+        model.status_page = config.role == Role::edge;
+        model.ssh = ssh_reach(*config.appliance);
+    }
     for (const SiteConfig& site : config.sites)
         model.sites.insert(site.prefixes.begin(), site.prefixes.end());
     return model;

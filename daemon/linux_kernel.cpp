@@ -147,18 +147,19 @@ Result<void> LinuxKernel::set_sysctl(const SetSysctl& step) {
     if (!originals_.contains(step.path)) {
         originals_.emplace(step.path, *before);
         // Writing "all" overwrites the setting of each interface, so these are to be restored too.
-        if (step.path == kForwardingOfAll) remember_forwarding_of_each();
+        if (step.path == kForwardingOfAll) remember_forwarding_of_each("ipv6");
+        if (step.path == kIpv4Forwarding) remember_forwarding_of_each("ipv4");
         // On disk first: a crash between the two must not forget what to restore.
         if (auto saved = save_originals(); !saved) return saved;
     }
     return write_sysctl(step.path, step.value);
 }
 
-void LinuxKernel::remember_forwarding_of_each() {
+void LinuxKernel::remember_forwarding_of_each(std::string_view family) {
     const auto links = rtnl_->links();
     if (!links) return;
     for (const auto& [name, link] : *links) {
-        const std::string path = fmt::format("net/ipv6/conf/{}/forwarding", name);
+        const std::string path = fmt::format("net/{}/conf/{}/forwarding", family, name);
         if (const auto value = read_sysctl(path)) originals_.emplace(path, *value);
     }
 }

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "daemon/kernel.h"
 #include "daemon/rtnl.h"
@@ -49,7 +50,7 @@ private:
     Result<void> put_address(const PutAddress& step);
     Result<void> put_pin(const PutPin& step);
     Result<void> set_sysctl(const SetSysctl& step);
-    void remember_forwarding_of_each();
+    void remember_forwarding_of_each(std::string_view family);
     Result<void> save_originals() const;
     void load_originals();
     [[nodiscard]] std::string originals_file() const { return runtime_directory_ + "/sysctls"; }

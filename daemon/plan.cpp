@@ -10,7 +10,9 @@
 namespace ulagate {
 namespace {
 
-bool is_forwarding(const std::string& path) { return path.ends_with("/forwarding"); }
+bool is_forwarding(const std::string& path) {
+    return path.ends_with("/forwarding") || path == kIpv4Forwarding;
+}
 
 // Before forwarding goes on, accept_ra must be 2, and only after it went off may it be 1 again: in between,
 // the kernel throws away the default routes it has learnt (rt6_purge_dflt_routers).

@@ -22,6 +22,7 @@ constexpr int kMaxRounds = 5;
 Have assumed_machine(const Config& config) {
     Have have;
     have.sysctls["net/ipv6/conf/all/forwarding"] = "0";
+    have.sysctls[kIpv4Forwarding] = "0";
     unsigned index = 2;
     for (const LanConfig& lan : config.lans) {
         have.links[lan.interface] = Link{index++, true, true, 1500, std::nullopt};

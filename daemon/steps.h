@@ -20,6 +20,9 @@ namespace ulagate {
 // Milliseconds between ICMPv6 errors to one host (default 1000). Packet Too Big is not limited.
 inline constexpr const char* kIcmpRateLimit = "net/ipv6/icmp/ratelimit";
 
+// Of all interfaces.
+inline constexpr const char* kIpv4Forwarding = "net/ipv4/ip_forward";
+
 // Kernel settings under /proc/sys, by path: "net/ipv6/conf/all/forwarding" -> "1".
 using Sysctls = std::map<std::string, std::string>;
 

@@ -27,6 +27,8 @@ struct Lan {
     bool vrrp = false;       // accept protocol 112 from the LAN
     // A virtual address that accepts nothing but Neighbor Discovery (RFC 9568 section 6.1, Accept_Mode off).
     std::optional<net::Ipv6Address> closed;
+    // Hosts here have their internet from us: the IPv4 network that is translated, and our own address in it.
+    std::optional<net::Ipv4Prefix> gateway = std::nullopt;
     auto operator<=>(const Lan&) const = default;
 };
 
@@ -48,6 +50,9 @@ struct Service {
     auto operator<=>(const Service&) const = default;
 };
 
+// From where the ssh of the firmware can be reached. Each includes the ones before it.
+enum class Reach { nobody, lans, overlay, anywhere };
+
 // All that the ruleset follows from, and nothing else: equal models render to equal text.
 struct Model {
     Mode mode = Mode::appliance;
@@ -57,6 +62,8 @@ struct Model {
     std::vector<Tunnel> tunnels;   // edge: one a relay; relay: one a router slot, one a peer relay
     std::vector<Service> forward;  // relay: what may cross between sites
     std::vector<Service> input;    // on this machine: edge: for its LANs and the overlay; relay: for anybody
+    bool status_page = false;      // edge: of the firmware, for its LANs
+    Reach ssh = Reach::nobody;     // of the firmware
     std::set<net::Ipv6Prefix> sites;  // relay: prefixes that sites hold; may be 10,000
     bool operator==(const Model&) const = default;
 };

@@ -34,9 +34,13 @@ std::string Ruleset::text() && {
     input_tunnel();
     input_icmp();
     if (!model_.input.empty()) input_services();
+    if (appliance_ && !lan_ports().empty()) input_lans();
+    if (appliance_ && has_gateway()) input_gateway();
+    if (has_gateway()) translate();
     if (edge_) {
         forward_edge();
         forward_lan();
+        if (appliance_ && has_gateway()) forward_gateway();
         forward_tunnel();
     } else {
         forward_relay();
@@ -56,6 +60,8 @@ void Ruleset::sets() {
         for (const Lan& lan : model_.lans) lans.insert(quoted(lan.interface));
         for (const Lan& lan : model_.lans) site.insert(lan.prefix);
         out_.set("lans", "ifname", false, {lans.begin(), lans.end()});
+        if (const auto gateways = gateway_interfaces(); !gateways.empty())
+            out_.set("gateways", "ifname", false, {gateways.begin(), gateways.end()});
         out_.set("site", "ipv6_addr", true, prefix_elements(site, false));
     } else if (all_64(model_.sites)) {
         // A hash of masked addresses: one look-up, whatever the number of sites.
@@ -99,6 +105,7 @@ void Ruleset::prerouting() {
     const char* passing = "fib daddr type != { local, anycast } notrack";
     out_.rule("iifname @tunnels {}", passing);
     if (edge_) out_.rule("iifname @lans ip6 daddr {} {}", overlay(), passing);
+    gateway_has_no_ipv6();
     // Accepted without state anyway, and a flood from forged sources must not fill the table of
     // connections.
     if (appliance_) out_.line("udp dport @wireguard fib daddr type local notrack");
@@ -135,7 +142,7 @@ void Ruleset::clamp_mss() {
     for (const Tunnel& tunnel : model_.tunnels) {
         if (tunnel.mtu > kHeaders) sizes.emplace(quoted(tunnel.interface), tunnel.mtu - kHeaders);
     }
-    if (sizes.empty()) return;
+    if (sizes.empty() && !has_gateway()) return;
     out_.open("chain forward_mss");
     out_.line("type filter hook forward priority mangle; policy accept;");
     out_.line("tcp flags & (syn | rst) == syn jump mss");
@@ -144,6 +151,10 @@ void Ruleset::clamp_mss() {
     for (const auto& [interface, size] : sizes) {
         out_.rule("iifname {} tcp option maxseg size set {}", interface, size);
         out_.rule("oifname {} tcp option maxseg size set {}", interface, size);
+    }
+    // The uplink may be PPPoE or a phone, and what would say so on the way is often filtered.
+    for (const char* end : {"iifname", "oifname"}) {
+        if (has_gateway()) out_.rule("meta nfproto ipv4 {} @gateways tcp option maxseg size set rt mtu", end);
     }
     out_.close();
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <fmt/format.h>
 
+#include "daemon/base/ipv4_prefix.h"
 #include "firewall/elements.h"
 #include "firewall/render.h"
 #include "firewall/ruleset.h"
@@ -30,6 +31,16 @@ void Ruleset::forward_edge() {
     }
     out_.rule("iifname @lans ip6 daddr {} counter drop comment \"spoofed: source is not of this LAN\"",
               overlay());
+    for (const Lan& lan : model_.lans) {
+        if (!appliance_ || !lan.gateway) continue;
+        out_.rule("iifname {} ip saddr {} goto forward_gateway", quoted(lan.interface),
+                  to_string(network(*lan.gateway)));
+    }
+    if (appliance_ && has_gateway()) {
+        out_.line(
+            "meta nfproto ipv4 oifname @gateways ct state established,related counter accept comment "
+            "\"answers from the internet\"");
+    }
     refuse_rest();
 }
 

@@ -14,6 +14,8 @@ constexpr const char* kIcmpv6 =
 
 // Sources that no internet provider forwards: a neighbour of the LAN, even if the LAN is also the uplink.
 constexpr const char* kPrivateIpv4 = "10.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16";
+constexpr const char* kSshOfAll = "tcp dport 22 counter accept comment \"the firmware's ssh\"";
+
 constexpr const char* kPrivateIpv6 = "fc00::/7, fe80::/10";
 
 }  // namespace
@@ -43,13 +45,14 @@ void Ruleset::input() {
     out_.line("ct state invalid counter drop");
     out_.line("meta nfproto ipv4 udp dport 68 counter accept comment \"DHCP client\"");
     out_.line("ip6 saddr fe80::/10 udp dport 546 counter accept comment \"DHCPv6 client\"");
-    if (!model_.input.empty()) {
-        if (edge_) {
-            out_.rule("iifname @lans ip6 saddr {{ {} }} jump input_services", kPrivateIpv6);
-            out_.rule("iifname @lans ip saddr {{ {} }} jump input_services", kPrivateIpv4);
-        } else {
-            out_.line("jump input_services");
-        }
+    if (has_gateway()) out_.line("iifname @gateways jump input_gateway");
+    if (model_.ssh == Reach::anywhere) out_.line(kSshOfAll);
+    if (edge_ && (!model_.input.empty() || !lan_ports().empty())) {
+        const char* chain = lan_ports().empty() ? "input_services" : "input_lans";
+        out_.rule("iifname @lans ip6 saddr {{ {} }} jump {}", kPrivateIpv6, chain);
+        out_.rule("iifname @lans ip saddr {{ {} }} jump {}", kPrivateIpv4, chain);
+    } else if (!edge_ && !model_.input.empty()) {
+        out_.line("jump input_services");
     }
     reject_traceroute();
     out_.line("meta pkttype { broadcast, multicast } counter drop comment \"noise, not logged\"");
@@ -89,6 +92,8 @@ void Ruleset::input_tunnel() {
     out_.line("ct state established,related counter accept");
     out_.line("jump input_icmp");
     out_.line("ct state invalid counter drop");
+    if (model_.ssh == Reach::overlay || model_.ssh == Reach::anywhere)
+        out_.rule("ip6 saddr {} {}", overlay(), kSshOfAll);
     if (!model_.input.empty()) {
         if (edge_) {
             out_.rule("ip6 saddr {} jump input_services", overlay());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <cstdint>
 #include <set>
 #include <string>
 #include <utility>
@@ -31,18 +32,28 @@ private:
     void input_tunnel();
     void input_icmp();
     void input_services();
+    void input_lans();
+    void input_gateway();
     void forward_edge();
     void forward_lan();
     void forward_tunnel();
+    void forward_gateway();
     void forward_relay();
     void forward_sites();
     void forward_services();
+    void gateway_has_no_ipv6();
+    void translate();
     void refuse_rest();
     void refused();
     void reject_traceroute();
     // Who has no choice of tunnels need not know where the traffic goes.
     [[nodiscard]] bool notes_traffic() const { return edge_ && model_.tunnels.size() > 1; }
     [[nodiscard]] bool has_peer_relays() const;
+    // Of LANs whose hosts have their internet from us.
+    [[nodiscard]] std::set<std::string> gateway_interfaces() const;
+    [[nodiscard]] bool has_gateway() const { return !gateway_interfaces().empty(); }
+    // What only hosts on our LANs can reach: ports of the firmware's own services.
+    [[nodiscard]] std::set<std::uint16_t> lan_ports() const;
     [[nodiscard]] std::set<std::string> vrrp_interfaces() const;
     [[nodiscard]] std::set<std::string> closed_addresses() const;
     [[nodiscard]] std::string overlay() const { return to_string(model_.overlay.network()); }
@@ -58,6 +69,9 @@ private:
 
 // An interface name as nft wants it. Throws std::invalid_argument for one that does not fit into a rule.
 std::string quoted(const std::string& name);
+
+inline constexpr std::uint16_t kSshPort = 22;
+inline constexpr std::uint16_t kPagePort = 80;
 
 inline constexpr const char* kLogLimit = "limit rate 10/minute burst 5 packets log prefix";
 

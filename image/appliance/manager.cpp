@@ -13,6 +13,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <csignal>
 #include <cstring>
 #include <utility>
 
@@ -20,6 +21,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "daemon/sysctl.h"
+#include "image/appliance/facts.h"
 #include "image/appliance/link_reader.h"
 
 namespace ulagate::appliance {
@@ -30,6 +32,8 @@ using namespace std::chrono_literals;
 constexpr std::size_t kMaxSmallFile = 1U << 16U;
 // Changes come in bursts: one look after them is enough.
 constexpr auto kSettle = 50ms;
+// The new version is compared with the old one that often.
+constexpr auto kTrialStep = 5s;
 constexpr std::int64_t kFirstFirmware = 1767225600;  // 2026-01-01: there was none before
 constexpr std::string_view kDnsUser = "nobody";
 
@@ -66,7 +70,8 @@ Manager::Manager(boost::asio::io_context& io, ManagerOptions options)
                        supervisor_.alive();
                        alive_alarm_.set(now() + *supervisor_.watchdog_interval());
                    }),
-      tell_alarm_(io, [this] { tell(); }) {}
+      tell_alarm_(io, [this] { tell(); }),
+      trial_alarm_(io, [this] { watch_trial(); }) {}
 
 Result<void> Manager::start() {
     if (auto made = make_folder(options_.runtime, 0700); !made) return made;
@@ -89,6 +94,9 @@ Result<void> Manager::start() {
     if (auto watching = watch_leases(); !watching) return watching;
     if (auto keeping = keep_time(); !keeping) return keeping;
     settle();
+    trial_.emplace(
+        slot::Trial::begin("", [](const std::string& line) { log::notice("update", "{}", line); }));
+    watch_trial();
     supervisor_.ready(rescue_.empty() ? "running" : "rescue");
     if (supervisor_.watchdog_interval()) alive_alarm_.set(now());
     return {};
@@ -101,6 +109,18 @@ void Manager::load_rescue() {
         while (!rescue_.back().empty() && rescue_.back().back() == '\n') rescue_.back().pop_back();
     } else if (!config_) {
         rescue_.push_back(options_.config_file + " is not usable");
+    }
+}
+
+// Those that could be read from a configuration that is otherwise broken: its owner can come in and repair
+// it.
+void Manager::read_rescue_keys() {
+    const auto text = read_file(options_.runtime + "/rescue_ssh_keys", kMaxSmallFile);
+    if (!text) return;
+    for (std::size_t at = 0; at < text->size();) {
+        const std::size_t end = std::min(text->find('\n', at), text->size());
+        if (end > at) appliance_.ssh_keys.push_back(text->substr(at, end - at));
+        at = end + 1;
     }
 }
 
@@ -117,6 +137,7 @@ void Manager::load() {
             if (lan.gateway) gateway_lans_.push_back({lan.interface, lan.gateway->ipv4});
         }
     }
+    if (!rescue_.empty()) read_rescue_keys();
     if (appliance_.hostname.empty()) appliance_.hostname = "ulagate";
     Uplinks::Setup setup{appliance_.uplinks, {}, lans_};
     for (const GatewayLan& lan : gateway_lans_) setup.gateway_lans.insert(lan.interface);
@@ -246,6 +267,13 @@ void Manager::take_line(const std::string& child, const std::string& line) {
         return;
     }
     soon();
+}
+
+void Manager::watch_trial() {
+    if (!trial_->running()) return;
+    if (trial_->step(gather_facts(""), now()) == slot::Trial::Want::reboot) ::kill(1, SIGTERM);
+    soon();
+    trial_alarm_.set(now() + kTrialStep);
 }
 
 void Manager::soon() {

@@ -20,6 +20,7 @@
 #include "image/appliance/time_keeper.h"
 #include "image/appliance/uplinks.h"
 #include "image/appliance/wifi_lines.h"
+#include "image/slot/trial.h"
 
 namespace ulagate::appliance {
 
@@ -70,6 +71,8 @@ private:
     void write_resolv_conf(const UplinkPlan& plan);
     void serve_page();
     void tell();
+    void watch_trial();
+    void read_rescue_keys();
     [[nodiscard]] ApplianceStatus status() const;
     void say_once(const std::string& key, const std::string& text);
 
@@ -105,6 +108,7 @@ private:
     std::optional<TimeKeeper> time_;
     std::vector<NameServer> dns_;  // as it was when the time servers were last told of a change
     std::set<NetRoute> routes_;
+    std::optional<slot::Trial> trial_;
     ApClients ap_clients_;
     Children children_;
     PageServer page_;
@@ -115,6 +119,7 @@ private:
     Alarm uplink_alarm_;
     Alarm alive_alarm_;
     Alarm tell_alarm_;
+    Alarm trial_alarm_;
 };
 
 }  // namespace ulagate::appliance

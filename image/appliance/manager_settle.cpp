@@ -204,6 +204,7 @@ ApplianceStatus Manager::status() const {
     }
     if (!child_paths_.host_key.empty()) out.ssh = fmt::format("for {} keys", appliance_.ssh_keys.size());
     out.clock = time_->status();
+    if (trial_) out.update = trial_->status();
     out.troubles = troubles_;
     if (!state_.trouble().empty()) out.troubles.push_back("state: " + state_.trouble());
     for (const auto& trouble : children_.troubles())

@@ -11,6 +11,7 @@ the sender, or a datagram in a socket of the router. Needs root; exit 77 where t
 """
 import contextlib, errno, os, select, socket, struct, sys
 
+import firewall_gateway
 import firewall_wire
 from firewall_wire import (ADDRESS, ANY_GROUP, FAR, FAR2, NO_ROUTE_FORBIDDEN, PORT, SILENCE, SITE, SITE2, VIRTUAL,
                            VIRTUAL2, VIRTUAL_MAC, Net, check, icmp6, icmp6_error, inside, ip6, neighbor, pack, sh, tcp,
@@ -251,6 +252,7 @@ def edge(net):
     edge_forward(net)
     uplink_forward(net, True)
     net.connects("another port from another site", "far", SITE + "1", 23, errno.EACCES)
+    firewall_gateway.gateway(net)
     net.unwire("ulg-r1")
 
 

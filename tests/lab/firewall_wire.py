@@ -203,6 +203,11 @@ class Net:
         echo = lambda p: packet[8:40] in p and p[40] != 135
         check(f"dropped: {what}", self.arrives(out, echo, SILENCE) is None and self.arrives(port, echo, 0.01) is None)
 
+    def dropped_on(self, out, what, port, packet):
+        """Nothing of it leaves there, whatever the sender is told."""
+        self.send(port, packet)
+        check(f"nothing at {out}: {what}", self.arrives(out, lambda p: packet[8:40] in p, SILENCE) is None)
+
     def answers(self, what, port, packet, kind, expected=True, dest=None):
         """Whether an ICMPv6 message of that type comes back."""
         self.send(port, packet, dest)

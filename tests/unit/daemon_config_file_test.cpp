@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "daemon/base/file.h"
+#include "daemon/base/ipv4_prefix.h"
 #include "daemon/config.h"
 #include "tests/unit/daemon_config_text.h"
 
@@ -92,6 +93,14 @@ TEST(ReferenceFile, ShowsTheDefaultsOfASecondRouter) {
     auto config = load_config(text).config;
     ASSERT_TRUE(config);
     config->relays.resize(1);
+    ASSERT_THAT(config->lans, SizeIs(2));
+    EXPECT_EQ(config->lans.at(1).gateway, GatewayConfig{*net::parse_ipv4_prefix("192.168.83.1/24")});
+    config->lans.resize(1);
+    ASSERT_TRUE(config->appliance);
+    EXPECT_THAT(config->appliance->uplinks, SizeIs(4));
+    config->appliance.reset();
+    EXPECT_THAT(config->firewall.input, IsEmpty());
+    config->firewall.input = {{firewall::Service::Protocol::tcp, 22, 22}};
     auto& options = config->lans.at(0).ra.advertisement.options;
     ASSERT_THAT(options, SizeIs(3));
     EXPECT_TRUE(std::holds_alternative<ra::RouteInformation>(options.back()));
@@ -102,7 +111,8 @@ TEST(ReferenceFile, ShowsTheDefaultsOfASecondRouter) {
     EXPECT_THAT(with_examples->lans.at(0).vrrp->tracked, ElementsAre(TrackedInterface{"eth1", 50}));
     // And it shows all keys that there are.
     for (const std::string table :
-         {"\n[lan.vrrp]\n", "\n[lan.vrrp.track]\n", "\n[lan.ra]\n", "\n[[lan.ra.route]]\n"}) {
+         {"\n[lan.vrrp]\n", "\n[lan.vrrp.track]\n", "\n[lan.ra]\n", "\n[[lan.ra.route]]\n", "\n[appliance]\n",
+          "\n[[uplink]]\n", "\n[uplink.pppoe]\n", "\n[wifi_ap]\n"}) {
         std::string wrong = uncommented(text);
         wrong.insert(wrong.find(table) + table.size(), "no_such_key = 1\n");
         const auto unknown = findings(wrong);
@@ -112,6 +122,7 @@ TEST(ReferenceFile, ShowsTheDefaultsOfASecondRouter) {
             if (key.back() == ',') key.pop_back();
             EXPECT_THAT(wrong, testing::AnyOf(HasSubstr(fmt::format("\n{} = ", key)),
                                               HasSubstr(fmt::format("\n[lan.vrrp.{}]", key)),
+                                              HasSubstr(fmt::format("\n[uplink.{}]", key)),
                                               HasSubstr(fmt::format("\n[[lan.ra.{}]]", key))));
         }
     }

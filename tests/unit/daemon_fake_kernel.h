@@ -75,6 +75,7 @@ inline Have machine() {
     have.addresses[{"eth1", prefix("2001:db8:1::5/64")}] = {};
     have.sysctls["net/ipv6/conf/all/forwarding"] = "0";
     have.sysctls[kIcmpRateLimit] = "1000";
+    have.sysctls[kIpv4Forwarding] = "0";
     for (const char* link : {"eth0", "eth1", "eth2"}) {
         have.sysctls[fmt::format("net/ipv6/conf/{}/forwarding", link)] = "0";
         have.sysctls[fmt::format("net/ipv6/conf/{}/accept_ra", link)] = "1";

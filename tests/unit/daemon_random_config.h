@@ -40,6 +40,7 @@ public:
             LanConfig lan;
             lan.interface = fmt::format("eth{}", n);
             lan.prefix = prefix(fmt::format("fd12:3456:789a:{:x}::/64", 10 + n + 3 * below(2)));
+            if (below(4) == 0) lan.gateway = GatewayConfig{{net::Ipv4Address{{192, 168, 83, 1}}, 24}};
             config.lans.push_back(lan);
         }
         config.relays = relays();

@@ -38,6 +38,16 @@ inline Model lone_edge_model(Mode mode = Mode::appliance) {
     return model;
 }
 
+// The firmware, with a LAN that has its internet from it and one that has not.
+inline Model gateway_model(Mode mode = Mode::appliance, Reach ssh = Reach::lans) {
+    Model model = lone_edge_model(mode);
+    model.lans.front().gateway = net::Ipv4Prefix{net::Ipv4Address{{192, 168, 7, 1}}, 24};
+    model.input.clear();
+    model.status_page = true;
+    model.ssh = ssh;
+    return model;
+}
+
 inline Model relay_model(Mode mode = Mode::appliance) {
     Model model;
     model.mode = mode;

@@ -96,13 +96,17 @@ TEST(Nftables, AppliesEveryRulesetTwice) {
         Model all_ports = relay_model(Mode::shared);
         all_ports.forward = {{Service::Protocol::tcp, 0, 0}, {Service::Protocol::udp, 0, 0}};
         all_ports.input = {{Service::Protocol::any, 0, 0}};
+        Model firmware_relay = relay_model();
+        firmware_relay.ssh = Reach::anywhere;
         Model bare_edge;
         bare_edge.overlay = prefix("fd12:3456:789a::/48");
         Model bare_relay = bare_edge;
         bare_relay.role = Role::relay;
         for (const Model& model :
              {edge_model(), edge_model(Mode::shared), lone_edge_model(), lone_edge_model(Mode::shared),
-              relay_model(), relay_model(Mode::shared), relay_any, all_ports, bare_edge, bare_relay}) {
+              relay_model(), relay_model(Mode::shared), relay_any, all_ports, gateway_model(),
+              gateway_model(Mode::shared), gateway_model(Mode::appliance, Reach::anywhere), firmware_relay,
+              bare_edge, bare_relay}) {
             for (int i = 0; i < 2; ++i) {
                 install(*nftables, render(model));
                 EXPECT_TRUE(nftables->table_exists().value());
@@ -119,8 +123,9 @@ TEST(Nftables, AppliesEveryRulesetTwice) {
 
 TEST(Nftables, GoldenFilesLoadWithTheNftCommand) {
     in_namespace([] {
-        for (const char* name : {"edge_appliance", "edge_shared", "edge_lone", "relay", "relay_shared",
-                                 "relay_any", "relay_tcp", "off"}) {
+        for (const char* name :
+             {"edge_appliance", "edge_shared", "edge_lone", "gateway", "gateway_overlay", "gateway_anywhere",
+              "gateway_shared", "relay", "relay_shared", "relay_any", "relay_tcp", "off"}) {
             shell(std::string("nft -c -f " ULAGATE_SOURCE_DIR "/tests/unit/golden/firewall_") + name +
                   ".nft");
         }

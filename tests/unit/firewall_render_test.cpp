@@ -39,6 +39,10 @@ TEST(FirewallRender, Golden) {
     expect_golden("edge_appliance", render(edge_model()));
     expect_golden("edge_shared", render(edge_model(Mode::shared)));
     expect_golden("edge_lone", render(lone_edge_model()));
+    expect_golden("gateway", render(gateway_model()));
+    expect_golden("gateway_overlay", render(gateway_model(Mode::appliance, Reach::overlay)));
+    expect_golden("gateway_anywhere", render(gateway_model(Mode::appliance, Reach::anywhere)));
+    expect_golden("gateway_shared", render(gateway_model(Mode::shared)));
     expect_golden("relay", render(relay_model()));
     expect_golden("relay_shared", render(relay_model(Mode::shared)));
     Model any = relay_model();
@@ -54,7 +58,8 @@ TEST(FirewallRender, Golden) {
 
 TEST(FirewallRender, TouchesNoTableButOurs) {
     for (const Mode mode : {Mode::appliance, Mode::shared, Mode::off}) {
-        for (const Model& model : {edge_model(mode), lone_edge_model(mode), relay_model(mode)}) {
+        for (const Model& model :
+             {edge_model(mode), lone_edge_model(mode), gateway_model(mode), relay_model(mode)}) {
             const std::string text = render(model);
             EXPECT_THAT(text, Not(HasSubstr("flush")));
             EXPECT_THAT(text, HasSubstr("table inet ulagate { }\ndelete table inet ulagate\n"));
