@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/json/serialize.hpp>
 #include <chrono>
@@ -58,7 +59,7 @@ options:
   --state-dir DIR      what outlives a reboot (default /var/lib/ulagate)
   --debug              more log lines
 
-The configuration is explained in the reference files edge.toml and relay.toml.
+The configuration is explained in the reference files edge.toml and relay.toml, with the tables of the firmware.
 check, show, keygen and pubkey need no root; status and withdraw need the group of the control socket.
 )";
 
@@ -150,11 +151,25 @@ std::optional<Config> load(const std::string& file) {
     return std::move(loaded.config);
 }
 
+// What the tables of the firmware make of it; empty without them.
+std::string firmware(const Config& config) {
+    std::string out;
+    const auto gateways = std::count_if(config.lans.begin(), config.lans.end(),
+                                        [](const LanConfig& lan) { return lan.gateway.has_value(); });
+    if (gateways != 0) out += fmt::format("; {} LANs have their internet from here", gateways);
+    if (!config.appliance) return out;
+    const ApplianceConfig& appliance = *config.appliance;
+    out += fmt::format("; firmware: {}, {} uplinks", appliance.hostname, appliance.uplinks.size());
+    if (appliance.wifi_ap) out += ", an access point";
+    return out + fmt::format(", {} ssh keys", appliance.ssh_keys.size());
+}
+
 int check(const std::string& file) {
     const auto config = load(file);
     if (!config) return EXIT_FAILURE;
-    print(fmt::format("{}: good ({} {}, {} LANs, {} relays, {} sites)\n", file, name(config->role),
-                      config->node, config->lans.size(), config->relays.size(), config->sites.size()));
+    print(fmt::format("{}: good ({} {}, {} LANs, {} relays, {} sites{})\n", file, name(config->role),
+                      config->node, config->lans.size(), config->relays.size(), config->sites.size(),
+                      firmware(*config)));
     return EXIT_SUCCESS;
 }
 

@@ -20,7 +20,7 @@ namespace {
 
 constexpr int kUsageError = 2;
 constexpr int kRescue = 3;
-constexpr const char* kPlace = "prepare";
+constexpr const char* kPlace = "card";
 
 constexpr const char* kHelp =
     R"(ulagate-appliance prepare: read the card: configuration, key, clock (once, at boot).

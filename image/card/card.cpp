@@ -110,9 +110,10 @@ Result<Card> find_card(std::chrono::milliseconds patience, const std::string& de
             names.push_back(entry.path().filename().string());
         }
         for (const std::string& name : disks_among(std::move(names))) {
-            auto card = open_card(devices + "/" + name);
+            auto card = open_card(fmt::format("{}/{}", devices, name));
             if (card) return card;
-            why += (why.empty() ? "" : "; ") + card.error().text();
+            if (!why.empty()) why += "; ";
+            why += card.error().text();
         }
         if (std::chrono::steady_clock::now() >= end) {
             return fail(why.empty() ? "no disk"

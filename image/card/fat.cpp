@@ -86,10 +86,11 @@ Result<FatVolume> parse_fat(std::span<const std::byte> sector) {
     if (reserved == 0 || tables == 0 || tables > 2 || out.table_sectors == 0) {
         return fail("FAT file system without a table");
     }
-    if (root_entries * 32 % kSectorBytes != 0 || (root_entries == 0) != wide) {
+    constexpr std::uint32_t kPerSector = kSectorBytes / 32;
+    if (root_entries % kPerSector != 0 || (root_entries == 0) != wide) {
         return fail("FAT file system with an impossible root directory");
     }
-    out.root_sectors = root_entries * 32 / kSectorBytes;
+    out.root_sectors = root_entries / kPerSector;
     const std::uint64_t root = reserved + std::uint64_t{tables} * out.table_sectors;
     const std::uint64_t data = root + out.root_sectors;
     if (data >= out.sectors) return fail("FAT file system without room for files");

@@ -54,8 +54,8 @@ private:
     void prepared(const std::string& how, bool good);
     void start_services(bool with_router);
     void act(const Actions& actions);
-    void start_service(std::size_t service);
-    void signal_service(std::size_t service, int signal, bool group);
+    void start_service(std::size_t index);
+    void signal_service(std::size_t index, int signal, bool group);
     void say(bool trouble, const std::string& text) { log_.say(trouble, text); }
 
     Plan plan_;

@@ -169,7 +169,8 @@ void end_machine(End how) {
     ::kill(-1, SIGKILL);
     // A card that has failed may never return from this: the watchdog is not fed any more.
     ::sync();
-    ::reboot(how == End::reboot ? RB_AUTOBOOT : how == End::halt ? RB_HALT_SYSTEM : RB_POWER_OFF);
+    const auto word = how == End::reboot ? RB_AUTOBOOT : how == End::halt ? RB_HALT_SYSTEM : RB_POWER_OFF;
+    ::reboot(static_cast<int>(word));
 }
 
 }  // namespace ulagate::init

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "daemon/config.h"
+#include "daemon/config_uplink.h"
 
 // Any bytes as a configuration file: an answer, always the same, whose text is fit for a terminal; and what
 // is accepted keeps the promises that the daemon builds on.
@@ -24,7 +25,34 @@ void check_vrrp(const ulagate::VrrpConfig& vrrp) {
     for (const auto& tracked : vrrp.tracked) require(!tracked.name.empty() && tracked.name.size() <= 15);
 }
 
+void check_uplink(const ulagate::UplinkConfig& uplink) {
+    using Kind = ulagate::UplinkConfig::Kind;
+    require(uplink.kind == Kind::usb || !uplink.interface.empty());
+    require(uplink_interface(uplink).size() <= 15);
+    require((uplink.kind == Kind::wifi) == uplink.wifi.has_value());
+    require(!uplink.pppoe || (uplink.kind == Kind::ethernet && !uplink.fixed));
+    require(!uplink.fixed || (!uplink.fixed->addresses.empty() && !uplink.fixed->gateways.empty()));
+    if (!uplink.wifi) return;
+    require(!uplink.wifi->ssid.empty() && uplink.wifi->ssid.size() <= 32 && !uplink.vlan);
+    require(uplink.wifi->password.empty() || uplink.wifi->password.size() >= 8);
+}
+
+// What is written into other programs' files must not begin a line of its own there.
+void check_appliance(const ulagate::ApplianceConfig& appliance) {
+    require(appliance.uplinks.size() <= 16);
+    for (const auto& uplink : appliance.uplinks) check_uplink(uplink);
+    for (const auto& key : appliance.ssh_keys)
+        for (const char c : key) require(c != '\n' && c != '\r' && c != '\0');
+    if (!appliance.wifi_ap) return;
+    const auto& ap = *appliance.wifi_ap;
+    require(!appliance.country.empty() && !ap.ssid.empty() && ap.ssid.size() <= 32);
+    require(ap.password.size() >= 8 && ap.password.size() <= 63 && ap.channel <= 165);
+    for (const char c : ap.password) require(c >= ' ' && c <= '~');
+    for (const char c : ap.ssid) require(c != '\n' && c != '\r' && c != '\0');
+}
+
 void check_config(const ulagate::Config& config) {
+    if (config.appliance) check_appliance(*config.appliance);
     require(!config.node.empty() && config.node.size() <= 63);
     require(config.overlay.network() == config.overlay);
     require(!config.overlay.contains(config.tunnel.address));
@@ -36,6 +64,9 @@ void check_config(const ulagate::Config& config) {
         require(lan.ra.min_interval * 4 <= lan.ra.max_interval * 3);
         require(lan.ra.advertisement.options.size() >= 2);
         if (lan.vrrp) check_vrrp(*lan.vrrp);
+        require(!lan.gateway ||
+                (!lan.vrrp && lan.gateway->ipv4.length >= 8 && lan.gateway->ipv4.length <= 29));
+        require(!lan.gateway || lan.ra.advertisement.router_lifetime.count() != 0);
     }
     for (const auto& relay : config.relays) {
         require(!relay.name.empty() && relay.name.size() <= 11 && !relay.host.empty() && relay.port != 0);

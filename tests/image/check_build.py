@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What image/build promises: sizes, equal bytes twice, what is in the image and what must not be.
 
-  check_build.py [--board rpi|rpi5]... [--cache DIR] [--name FILTER]
+  check_build.py [--board rpi|rpi5]... [--cache DIR] [--name FILTER] [--keep DIR]
 
 Builds as uid nobody when it is started by root, else as whoever starts it. The cache keeps packages and objects between
 runs; nothing else is taken from an earlier build.
@@ -274,7 +274,7 @@ def checksums(image):
 CHECKS = (size, partitions, device_trees, boot_files, modes, secrets, libraries, programs, modules, bill, checksums)
 
 
-def examine(report, board, cache, work):
+def examine(report, board, cache, work, keep):
     outs = [work / f"{board}-{number}" for number in (1, 2)]
     for number, out in enumerate(outs, 1):
         out.mkdir()
@@ -292,6 +292,9 @@ def examine(report, board, cache, work):
         report.ok(f"image/{board}/equal twice", 0.0)
     else:
         report.fail(f"image/{board}/equal twice", 0.0, "\n".join(sums))
+    if keep:
+        keep.mkdir(parents=True, exist_ok=True)
+        subprocess.run(("cp", "-a", "--sparse=always", f"{outs[0]}/.", keep), check=True)
     apart = work / f"{board}-apart"
     apart.mkdir()
     image = Image(board, outs[0], apart, cache)
@@ -313,6 +316,7 @@ def main():
     parser.add_argument("--board", action="append", choices=sorted(boards.BOARDS))
     parser.add_argument("--cache", type=pathlib.Path, default=ROOT / "build/image/cache")
     parser.add_argument("--name", default="", help="only checks whose name has this")
+    parser.add_argument("--keep", type=pathlib.Path, metavar="DIR", help="copy there what was built")
     options = parser.parse_args()
     cache = options.cache.resolve()
     cache.mkdir(parents=True, exist_ok=True)
@@ -323,7 +327,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="ulagate-image-") as work:
         os.chmod(work, 0o755)
         for board in options.board or boards.BOARDS:
-            examine(report, board, cache, pathlib.Path(work))
+            examine(report, board, cache, pathlib.Path(work), options.keep)
     return report.finish()
 
 

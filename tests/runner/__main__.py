@@ -11,6 +11,7 @@ import time
 import build
 import conformance
 import fuzz
+import image
 import lint
 import unit
 from report import CI, ROOT, Report, run
@@ -104,6 +105,11 @@ def run_lint(report):
     lint.run_tidy(report)
 
 
+def run_image(report):
+    """Cards in emulated machines; in CI the short cases."""
+    image.run_all(report, forward)
+
+
 def run_bench(report):
     """One after the other, so that they measure; in CI, where they only show that they work, three at a time."""
     _run_benches(report, "bench")
@@ -148,6 +154,7 @@ PARTS = {
     "fuzz": (run_fuzz, True),
     "lab": (run_lab, True),
     "kernel": (run_kernel, True),
+    "image": (run_image, True),
     "roots": (run_roots, True),
     "bench": (run_bench, True),
     "bench-kernel": (run_bench_kernel, False),

@@ -87,8 +87,8 @@ public:
 private:
     void run(const std::string& command) const {
         // Both tools live where an ordinary user's path may not lead.
-        const std::string all = "PATH=$PATH:/usr/sbin:/sbin MTOOLS_SKIP_CHECK=1 TZ=UTC LC_ALL=C.UTF-8 " + command + " >" +
-                                folder_ + "/output 2>&1 </dev/null";
+        const std::string all = "PATH=$PATH:/usr/sbin:/sbin MTOOLS_SKIP_CHECK=1 TZ=UTC LC_ALL=C.UTF-8 " +
+                                command + " >" + folder_ + "/output 2>&1 </dev/null";
         if (std::system(all.c_str()) == 0) return;  // NOLINT(cert-env33-c)
         std::ifstream output{folder_ + "/output"};
         throw std::runtime_error{command + ": " + std::string{std::istreambuf_iterator<char>{output}, {}}};

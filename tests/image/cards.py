@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Cards for the machines: copies of the image that was built, each with its own files on the FAT partition."""
+
+import os
+import pathlib
+import subprocess
+
+import firmware
+from measure import Failed, Skip
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+SIZE = 256 << 20  # an SD card in QEMU has a power of two
+
+
+def image():
+    """The card image under test: $ULAGATE_IMAGE, or what tests/run image builds."""
+    path = pathlib.Path(os.environ.get("ULAGATE_IMAGE", ROOT / "build/image/ulagate-rpi.img"))
+    if not path.exists():
+        raise Skip(f"there is no {path}; tests/run image builds it")
+    return path
+
+
+def make(target, files):
+    """A card with these files (name -> bytes or text) on its first partition."""
+    target = pathlib.Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cp", "--sparse=always", image(), target], check=True)
+    os.truncate(target, max(SIZE, target.stat().st_size))
+    put(target, 1, files)
+    return target
+
+
+def put(card, number, files):
+    """Puts files on a FAT partition, as a PC would."""
+    where = f"{card}@@{firmware.partition(card, number).first_byte}"
+    for name, content in files.items():
+        data = content.encode() if isinstance(content, str) else content
+        _mtools(["mcopy", "-o", "-i", where, "-", f"::{name}"], data)
+
+
+def delete(card, number, name):
+    _mtools(["mdel", "-i", f"{card}@@{firmware.partition(card, number).first_byte}", f"::{name}"], b"")
+
+
+def _mtools(command, data):
+    done = subprocess.run(command, input=data, capture_output=True, env=firmware.MTOOLS)
+    if done.returncode:
+        raise Failed(f"{' '.join(command)}: {done.stderr.decode(errors='replace').strip()}")
+
+
+def region(card, number):
+    """The bytes of a whole partition."""
+    part = firmware.partition(card, number)
+    with open(card, "rb") as file:
+        file.seek(part.first_byte)
+        return file.read(part.bytes)
+
+
+def overwrite(card, number, offset, data):
+    """Breaks something on a partition."""
+    part = firmware.partition(card, number)
+    with open(card, "r+b") as file:
+        file.seek(part.first_byte + offset)
+        file.write(data)
