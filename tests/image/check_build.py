@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What image/build promises: sizes, equal bytes twice, what is in the image and what must not be.
 
-  check_build.py [--board rpi|rpi5]... [--cache DIR] [--name FILTER] [--keep DIR]
+  check_build.py [--board rpi|rpi5]... [--cache DIR] [--name FILTER] [--keep DIR] [--programs DIR]
 
 Builds as uid nobody when it is started by root, else as whoever starts it. The cache keeps packages and objects between
 runs; nothing else is taken from an earlier build.
@@ -51,9 +51,11 @@ def run(*command, **options):
     return subprocess.run([str(word) for word in command], check=True, stdout=subprocess.PIPE, **options).stdout
 
 
-def build(board, out, cache):
+def build(board, out, cache, programs):
     """Makes the image as somebody without privileges."""
     command = [ROOT / "image/build", "--board", board, "--out", out, "--cache", cache]
+    if programs:
+        command += ["--programs", programs]
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent", "LC_ALL": "C.UTF-8",
                    **{key: value for key, value in os.environ.items() if key.endswith("_proxy")}}
     if os.geteuid() == 0:
@@ -274,14 +276,14 @@ def checksums(image):
 CHECKS = (size, partitions, device_trees, boot_files, modes, secrets, libraries, programs, modules, bill, checksums)
 
 
-def examine(report, board, cache, work, keep):
+def examine(report, board, cache, work, keep, programs_from):
     outs = [work / f"{board}-{number}" for number in (1, 2)]
     for number, out in enumerate(outs, 1):
         out.mkdir()
         if os.geteuid() == 0:
             os.chown(out, NOBODY, NOBODY)
         started = time.monotonic()
-        code, output = build(board, out, cache)
+        code, output = build(board, out, cache, programs_from)
         took = time.monotonic() - started
         if code != 0:
             report.fail(f"image/{board}/build {number}", took, output, f"exit {code}")
@@ -317,6 +319,7 @@ def main():
     parser.add_argument("--cache", type=pathlib.Path, default=ROOT / "build/image/cache")
     parser.add_argument("--name", default="", help="only checks whose name has this")
     parser.add_argument("--keep", type=pathlib.Path, metavar="DIR", help="copy there what was built")
+    parser.add_argument("--programs", type=pathlib.Path, metavar="DIR", help="as of image/build")
     options = parser.parse_args()
     cache = options.cache.resolve()
     cache.mkdir(parents=True, exist_ok=True)
@@ -327,7 +330,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="ulagate-image-") as work:
         os.chmod(work, 0o755)
         for board in options.board or boards.BOARDS:
-            examine(report, board, cache, pathlib.Path(work), options.keep)
+            examine(report, board, cache, pathlib.Path(work), options.keep, options.programs)
     return report.finish()
 
 
