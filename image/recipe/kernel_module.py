@@ -3,6 +3,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 
 import archive
@@ -20,9 +21,9 @@ def build(cache, source, compiler, release):
             or (home / ".started-from").read_text() != str(compiler.path):
         scripts = home / f"usr/lib/linux-kbuild-{version}/scripts"
         cross.wrap([scripts, *(path for path in scripts.rglob("*") if path.is_dir())], compiler.path)
-        # The package expects to be below /usr/src.
         makefile = home / f"usr/src/linux-headers-{release}/Makefile"
-        makefile.write_text(f"include {home}/usr/src/linux-headers-{version}-common/Makefile\n")
+        # The package names itself by where it would be installed.
+        makefile.write_text(re.sub(r"(?<=[ =])/usr/src/", f"{home}/usr/src/", makefile.read_text()))
         (home / ".started-from").write_text(str(compiler.path))
     work = cache / f"module-{release}"
     state = hashlib.sha256("".join([str(compiler.path), *(one.sha256 for one in [*compiler.packages, *packages]),

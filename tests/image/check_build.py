@@ -30,7 +30,7 @@ NOBODY = 65534
 LIMITS = {"rpi": 30_000_000, "rpi5": 36_000_000}
 DEVICE_TREES = {
     "rpi": {"raspberrypi,3-model-b", "raspberrypi,3-model-a-plus", "raspberrypi,3-model-b-plus", "raspberrypi,model-zero-2-w",
-            "raspberrypi,4-model-b", "raspberrypi,400", "raspberrypi,4-compute-module-io"},
+            "raspberrypi,4-model-b", "raspberrypi,400", "raspberrypi,4-compute-module"},
     "rpi5": {"raspberrypi,5-model-b"},
 }
 # Without these something that the README promises does not work: the drivers of each board's network, the watchdog, what
