@@ -4,6 +4,7 @@
 No maintainer script ever runs, so nothing here needs the packages' architecture, a chroot or privileges.
 """
 
+import concurrent.futures
 import dataclasses
 import fcntl
 import hashlib
@@ -209,18 +210,22 @@ def unpack(packages, target):
     for name in ("bin", "lib", "lib64", "sbin"):
         (target / "usr" / name).mkdir(parents=True)
         (target / name).symlink_to(f"usr/{name}")
-    listing = []
-    for one in packages:
-        reader = subprocess.Popen(("dpkg-deb", "--fsys-tarfile", one.path), stdout=subprocess.PIPE)
-        done = subprocess.run(("tar", "-xv", "--no-same-owner", "--no-same-permissions", "--keep-directory-symlink", "--exclude=./dev/*",
-                               "-C", target), stdin=reader.stdout, check=True, stdout=subprocess.PIPE, text=True)
-        reader.stdout.close()
-        if reader.wait() != 0:
-            raise ArchiveError(f"{one.path} cannot be unpacked")
-        listing += [f"{one.file} {name}\n" for name in done.stdout.splitlines() if not name.endswith("/")]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        listing = list(pool.map(lambda one: _unpack(one, target), packages))
     (target / ".owners").write_text("".join(listing))
     stamp.write_text(digest)
     return True
+
+
+def _unpack(package, target):
+    """Lines "archive path" of what came out."""
+    reader = subprocess.Popen(("dpkg-deb", "--fsys-tarfile", package.path), stdout=subprocess.PIPE)
+    done = subprocess.run(("tar", "-xv", "--no-same-owner", "--no-same-permissions", "--keep-directory-symlink", "--exclude=./dev/*",
+                           "-C", target), stdin=reader.stdout, check=True, stdout=subprocess.PIPE, text=True)
+    reader.stdout.close()
+    if reader.wait() != 0:
+        raise ArchiveError(f"{package.path} cannot be unpacked")
+    return "".join(f"{package.file} {name}\n" for name in done.stdout.splitlines() if not name.endswith("/"))
 
 
 def owners(target):

@@ -39,7 +39,7 @@ ROOT_PACKAGES = ("busybox-static", "kmod", "dropbear-bin", "hostapd", "wpasuppli
 DATA_PACKAGES = ("raspi-firmware", "firmware-brcm80211")
 
 PROGRAMS = ("usr/bin/kmod", "usr/sbin/dropbear", "usr/bin/dropbearkey", "usr/sbin/hostapd", "usr/sbin/hostapd_cli",
-            "usr/sbin/wpa_supplicant", "usr/sbin/wpa_cli", "usr/sbin/dnsmasq", "usr/bin/wg", "usr/sbin/nft",
+            "usr/sbin/wpa_supplicant", "usr/sbin/dnsmasq", "usr/bin/wg", "usr/sbin/nft",
             "usr/sbin/iw", "usr/sbin/pppd")
 # Opened by name at run time, so no program lists them.
 PLUGINS = ("usr/lib/pppd/*/pppoe.so",)
@@ -47,7 +47,7 @@ KMOD_LINKS = ("depmod", "insmod", "lsmod", "modinfo", "modprobe", "rmmod")
 
 # The radios of the boards. What a Pi Zero 2 W with the other chip (43436) needs is in no Debian suite.
 FIRMWARE = ("brcm/brcmfmac43430-sdio.bin", "brcm/brcmfmac43430-sdio.clm_blob", "brcm/brcmfmac43430-sdio.raspberrypi,*",
-            "brcm/brcmfmac43430-sdio.txt", "brcm/brcmfmac43430a0-sdio.bin",
+            "brcm/brcmfmac43430-sdio.txt",
             "brcm/brcmfmac43455-sdio.bin", "brcm/brcmfmac43455-sdio.clm_blob", "brcm/brcmfmac43455-sdio.raspberrypi,*",
             "brcm/brcmfmac43455-sdio.txt",
             "brcm/brcmfmac43456-sdio.bin", "brcm/brcmfmac43456-sdio.clm_blob", "brcm/brcmfmac43456-sdio.txt")

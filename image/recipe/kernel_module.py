@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Our own module, built against the headers of the very kernel that the image takes."""
 
+import hashlib
 import os
-import pathlib
+import re
 import shutil
 
 import archive
@@ -20,11 +21,16 @@ def build(cache, source, compiler, release):
             or (home / ".started-from").read_text() != str(compiler.path):
         scripts = home / f"usr/lib/linux-kbuild-{version}/scripts"
         cross.wrap([scripts, *(path for path in scripts.rglob("*") if path.is_dir())], compiler.path)
-        # The package expects to be below /usr/src.
         makefile = home / f"usr/src/linux-headers-{release}/Makefile"
-        makefile.write_text(f"include {home}/usr/src/linux-headers-{version}-common/Makefile\n")
+        # The package names itself by where it would be installed.
+        makefile.write_text(re.sub(r"(?<=[ =])/usr/src/", f"{home}/usr/src/", makefile.read_text()))
         (home / ".started-from").write_text(str(compiler.path))
     work = cache / f"module-{release}"
+    state = hashlib.sha256("".join([str(compiler.path), *(one.sha256 for one in [*compiler.packages, *packages]),
+                                    *(path.read_text() for path in sorted(SOURCE.iterdir()))]).encode()).hexdigest()
+    stamp = work / ".made-from"
+    if stamp.exists() and stamp.read_text() == state:
+        return next(work.glob("*.ko")), packages
     if work.exists():
         shutil.rmtree(work)
     shutil.copytree(SOURCE, work)
@@ -35,4 +41,5 @@ def build(cache, source, compiler, release):
                f"KCFLAGS=-ffile-prefix-map={work}= -ffile-prefix-map={home}=", "modules"), environment)
     made = next(work.glob("*.ko"))
     cross.run((compiler.tool("strip"), "--strip-unneeded", "--remove-section=.BTF", "--remove-section=.comment", made), environment)
-    return pathlib.Path(made), packages
+    stamp.write_text(state)
+    return made, packages

@@ -21,7 +21,7 @@ WANTED = {
     "keyboard": "hid-generic usbhid",
     "USB": "dwc2 xhci-pci xhci-plat-hcd xhci-hcd ehci-pci phy-generic usb-nop-xceiv?",
     "Ethernet": "genet bcm7xxx broadcom mdio-bcm-unimac lan78xx microchip smsc95xx smsc",
-    "USB Ethernet": "asix ax88179_178a r8152 rtl8150 aqc111 dm9601 mcs7830 sr9700 pegasus realtek ax88796b",
+    "USB Ethernet": "asix ax88179_178a r8152 rtl8150 aqc111 dm9601 mcs7830 sr9700 pegasus realtek ax88796b?",
     "tethering": "cdc_ether cdc_ncm cdc_eem cdc_subset rndis_host huawei_cdc_ncm ipheth cdc_mbim qmi_wwan cdc_acm option",
     "Wi-Fi": "brcmfmac brcmfmac-wcc brcmfmac-cyw rfkill ccm gcm cmac ctr aes-ce-blk aes-ce-ccm aes-neon-bs aes-neon-blk ghash-ce",
     "virtual machine": """virtio_mmio virtio_pci virtio_net virtio_blk virtio-rng virtio_console virtio_balloon

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What image/build promises: sizes, equal bytes twice, what is in the image and what must not be.
 
-  check_build.py [--board rpi|rpi5]... [--cache DIR] [--name FILTER]
+  check_build.py [--board rpi|rpi5]... [--cache DIR] [--name FILTER] [--keep DIR] [--programs DIR]
 
 Builds as uid nobody when it is started by root, else as whoever starts it. The cache keeps packages and objects between
 runs; nothing else is taken from an earlier build.
@@ -30,7 +30,7 @@ NOBODY = 65534
 LIMITS = {"rpi": 30_000_000, "rpi5": 36_000_000}
 DEVICE_TREES = {
     "rpi": {"raspberrypi,3-model-b", "raspberrypi,3-model-a-plus", "raspberrypi,3-model-b-plus", "raspberrypi,model-zero-2-w",
-            "raspberrypi,4-model-b", "raspberrypi,400", "raspberrypi,4-compute-module-io"},
+            "raspberrypi,4-model-b", "raspberrypi,400", "raspberrypi,4-compute-module"},
     "rpi5": {"raspberrypi,5-model-b"},
 }
 # Without these something that the README promises does not work: the drivers of each board's network, the watchdog, what
@@ -51,9 +51,11 @@ def run(*command, **options):
     return subprocess.run([str(word) for word in command], check=True, stdout=subprocess.PIPE, **options).stdout
 
 
-def build(board, out, cache):
+def build(board, out, cache, programs):
     """Makes the image as somebody without privileges."""
     command = [ROOT / "image/build", "--board", board, "--out", out, "--cache", cache]
+    if programs:
+        command += ["--programs", programs]
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent", "LC_ALL": "C.UTF-8",
                    **{key: value for key, value in os.environ.items() if key.endswith("_proxy")}}
     if os.geteuid() == 0:
@@ -274,14 +276,14 @@ def checksums(image):
 CHECKS = (size, partitions, device_trees, boot_files, modes, secrets, libraries, programs, modules, bill, checksums)
 
 
-def examine(report, board, cache, work):
+def examine(report, board, cache, work, keep, programs_from):
     outs = [work / f"{board}-{number}" for number in (1, 2)]
     for number, out in enumerate(outs, 1):
         out.mkdir()
         if os.geteuid() == 0:
             os.chown(out, NOBODY, NOBODY)
         started = time.monotonic()
-        code, output = build(board, out, cache)
+        code, output = build(board, out, cache, programs_from)
         took = time.monotonic() - started
         if code != 0:
             report.fail(f"image/{board}/build {number}", took, output, f"exit {code}")
@@ -292,6 +294,9 @@ def examine(report, board, cache, work):
         report.ok(f"image/{board}/equal twice", 0.0)
     else:
         report.fail(f"image/{board}/equal twice", 0.0, "\n".join(sums))
+    if keep:
+        keep.mkdir(parents=True, exist_ok=True)
+        subprocess.run(("cp", "-a", "--sparse=always", f"{outs[0]}/.", keep), check=True)
     apart = work / f"{board}-apart"
     apart.mkdir()
     image = Image(board, outs[0], apart, cache)
@@ -313,6 +318,8 @@ def main():
     parser.add_argument("--board", action="append", choices=sorted(boards.BOARDS))
     parser.add_argument("--cache", type=pathlib.Path, default=ROOT / "build/image/cache")
     parser.add_argument("--name", default="", help="only checks whose name has this")
+    parser.add_argument("--keep", type=pathlib.Path, metavar="DIR", help="copy there what was built")
+    parser.add_argument("--programs", type=pathlib.Path, metavar="DIR", help="as of image/build")
     options = parser.parse_args()
     cache = options.cache.resolve()
     cache.mkdir(parents=True, exist_ok=True)
@@ -323,7 +330,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="ulagate-image-") as work:
         os.chmod(work, 0o755)
         for board in options.board or boards.BOARDS:
-            examine(report, board, cache, pathlib.Path(work))
+            examine(report, board, cache, pathlib.Path(work), options.keep, options.programs)
     return report.finish()
 
 
