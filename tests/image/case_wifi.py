@@ -29,7 +29,7 @@ def access_point(bench, security, client):
     try:
         lab.wait_for(laptop.joined, 60, "the laptop is in the network", every=1)
     except lab.Failed:
-        print(laptop.supplicant_log(), ssh.out("tail -n 40 /run/log", check=False))
+        print(laptop.supplicant_log(), ssh.out("tail -n 40 /run/log/messages", check=False))
         raise
     laptop.ask_for_address()
     lab.check("192.168.83." in laptop.addresses(), "it has an IPv4 address by DHCP")

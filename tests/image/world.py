@@ -64,7 +64,7 @@ class Ssh:
     def run(self, command, stdin=None, check=True, timeout=60):
         return self.node.run(*self._argv(command), stdin=stdin, check=check, timeout=timeout)
 
-    def feed(self, path, command, check=True, timeout=300):
+    def feed(self, path, command, check=True, timeout=600):
         """The command gets the file as its standard input."""
         return self.node.run("sh", "-c", 'file=$1; shift; exec "$@" <"$file"', "sh", str(path), *self._argv(command),
                              check=check, timeout=timeout)
