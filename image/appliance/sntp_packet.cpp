@@ -32,7 +32,7 @@ void put_time(net::ByteWriter& out, NtpTime time) {
 }
 
 void put_head(net::ByteWriter& out, std::uint8_t leap, std::uint8_t version, std::uint8_t mode) {
-    out.put(static_cast<std::uint8_t>(leap << 6U | (version & 7U) << 3U | (mode & 7U)));
+    out.put(static_cast<std::uint8_t>(unsigned{leap} << 6U | (version & 7U) << 3U | (mode & 7U)));
 }
 
 }  // namespace
