@@ -154,7 +154,7 @@ PARTS = {
     "fuzz": (run_fuzz, True),
     "lab": (run_lab, True),
     "kernel": (run_kernel, True),
-    "image": (run_image, True),
+    "image": (run_image, False),
     "roots": (run_roots, True),
     "bench": (run_bench, True),
     "bench-kernel": (run_bench_kernel, False),
