@@ -58,6 +58,7 @@ bool is_key_type(std::string_view word) {
 
 // RFC 4253 section 6.6: the name of the type once more, behind its length, and then the key itself.
 bool is_key_of(std::string_view type, std::string_view base64) {
+    if (base64.empty()) return false;
     std::vector<unsigned char> blob(base64.size());
     std::size_t size = 0;
     if (::sodium_base642bin(blob.data(), blob.size(), base64.data(), base64.size(), nullptr, &size, nullptr,

@@ -48,6 +48,11 @@ TEST_F(FatTest, ReadsWhatAPcHasWritten) {
     image_.put("README.TXT", "read me");
     image_.put("factory-reset", "");
     image_.put("a name with spaces and more than twenty-six letters.keys", "k");
+    image_.put(
+        "gr\xc3\xbc\xc3\x9f"
+        "e von hier.txt",
+        "Gru\xc3\x9f");
+    // Without a long name, in a code page that nothing on the card tells.
     image_.put("gr\xc3\xbc\xc3\x9f.txt", "Gru\xc3\x9f");
     image_.command("mmd ::folder");
     const auto partition = open();
@@ -56,7 +61,9 @@ TEST_F(FatTest, ReadsWhatAPcHasWritten) {
     EXPECT_EQ(root.label, "ULAGATE");
     EXPECT_THAT(names(root), UnorderedElementsAre("ulagate.toml", "README.TXT", "factory-reset",
                                                   "a name with spaces and more than twenty-six letters.keys",
-                                                  "gr\xc3\xbc\xc3\x9f.txt"));
+                                                  "gr\xc3\xbc\xc3\x9f"
+                                                  "e von hier.txt",
+                                                  "gr__.txt"));
     ASSERT_NE(find_file(root, "ULAGATE.TOML"), nullptr);
     EXPECT_EQ(partition.read(*find_file(root, "ulagate.toml"), kMax).value(), "node = \"a1\"\r\n");
     EXPECT_EQ(partition.read(*find_file(root, "factory-reset"), kMax).value(), "");
