@@ -40,7 +40,7 @@ void read_ssh(TableReader& table, std::optional<Role> role, ApplianceConfig& out
     if (!from.given()) return;
     if (role == Role::relay && from.value == SshFrom::lan)
         complain(table.findings(), from,
-                 "\"lan\" is nobody, because a relay has no LANs; choose \"overlay\" or \"anywhere\"");
+                 R"("lan" is nobody, because a relay has no LANs; choose "overlay" or "anywhere")");
     if (!table.has("ssh_keys") || table.is_empty_list("ssh_keys"))
         warn(table.findings(), from,
              "has no effect without ssh_keys, because there are no passwords; add a key to them");

@@ -169,7 +169,7 @@ TEST(UplinkConfig, StaticAddresses) {
          "t:24: uplink.address: 192.0.2.0/24 cannot be the address"},
         {fixed(R"("192.0.2.255/24")", R"("192.0.2.1")"), "t:24: uplink.address: 192.0.2.255/24 cannot be"},
         {fixed(R"("fe80::2/64")", R"("fe80::1")"), "t:24: uplink.address: fe80::2/64 cannot be"},
-        {fixed(R"("127.0.0.2/8")", R"("127.0.0.1")"), "t:24: uplink.address: "},
+        {fixed(R"("127.0.0.2/8")", R"("192.0.2.1")"), "t:24: uplink.address: "},
         {fixed(R"("192.0.2.2/24")", R"("192.0.3.1")"),
          "t:25: uplink.gateway: 192.0.3.1 is no neighbour of any"},
         {fixed(R"("192.0.2.2/24")", R"("192.0.2.2")"), "t:25: uplink.gateway: 192.0.2.2 is no neighbour"},
