@@ -28,6 +28,10 @@ Backoff::TimePoint Backoff::on_end(TimePoint now) {
     return now + wait;
 }
 
+unsigned Backoff::failures(bool running, TimePoint now) const {
+    return running && now - started_ >= kStable ? 0 : failures_;
+}
+
 bool OutputLines::may_log(TimePoint now) {
     if (filled_at_) tokens_ += kLinesPerSecond * std::chrono::duration<double>(now - *filled_at_).count();
     tokens_ = filled_at_ ? std::min(tokens_, kBurst) : kBurst;

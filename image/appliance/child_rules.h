@@ -19,7 +19,8 @@ public:
     void on_start(TimePoint now) { started_ = now; }
     // When to start again.
     TimePoint on_end(TimePoint now);
-    [[nodiscard]] unsigned failures() const { return failures_; }
+    // In a row, up to now: none for who has run for a minute.
+    [[nodiscard]] unsigned failures(bool running, TimePoint now) const;
 
 private:
     TimePoint started_{};

@@ -42,6 +42,7 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
     sigset_t none{};
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    std::signal(SIGPIPE, SIG_DFL);  // we ignore it, and a shell must not
     const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null >= 0) ::dup2(null, STDIN_FILENO);
     ::dup2(output, STDOUT_FILENO);
@@ -252,8 +253,10 @@ void Children::stop(std::chrono::milliseconds patience) {
 
 std::vector<Children::Trouble> Children::troubles() const {
     std::vector<Trouble> out;
-    for (const auto& [name, child] : children_)
-        if (child.backoff.failures() > 1) out.push_back({name, child.backoff.failures()});
+    for (const auto& [name, child] : children_) {
+        const unsigned failures = child.backoff.failures(child.pid != 0, Clock::now());
+        if (failures > 1) out.push_back({name, failures});
+    }
     return out;
 }
 

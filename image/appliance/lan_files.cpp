@@ -74,9 +74,10 @@ std::optional<DhcpPool> dhcp_pool(const net::Ipv4Prefix& lan) {
 
 Result<std::string> dnsmasq_conf(const DnsmasqSetup& setup) {
     if (!is_plain(setup.hostname, "-")) return fail("DNS: not a host name: " + quote(setup.hostname));
+    // All servers are asked at once: after a change of uplinks one family may work seconds before the other.
     std::string out = fmt::format(
         "# DHCP and DNS for the LANs behind this gateway\n"
-        "bind-dynamic\nexcept-interface=lo\nno-hosts\nno-resolv\nno-poll\n"
+        "bind-dynamic\nexcept-interface=lo\nno-hosts\nno-resolv\nno-poll\nall-servers\n"
         "servers-file={}\ndhcp-leasefile={}\n"
         "domain-needed\nbogus-priv\nlocal=/lan/"
         "\ndomain=lan\nexpand-hosts\ncache-size=1000\nedns-packet-max=1232\n"

@@ -158,6 +158,11 @@ void Manager::load() {
 void Manager::make_host_key() {
     if (appliance_.ssh_keys.empty()) return;
     const std::string file = options_.runtime + "/ssh_host_key";
+    // The one that the card has: who knows this machine must not be told that it is another.
+    if (const std::string kept = state_.host_key(); !kept.empty()) {
+        if (auto written = write_file_atomically(file, kept, 0600); !written)
+            log::warning("ssh", "{}, ignoring", written.error().text());
+    }
     if (::access(file.c_str(), R_OK) != 0 && !run_to_end({"dropbearkey", "-t", "ed25519", "-f", file}, 20s)) {
         log::error("ssh", "cannot make a host key, so there is no ssh");
         return;

@@ -71,6 +71,7 @@ private:
     void write_resolv_conf(const UplinkPlan& plan);
     void serve_page();
     void tell();
+    void log_uplinks();
     void watch_trial();
     void read_rescue_keys();
     [[nodiscard]] ApplianceStatus status() const;
@@ -102,12 +103,14 @@ private:
     std::map<std::string, unsigned> ipv6_attempts_;
     std::map<NetAddress, std::optional<TimePoint>> known_addresses_;
     std::optional<std::string> resolv_conf_;
+    std::map<std::string, UplinkReport::State> uplink_states_;  // as they were logged
     std::vector<std::string> troubles_;
     std::map<std::string, std::string> said_;  // so that the same trouble is one line in the log
     StateKeeper state_;
     std::optional<TimeKeeper> time_;
     std::vector<NameServer> dns_;  // as it was when the time servers were last told of a change
     std::set<NetRoute> routes_;
+    std::set<std::string> ipv6_routers_;
     std::optional<slot::Trial> trial_;
     ApClients ap_clients_;
     Children children_;

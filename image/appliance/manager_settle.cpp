@@ -66,9 +66,10 @@ void Manager::settle() {
     apply(plan);
     write_resolv_conf(plan);
     time_->set_leased(plan.time_servers);
-    if (plan.dns != dns_ || plan.routes != routes_) {
+    if (plan.dns != dns_ || plan.routes != routes_ || uplinks_->ipv6_routers() != ipv6_routers_) {
         dns_ = plan.dns;
         routes_ = plan.routes;
+        ipv6_routers_ = uplinks_->ipv6_routers();
         time_->on_network_change();
     }
     ChildPlan children = child_plan(appliance_, gateway_lans_, plan, links_, child_paths_);
@@ -78,7 +79,19 @@ void Manager::settle() {
     children_.want(std::move(children.children));
     serve_page();
     uplink_alarm_.set(uplinks_->deadline());
+    log_uplinks();
     tell();
+}
+
+void Manager::log_uplinks() {
+    std::map<std::string, UplinkReport::State> states;
+    for (const UplinkReport& uplink : uplinks_->reports()) {
+        states[uplink.name] = uplink.state;
+        const auto before = uplink_states_.find(uplink.name);
+        if (before != uplink_states_.end() && before->second == uplink.state) continue;
+        log::notice(uplink.name, "{}: {}", name(uplink.state), uplink.reason);
+    }
+    uplink_states_ = std::move(states);
 }
 
 void Manager::apply(const UplinkPlan& plan) {

@@ -95,6 +95,7 @@ public:
     void on_lease(const std::string& link, const std::optional<Lease>& lease, TimePoint now);
     // The links that have an IPv6 default route, by Router Advertisements or fixed.
     void on_ipv6_routers(const std::set<std::string>& links) { ipv6_routers_ = links; }
+    [[nodiscard]] const std::set<std::string>& ipv6_routers() const { return ipv6_routers_; }
     // Name servers that Router Advertisements brought (RFC 8106).
     void on_ipv6_dns(const std::string& link, const std::vector<net::Ipv6Address>& servers);
     // What a client has to say of its network; empty: nothing any more.

@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import struct
+import subprocess
 import threading
 import time
 
@@ -121,6 +122,18 @@ class Appliance:
             return ""
         finally:
             page.close()
+
+
+def make_card(path):
+    """A card with its first partition labelled and the state's blank, as image/build makes it."""
+    sectors = 1 << 16
+    entry = lambda kind, first, count: struct.pack("<B3sB3sII", 0, b"", kind, b"", first, count)
+    table = entry(0x0E, 2048, 32768) + bytes(32) + entry(0xDA, 34816, 16384)
+    with open(path, "wb") as file:
+        file.truncate(sectors * 512)
+        file.seek(446)
+        file.write(table + b"\x55\xaa")
+    subprocess.run(["mkfs.fat", "-F", "16", "-n", "ULAGATE", "--offset", "2048", path, "16384"], check=True, capture_output=True)
 
 
 class TimeServer:

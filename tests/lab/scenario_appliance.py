@@ -40,7 +40,7 @@ def uplinks(box):
     gone = lab.seconds_until(lambda: box.first() == "wan1", 5, "the second takes over")
     print(f"  after {gone:.2f} s")
     lab.wait_for(lambda: box.first("-6") == "wan1", 5, "for IPv6 too")
-    lab.check("wan0" not in box.node.out("ip", "-4", "-o", "address"), "the address has gone with the cable")
+    lab.wait_for(lambda: "wan0" not in box.node.out("ip", "-4", "-o", "address"), 2, "the address goes with the cable")
     lab.wait_for(lambda: "192.0.3.1" in open(f"{box.node.dir}/resolv.dhcp").read(), 5, "the second's name server is asked")
     lab.wait_for(lambda: "no cable" in box.status(), 10, "the status says why")
 

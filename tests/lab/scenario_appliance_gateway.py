@@ -7,7 +7,7 @@ import json
 import os
 
 import lab
-from appliance import Appliance, TimeServer
+from appliance import Appliance, TimeServer, make_card
 
 CONFIG = """
 role = "edge"
@@ -53,6 +53,10 @@ def scenario():
     public = next(line for line in box.host.out("dropbearkey", "-y", "-f", key).splitlines() if line.startswith("ssh-"))
     with open(box.config, "w", encoding="utf-8") as file:
         file.write(CONFIG.replace("KEY", public))
+    card = f"{box.node.dir}/card"
+    make_card(card)
+    with open(f"{box.runtime}/card", "w", encoding="ascii") as file:
+        file.write(card + "\n")
     servers = [TimeServer(isp.node, ahead=7.5) for isp in box.isps]
     box.start()
 
@@ -92,6 +96,7 @@ def scenario():
 
     lab.step("ssh")
     log_in(box, key)
+    power_cut(box, card)
     lab.step("memory")
     print(f"  PSS of the manager: {lab.pss_kib(box.process.pid)} KiB")
     lab.check_equal(box.process.stop(), 0, "SIGTERM ends it with exit code 0")
@@ -111,6 +116,25 @@ def log_in(box, key):
     refused = box.host.run("dbclient", "-y", "-T", "-i", other, "root@192.168.83.1", "echo in", check=False)
     lab.check(refused.returncode != 0 and "in\n" not in refused.stdout, "who has another one does not")
     lab.check("password" not in refused.stderr.lower(), "and is not asked for a password")
+
+
+def power_cut(box, card):
+    """What has to outlive it is on the card before it happens."""
+    lab.step("the state on the card")
+    with open(f"{box.node.dir}/state/routers", "w", encoding="ascii") as file:
+        file.write("what the daemon must not forget")
+    content = lambda: open(card, "rb").read()
+    lab.wait_for(lambda: b"what the daemon must not forget" in content(), 5, "a new file is on the card at once")
+    host_key = open(f"{box.runtime}/ssh_host_key", "rb").read()
+    os.kill(box.process.pid, 9)
+    box.process.wait()
+    lab.wait_for(lambda: "dropbear" not in box.node.out("ps", "-eo", "args"), 5, "children end when the manager is killed")
+    os.unlink(f"{box.runtime}/ssh_host_key")
+    box.start()
+    lab.wait_for(lambda: box.process.log().count("lease of 192.0.3") > 2 and box.default_routes() == ["wan1", "wan0"], 15,
+                 "a new manager takes over what the old one left")
+    lab.wait_for(lambda: os.path.exists(f"{box.runtime}/ssh_host_key"), 5, "the host key of ssh comes back from the card")
+    lab.check_equal(open(f"{box.runtime}/ssh_host_key", "rb").read(), host_key, "ssh has the host key that it had")
 
 
 if __name__ == "__main__":

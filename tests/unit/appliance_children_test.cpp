@@ -116,6 +116,8 @@ TEST(Backoff, DoublesToAMinuteAndForgetsAfterOne) {
     }
     EXPECT_THAT(waits, ElementsAre(1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s, 60s));
     backoff.on_start(now);
+    EXPECT_EQ(backoff.failures(true, now + 59s), 9U);
+    EXPECT_EQ(backoff.failures(true, now + 60s), 0U) << "no trouble any more";
     EXPECT_EQ(backoff.on_end(now + 60s), now + 61s);
 }
 

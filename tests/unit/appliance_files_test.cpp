@@ -129,7 +129,7 @@ TEST(DnsmasqConf, TwoLans) {
                             "nobody"})
                   .value(),
               "# DHCP and DNS for the LANs behind this "
-              "gateway\nbind-dynamic\nexcept-interface=lo\nno-hosts\nno-resolv\nno-poll\n"
+              "gateway\nbind-dynamic\nexcept-interface=lo\nno-hosts\nno-resolv\nno-poll\nall-servers\n"
               "servers-file=/run/dnsmasq/servers\ndhcp-leasefile=/run/dnsmasq/"
               "leases\ndomain-needed\nbogus-priv\nlocal=/lan/\n"
               "domain=lan\nexpand-hosts\ncache-size=1000\nedns-packet-max=1232\ndhcp-authoritative\nquiet-"
