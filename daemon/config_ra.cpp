@@ -124,8 +124,8 @@ void apply_gateway(const TableReader& ra, const RaSurroundings& around, RaSettin
     if (!lifetime.given() && lifetime.usable()) {
         // RFC 4861 section 6.2.1 has three times max_interval as the default.
         const auto three = std::chrono::ceil<std::chrono::seconds>(out.max_interval.value * 3);
-        lifetime.value = RouterLifetime{
-            static_cast<std::uint16_t>(std::clamp<std::int64_t>(three.count(), 30 * 60, 65535))};
+        lifetime.value =
+            RouterLifetime{static_cast<std::uint16_t>(std::clamp<std::int64_t>(three.count(), 1800, 65535))};
     }
     // The address that the site's router has whoever it is; without VRRP it is always here.
     if (!ra.has("rdnss"))
