@@ -110,7 +110,9 @@ Result<std::span<const Packet>> LinkSocket::receive() {
     }
     received_->packets.clear();
     const int count = ::recvmmsg(fd_.get(), messages.data(), kBatch, 0, nullptr);
-    if (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+    // ENETDOWN: once after the link was set down; the kernel listens again when it is up, and that it is down
+    // is seen elsewhere.
+    if (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != ENETDOWN)
         return fail_errno("receive solicitations");
     for (std::size_t i = 0; i < static_cast<std::size_t>(std::max(count, 0)); ++i) {
         const bool cut = (messages.at(i).msg_hdr.msg_flags & MSG_TRUNC) != 0;

@@ -2,6 +2,7 @@
 #include "image/appliance/children.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -29,6 +30,7 @@ constexpr int kNoSuchProgram = 127;
 
 std::vector<char*> pointers(std::vector<std::string>& words) {
     std::vector<char*> out;
+    out.reserve(words.size() + 1);
     for (std::string& word : words) out.push_back(word.data());
     out.push_back(nullptr);
     return out;
@@ -97,7 +99,7 @@ Result<void> Children::write_files(const std::string& name, const ChildSpec& spe
         const std::string folder = file.path.substr(0, file.path.rfind('/'));
         const mode_t folder_mode = (file.mode & 0044U) != 0 ? 0755 : 0700;
         if (::mkdir(folder.c_str(), folder_mode) != 0 && errno != EEXIST)
-            return fail_errno(name + ": make " + folder);
+            return fail_errno(fmt::format("{}: make {}", name, folder));
         if (auto written = write_file_atomically(file.path, file.content, file.mode); !written)
             return written;
     }

@@ -208,6 +208,25 @@ TEST(RaLinkSocket, R08_SendsOnlyFromAnAddressOfTheInterface) {
     });
 }
 
+// As the macvlan of a virtual router does whenever another one is Active.
+TEST(RaLinkSocket, ALinkThatGoesDownIsNoErrorAndIsHeardAgainWhenItIsUp) {
+    in_namespaces([] {
+        set_host_mac();
+        LinkSocket router = open_link("router");
+        ASSERT_EQ(std::system("ip link set router down"), 0);  // NOLINT(cert-env33-c)
+        const auto down = router.receive();
+        ASSERT_TRUE(down) << down.error().text();
+        EXPECT_THAT(*down, IsEmpty());
+        ASSERT_EQ(std::system("ip link set router up"), 0);  // NOLINT(cert-env33-c)
+        Socket host = open("host");
+        for (int i = 0; i < 20; ++i) {  // the link needs a moment
+            ASSERT_EQ(why(host.send(kHost, kAllRouters, build(kQuestion))), "sent");
+            if (!heard(router, 100ms).empty()) return;
+        }
+        ADD_FAILURE() << "hears nothing any more";
+    });
+}
+
 TEST(RaLinkSocket, SaysWhichInterfaceDoesNotExist) {
     in_namespaces([] {
         const auto socket = LinkSocket::open("nowhere0", 99);
