@@ -126,7 +126,9 @@ void Manager::set(const std::string& path, const std::string& value) {
 void Manager::apply_settings(const UplinkPlan& plan) {
     for (const auto& [link, metric] : plan.ra_metrics) {
         if (!links_.contains(link)) continue;
-        const auto ipv6 = [&](const char* name) { return fmt::format("net/ipv6/conf/{}/{}", link, name); };
+        const auto ipv6 = [&link = link](const char* name) {
+            return fmt::format("net/ipv6/conf/{}/{}", link, name);
+        };
         // The metric of the default route counts when an Advertisement comes in, so it is set before they are
         // heard.
         if (metric != 0) set(ipv6("ra_defrtr_metric"), std::to_string(metric));

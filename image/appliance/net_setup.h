@@ -30,9 +30,9 @@ public:
 
 private:
     explicit NetSetup(rtnl::Socket socket) : socket_(std::move(socket)) {}
-    Result<void> address(bool put, const NetAddress& address, const std::optional<TimePoint>& until,
+    Result<void> address(bool put, const NetAddress& wanted, const std::optional<TimePoint>& until,
                          TimePoint now);
-    Result<void> route(bool put, const NetRoute& route);
+    Result<void> route(bool put, const NetRoute& wanted);
 
     rtnl::Socket socket_;
 };
