@@ -17,7 +17,7 @@ std::optional<std::vector<net::Ipv6Address>> rdnss_servers(std::span<const std::
     // Type, length in units of 8 bytes, reserved, lifetime, addresses.
     net::ByteReader in{option};
     const auto type = in.read<std::uint8_t>();
-    const std::size_t length = in.read<std::uint8_t>() * 8U;
+    const std::size_t length = std::size_t{in.read<std::uint8_t>()} * 8U;
     in.take(2);
     const auto lifetime = in.read<std::uint32_t>();
     if (!in.ok() || type != kRdnss || length < 24 || length > option.size()) return std::nullopt;
