@@ -51,7 +51,7 @@ void for_each_entry(const std::string& path, const std::function<void(const std:
     if (!directory) return;
     while (const dirent* found = ::readdir(directory.get())) {
         const std::string name = found->d_name;
-        if (name != "." && name != "..") entry(path + "/" + name);
+        if (name != "." && name != "..") entry(std::string{path}.append("/").append(name));
     }
 }
 

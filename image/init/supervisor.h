@@ -61,13 +61,14 @@ using Actions = std::vector<Action>;
 // argument; whoever owns the processes does what the actions say.
 class Supervisor {
 public:
-    // In the order in which they are stopped: the next is told when the one before is gone.
+    // In the order in which they are stopped: the next is told when the one before is gone. `index`: in that
+    // order.
     Supervisor(std::vector<std::string> services, Limits limits);
 
     Actions start(TimePoint now);
-    Actions on_message(std::size_t service, const Message& message, TimePoint now);
+    Actions on_message(std::size_t index, const Message& message, TimePoint now);
     // Its process is gone, or could not be started. `how`: "killed by signal 11".
-    Actions on_exit(std::size_t service, const std::string& how, TimePoint now);
+    Actions on_exit(std::size_t index, const std::string& how, TimePoint now);
     Actions on_deadline(TimePoint now);
     Actions shut_down(End how, TimePoint now);
 
