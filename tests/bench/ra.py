@@ -147,7 +147,6 @@ class Bench:
         self._flood()
         self._program.stop()
         self._world.close()
-        self._host.close()
         return self._run
 
     def _start(self):

@@ -84,6 +84,7 @@ def another_host(site, number=2):
                 net__ipv6__conf__eth0__router_solicitation_delay=0)
     site.switch.ip(f"link set {host.name} master lan", f"link set {host.name} up")
     host.ip("link set eth0 up")
+    site.other_hosts.append(host)
     return host
 
 

@@ -34,6 +34,7 @@ class Site:
     switch: Node = None
     edges: list = field(default_factory=list)
     host: Node = None
+    other_hosts: list = field(default_factory=list)
 
     @property
     def edge(self):
@@ -83,7 +84,7 @@ class World:
     def nodes(self):
         found = [self.inet] + [relay.node for relay in self.relays]
         for site in self.sites.values():
-            found += [site.isp, site.switch, *site.edges, site.host]
+            found += [site.isp, site.switch, *site.edges, site.host, *site.other_hosts]
         return found
 
     def close(self):
