@@ -23,6 +23,7 @@
 #include "daemon/sysctl.h"
 #include "image/appliance/facts.h"
 #include "image/appliance/link_reader.h"
+#include "image/appliance/rescue_rules.h"
 
 namespace ulagate::appliance {
 namespace {
@@ -89,6 +90,7 @@ Result<void> Manager::start() {
 
     state_.start();
     load();
+    if (!rescue_.empty()) keep_strangers_out();
     make_host_key();
     if (auto watching = watch_kernel(); !watching) return watching;
     if (auto watching = watch_leases(); !watching) return watching;
@@ -122,6 +124,16 @@ void Manager::read_rescue_keys() {
         if (end > at) appliance_.ssh_keys.push_back(text->substr(at, end - at));
         at = end + 1;
     }
+}
+
+// Without that there is no ssh: a cable may lead to the internet directly. The page has no secrets.
+void Manager::keep_strangers_out() {
+    const std::string file = options_.runtime + "/rescue.nft";
+    const auto written = write_file_atomically(file, rescue_ruleset(options_.page_port), 0600);
+    if (written && run_to_end({"nft", "-f", file}, 20s)) return;
+    appliance_.ssh_keys.clear();
+    rescue_.push_back("no rules could be made that keep strangers out, so there is no ssh");
+    log::error("appliance", "{}", rescue_.back());
 }
 
 void Manager::load() {

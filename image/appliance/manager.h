@@ -74,6 +74,7 @@ private:
     void log_uplinks();
     void watch_trial();
     void read_rescue_keys();
+    void keep_strangers_out();
     [[nodiscard]] ApplianceStatus status() const;
     void say_once(const std::string& key, const std::string& text);
 

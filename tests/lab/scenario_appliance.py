@@ -21,6 +21,7 @@ def scenario():
     box.start()
     uplinks(box)
     page(box)
+    strangers(box)
     lab.step("memory")
     print(f"  PSS of the manager: {lab.pss_kib(box.process.pid)} KiB")
     lab.check_equal(box.process.stop(), 0, "SIGTERM ends it with exit code 0")
@@ -81,6 +82,16 @@ def page(box):
     lab.check(box.get(address=link_local, request=b"POST / HTTP/1.1\r\n\r\n").startswith("HTTP/1.1 405"), "no POST")
     lab.check(box.get(address=link_local, request=b"GET /" + b"a" * 9000).startswith("HTTP/1.1 431"), "no endless head")
     lab.check("\u2588" in open(box.console, encoding="utf-8").read(), "the console has the QR code")
+
+
+def strangers(box):
+    lab.step("who is no neighbour, by its source, has neither page nor ssh")
+    isp, box_address = box.isps[1], box.node.out("ip", "-4", "-o", "address", "show", "wan1").split()[3].split("/")[0]
+    lab.check_equal(box.get(host=isp.node, address=box_address), "", "not from the internet's addresses")
+    isp.node.ip("address add 192.168.77.1/24 dev lan")
+    box.node.ip("address add 192.168.77.2/24 dev wan1")
+    lab.check(box.get(host=isp.node, address="192.168.77.2").startswith("HTTP/1.1 200"), "but from a private one")
+    lab.check("tcp dport { 22, 80 }" in box.node.out("nft", "list", "table", "inet", "ulagate_rescue"), "for ssh as well")
 
 
 if __name__ == "__main__":
