@@ -35,6 +35,7 @@ bool ClockFloor::load(std::string_view text) {
 
 void ClockFloor::update(Time clock, bool synchronised) {
     clock_ = clock;
+    synchronised_ = synchronised;
     behind_ = !synchronised && floor_ && clock < *floor_;
     if (!behind_) floor_ = clock;
 }

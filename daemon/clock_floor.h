@@ -23,6 +23,8 @@ public:
     void update(Time clock, bool synchronised);
     // The clock is behind the floor, and nobody vouches for it.
     [[nodiscard]] bool behind() const { return behind_; }
+    // Somebody has told the kernel that the clock is right.
+    [[nodiscard]] bool vouched_for() const { return synchronised_; }
     // Both times and what to do, while it is behind; `file` is where the floor is kept.
     [[nodiscard]] std::string trouble(std::string_view file) const;
 
@@ -37,6 +39,7 @@ private:
     Time clock_{};
     std::optional<TimePoint> written_at_;
     bool behind_ = false;
+    bool synchronised_ = false;
 };
 
 }  // namespace ulagate

@@ -192,6 +192,9 @@ void Service::add_relay_status(Status& status) const {
             relay.state = "down: no route to " + relay.endpoint;
         } else {
             relay.state = relay.last_handshake ? "down: no handshake any more" : "down: no handshake yet";
+            // The relay ignores, without a word, what is older than the last it saw from us.
+            if (!clock_floor_.vouched_for())
+                relay.state += "; no time service has set the clock, which may be why";
         }
         if (relay.state.starts_with("down"))
             status.problems.push_back(fmt::format("relay {} is {}", relay.name, relay.state));

@@ -63,7 +63,9 @@ void Service::note_tunnel_changes() {
             log::info(relay.name, "tunnel at rest: another router of the site is Active");
         } else {
             log::notice(relay.name, "tunnel down: {}",
-                        peer_of(relay) == nullptr ? "its peer is gone" : "no handshake in the last 180 s");
+                        peer_of(relay) == nullptr              ? "its peer is gone"
+                        : talk_->alive(relay.name).has_value() ? "probes are not answered any more"
+                                                               : "no handshake in the last 180 s");
         }
     }
 }

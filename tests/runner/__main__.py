@@ -39,7 +39,9 @@ def run_lab(report):
     for name in alone:
         report.command(name, ["/usr/bin/python3", programs[name]], 400, env=env)
     if CI and "roots" in report.parts:
-        beside["roots"] = BESIDE.submit(run, ["chrt", "--idle", "0", *ROOTS], 2400)
+        # Where the kernel shares the processor between sessions first, that of this one has to be the last too.
+        last = "echo 19 2>/dev/null >/proc/self/autogroup; exec chrt --idle 0 \"$@\""
+        beside["roots"] = BESIDE.submit(run, ["sh", "-c", last, "last", *ROOTS], 2400)
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         running = {pool.submit(run, ["/usr/bin/python3", programs[name]], 400, env=env): name
                    for name in dict.fromkeys([*long, *programs]) if name not in alone}

@@ -30,6 +30,15 @@ TEST(ClockFloor, WithoutAFileEveryTimeIsRight) {
     EXPECT_EQ(floor.trouble("/clock"), "");
 }
 
+TEST(ClockFloor, SomebodyVouchesForTheClockOrNobodyDoes) {
+    ClockFloor floor;
+    EXPECT_FALSE(floor.vouched_for());
+    floor.update(kNoon, true);
+    EXPECT_TRUE(floor.vouched_for());
+    floor.update(kNoon + 1s, false);
+    EXPECT_FALSE(floor.vouched_for());
+}
+
 TEST(ClockFloor, AClockThatLosesItsTimeIsBehindUntilTheFloorIsReached) {
     ClockFloor floor = with_file("1795262400\n");
     floor.update(ClockFloor::Time{0s}, false);
