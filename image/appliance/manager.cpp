@@ -132,7 +132,7 @@ void Manager::keep_strangers_out() {
     const auto written = write_file_atomically(file, rescue_ruleset(options_.page_port), 0600);
     if (written && run_to_end({"nft", "-f", file}, 20s)) return;
     appliance_.ssh_keys.clear();
-    rescue_.push_back("no rules could be made that keep strangers out, so there is no ssh");
+    rescue_.emplace_back("no rules could be made that keep strangers out, so there is no ssh");
     log::error("appliance", "{}", rescue_.back());
 }
 
