@@ -151,9 +151,10 @@ def settle(tree, epoch):
 
 def squash(tree, file):
     file.unlink(missing_ok=True)
-    # Times are settled already; mksquashfs refuses to be told twice.
+    # Times are settled already; mksquashfs refuses to be told twice. The kernel keeps about six buffers of a block's size:
+    # 1M would make the download 1 % smaller and take 3 MB of memory more.
     subprocess.run(("mksquashfs", tree, file, "-all-root", "-noappend", "-no-exports", "-no-xattrs", "-no-progress", "-quiet",
-                    "-comp", "zstd", "-Xcompression-level", "22", "-b", "1M"), check=True, stdout=subprocess.DEVNULL)
+                    "-comp", "zstd", "-Xcompression-level", "22", "-b", "512K"), check=True, stdout=subprocess.DEVNULL)
 
 
 def initramfs(root, modules, squashfs, tree, file, epoch):

@@ -11,7 +11,6 @@ import firmware
 MAKE = cards.ROOT / "image" / "slot" / "make-update"
 # The key that belongs to the UPDATE_KEY of the image under test.
 KEY = pathlib.Path(os.environ.get("ULAGATE_UPDATE_KEY", cards.ROOT / "build/image/cache/development.pem"))
-CHUNK = 1 << 20
 COMPATIBLES = ("raspberrypi,3-model-b", "linux,dummy-virt")
 
 
@@ -28,9 +27,6 @@ def make(card, target, later, change=None, version=None, key=KEY):
     slot.write_bytes(cards.region(card, 2))
     if change:
         change(slot)
-    # What is behind the last file need not be written: an emulated SD card is slow.
-    content = slot.read_bytes().rstrip(b"\0")
-    slot.write_bytes(content + bytes(-len(content) % CHUNK))
     compatibles = [word for name in COMPATIBLES for word in ("--compatible", name)]
     subprocess.run([MAKE, "--board", facts["BOARD"], "--version", version or facts["VERSION"] + "+test",
                     "--build-time", str(int(facts["BUILD_TIME"]) + later), *compatibles, "--key", key,

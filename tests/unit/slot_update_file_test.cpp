@@ -68,6 +68,20 @@ TEST(SlotUpdateFile, MakeUpdateMakesTheSameTwice) {
     EXPECT_EQ(one.substr(0, head), golden.substr(0, head))
         << "the compressed part may change with zstd's version";
     EXPECT_EQ(read_update(to_bytes(one)).error, "");
+
+    const auto made_of = [&](std::size_t size) {
+        Bytes longer = image;
+        longer.resize(size);
+        EXPECT_TRUE(write_file_atomically(
+            folder + "/image", {reinterpret_cast<const char*>(longer.data()), longer.size()}, 0600));
+        EXPECT_EQ(make(folder + "/longer", ""), 0);
+        return read_update(to_bytes(read_file(folder + "/longer", 100'000).value_or("")));
+    };
+    const std::size_t whole_chunks = (image.size() + 4095) / 4096 * 4096;
+    EXPECT_EQ(made_of(whole_chunks + 50 * 4096).image, made_of(whole_chunks).image)
+        << "the zeros behind the last file are not written";
+    EXPECT_EQ(made_of(whole_chunks + 50 * 4096).image.size(), whole_chunks);
+
     EXPECT_NE(make(folder + "/three", "--version 'a b' 2>/dev/null"), 0);
     EXPECT_FALSE(std::filesystem::exists(folder + "/three"));
     std::filesystem::remove_all(folder);
