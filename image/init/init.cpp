@@ -28,6 +28,7 @@ using std::chrono::steady_clock;
 constexpr std::size_t kPrepare = 0;
 constexpr std::size_t kRouter = 1;
 constexpr std::size_t kAppliance = 2;
+constexpr std::size_t kMaxPreload = 16U << 10U;
 constexpr auto kTryWatchdog = 500ms;  // while its driver is not there
 constexpr auto kAfterFailure = 1s;
 constexpr int kMaxWait = 60'000;
@@ -127,6 +128,7 @@ End Init::run() {
         return End::reboot;
     }
     coldplug();
+    preload_ = module_names(read_file(plan_.preload, kMaxPreload).value_or(""));
     load_modules();
     start_prepare();
     while (!finished_) {
@@ -235,11 +237,14 @@ void Init::coldplug() {
 }
 
 // One process at a time, for all names that have come meanwhile. The devices behind a new bus come as
-// uevents.
+// uevents. What the router needs in any case is loaded when no device waits: else the kernel would start a
+// modprobe for each module in the middle of the first ruleset.
 void Init::load_modules() {
-    if (modprobe_ > 0 || modules_.empty()) return;
+    if (modprobe_ > 0) return;
+    const auto names = modules_.empty() ? std::exchange(preload_, {}) : modules_.take();
+    if (names.empty()) return;
     Command command{plan_.modprobe, {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, -1};
-    for (std::string& alias : modules_.take()) command.words.push_back(std::move(alias));
+    command.words.insert(command.words.end(), names.begin(), names.end());
     const auto started = spawn(command);
     if (!started) return say(true, started.error().text());
     modprobe_ = *started;

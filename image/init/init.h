@@ -68,6 +68,7 @@ private:
     std::array<Output, kOutputs> outputs_;
 
     ModuleQueue modules_;
+    std::vector<std::string> preload_;  // once no device waits for its driver
     pid_t modprobe_ = 0;
     TimePoint modprobe_until_{};
 

@@ -24,6 +24,17 @@ std::string added_modalias(std::string_view uevent) {
     return {};
 }
 
+std::vector<std::string> module_names(std::string_view text) {
+    std::vector<std::string> out;
+    while (!text.empty()) {
+        std::string_view line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(line.size() + 1, text.size()));
+        line = line.substr(0, line.find_first_of("# \t\r"));
+        if (!line.empty()) out.emplace_back(line);
+    }
+    return out;
+}
+
 bool ModuleQueue::add(std::string_view alias) {
     while (!alias.empty() && (alias.back() == '\n' || alias.back() == '\0')) alias.remove_suffix(1);
     // A device may be named by whoever made it: nothing that modprobe could take for an option.

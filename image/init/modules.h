@@ -13,6 +13,9 @@ namespace ulagate::init {
 // "add@/devices/…\0ACTION=add\0…\0MODALIAS=usb:v0BDAp8153…\0"
 std::string added_modalias(std::string_view uevent);
 
+// The names in a file of modules to be loaded, a line each; "#" begins a comment.
+std::vector<std::string> module_names(std::string_view text);
+
 // Which modules are to be loaded: names of devices ("modalias"), each once. A device that comes back finds
 // its module still there, and one that has none will have none the next time. Pure.
 class ModuleQueue {

@@ -10,6 +10,7 @@ Plan trial_plan(const std::string& folder, unsigned faster) {
     plan.log = folder + "/log";
     plan.watchdog = folder + "/watchdog";
     plan.sysfs = folder + "/sys";
+    plan.preload = folder + "/preload";
     plan.notify = folder + "/notify";
     plan.modprobe = {folder + "/modprobe"};
     plan.prepare = {folder + "/prepare"};

@@ -15,6 +15,7 @@ struct Plan {
     std::string log = "/run/log";
     std::string watchdog = "/dev/watchdog";
     std::string sysfs = "/sys";
+    std::string preload = "/etc/modules";  // names of modules, a line each
     std::string notify = "/run/ulagate-init.notify";
     std::vector<std::string> modprobe{"/sbin/modprobe", "-a", "-b", "-q", "--"};
     std::vector<std::string> prepare{"/usr/bin/ulagate-appliance", "prepare"};

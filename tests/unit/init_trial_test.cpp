@@ -234,10 +234,13 @@ TEST_F(InitTrial, LoadsEachModuleOnceInOneProcess) {
     write("sys/bus/virtio/devices/virtio0/modalias", "virtio:d1v1\n");
     write("sys/bus/virtio/devices/virtio1/modalias", "virtio:d1v1\n");
     write("sys/bus/usb/devices/usb1/modalias", "usb:v1D6Bp0002\n");
+    write("preload", "# what a router needs\nwireguard\nnf_tables  # and its firewall\n\n");
     write("modprobe", "#!/bin/sh\n(echo; for a; do echo \"$a\"; done | sort) >>\"${0%/*}/modules\"\n");
     start();
     ASSERT_TRUE(says("ready after"));
-    EXPECT_TRUE(eventually([&] { return read("modules") == "\nusb:v1D6Bp0002\nvirtio:d1v1\n"; }));
+    EXPECT_TRUE(eventually([&] {
+        return read("modules") == "\nusb:v1D6Bp0002\nvirtio:d1v1\n\nnf_tables\nwireguard\n";
+    })) << read("modules");
     end(SIGTERM);
 }
 
