@@ -16,6 +16,7 @@
 #include <thread>
 #include <utility>
 
+#include "daemon/base/file.h"
 #include "daemon/base/text.h"
 #include "image/init/machine.h"
 
