@@ -101,6 +101,9 @@ void set_kernel_up() {
     // ulagate's sockets and keys are nobody else's business.
     write_setting("/proc/sys/kernel/kptr_restrict", "1");
     write_setting("/proc/sys/kernel/dmesg_restrict", "1");
+    // So that hosts which all start after a power cut do not speak at once, each waits up to a second before
+    // its first packet (RFC 4862 5.4.2, RFC 4861 6.3.7). A router is one, and its whole LAN waits for it.
+    write_setting("/proc/sys/net/ipv6/conf/default/router_solicitation_delay", "0");
     ::reboot(RB_DISABLE_CAD);
 }
 
