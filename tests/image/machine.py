@@ -107,12 +107,14 @@ class Machine:
         begin = self.log.stat().st_size
         command = ["setpriv", "--pdeathsig", "KILL", "qemu-system-aarch64", *self._hardware(boot),
                    "-chardev", f"socket,id=qmp,fd={theirs.fileno()}", "-mon", "chardev=qmp,mode=control"]
-        self.starts.append(Start(boot.partition, tryboot, time.monotonic(), begin))
         with open(self.scratch / "qemu.log", "ab") as errors:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
                                              pass_fds=[theirs.fileno(), *[port.fd for port in self.ports]])
         theirs.close()
         self._qmp = Monitor(ours)
+        # The machine is put together and stands still: now the power comes.
+        self.starts.append(Start(boot.partition, tryboot, time.monotonic(), begin))
+        self._qmp.ask("cont")
 
     def _tell_the_kernel(self, boot):
         """The firmware writes into the device tree what it has started."""
@@ -129,7 +131,7 @@ class Machine:
     def _hardware(self, boot):
         pi = self.board == "raspi3b"
         arguments = " ".join(filter(None, (boot.command_line, PI_ARGUMENTS if pi else VIRT_ARGUMENTS, ARGUMENTS, self.arguments)))
-        words = ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+        words = ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-S",
                  "-kernel", self.scratch / "kernel", "-initrd", self.scratch / "initrd", "-dtb", self.scratch / "dtb",
                  "-append", arguments]
         if pi:
