@@ -91,7 +91,8 @@ def build_programs(cross, build, jobs):
     """Paths of the stripped programs that there are; the tree decides which."""
     build.mkdir(parents=True, exist_ok=True)
     toolchain = build / "toolchain.cmake"
-    text = TOOLCHAIN.format(root=cross.path, triplet=TRIPLET)
+    # What CMake has noted of a tree that lay elsewhere is of no use.
+    text = f"# {TREE} {build}\n" + TOOLCHAIN.format(root=cross.path, triplet=TRIPLET)
     if not toolchain.exists() or toolchain.read_text() != text:
         for left in build.glob("CMake*"):
             shutil.rmtree(left) if left.is_dir() else left.unlink()

@@ -47,7 +47,8 @@ def read_file(slot, name):
 def no_root(slot):
     """The initramfs starts, and finds no root file system that it could read."""
     initrd = bytearray(read_file(slot, "initrd.img"))
-    at = initrd.index(b"hsqs")  # the squashfs in it, not compressed again
+    # The archive is not compressed again. busybox, which comes first, has the magic number too.
+    at = initrd.index(b"hsqs", initrd.index(b"rootfs.squashfs\0"))
     initrd[at:at + 65536] = bytes(65536)
     replace_file(slot, "initrd.img", bytes(initrd))
 

@@ -14,11 +14,11 @@ import fuzz
 import image
 import lint
 import unit
-from report import CI, ROOT, Report, run
+from report import CI, LAST, ROOT, Report, run
 
 ROOTS = [f"{ROOT}/tests/roots/run", "--compile", "debian13"]
 BESIDE = concurrent.futures.ThreadPoolExecutor(1)
-beside = {}  # part -> what of it runs already while another part does
+beside = {}  # part -> what of it runs already, with what is left of the processor, while the lab does
 
 
 def run_unit(report):
@@ -38,10 +38,12 @@ def run_lab(report):
     alone, long = says("ALONE"), says("LONG")
     for name in alone:
         report.command(name, ["/usr/bin/python3", programs[name]], 400, env=env)
+    if CI and "image" in report.parts:
+        beside["image"] = BESIDE.submit(image.build_card, True)
     if CI and "roots" in report.parts:
-        # Where the kernel shares the processor between sessions first, that of this one has to be the last too.
-        last = "echo 19 2>/dev/null >/proc/self/autogroup; exec chrt --idle 0 \"$@\""
-        beside["roots"] = BESIDE.submit(run, ["sh", "-c", last, "last", *ROOTS], 2400)
+        beside["roots"] = BESIDE.submit(run, [*LAST, *ROOTS], 2400)
+    if CI and "lint" in report.parts:
+        beside["lint"] = BESIDE.submit(lint.tidy, report, True)
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         running = {pool.submit(run, ["/usr/bin/python3", programs[name]], 400, env=env): name
                    for name in dict.fromkeys([*long, *programs]) if name not in alone}
@@ -73,7 +75,7 @@ def forward(report, name, done):
 
 def run_roots(report):
     """The build on a machine where nothing was installed by hand; here the short form, the other Debian. In CI it runs
-    beside the lab, which mostly waits, and gets what nobody else wants of the processor."""
+    beside the lab, which mostly waits."""
     forward(report, "roots", beside["roots"].result() if "roots" in beside else run(ROOTS, 1200))
 
 
@@ -104,12 +106,12 @@ def run_fuzz(report):
 
 def run_lint(report):
     lint.run_format(report)
-    lint.run_tidy(report)
+    lint.run_tidy(report, beside["lint"].result() if "lint" in beside else None)
 
 
 def run_image(report):
     """Cards in emulated machines; in CI the short cases."""
-    image.run_all(report, forward)
+    image.run_all(report, forward, beside["image"].result() if "image" in beside else None)
 
 
 def run_bench(report):
@@ -152,11 +154,11 @@ PARTS = {
     "layers": (lint.run_layers, True),
     "unit": (run_unit, True),
     "sim": (run_sim, True),
-    "lint": (run_lint, True),
     "fuzz": (run_fuzz, True),
     "lab": (run_lab, True),
     "kernel": (run_kernel, True),
-    "image": (run_image, False),
+    "image": (run_image, True),
+    "lint": (run_lint, True),
     "roots": (run_roots, True),
     "bench": (run_bench, True),
     "bench-kernel": (run_bench_kernel, False),

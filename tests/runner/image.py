@@ -7,60 +7,47 @@ import os
 import pathlib
 import re
 import sys
-import threading
 
 import build
-from report import CI, ROOT, run
+from report import CI, LAST, ROOT, run
 
 sys.path.append(f"{ROOT}/tests/image")
 import figures  # noqa: E402
 
 IMAGE = f"{ROOT}/build/image"
 CARD = f"{IMAGE}/ulagate-rpi.img"
-GATES = ["/usr/bin/python3", "-B", f"{ROOT}/tests/image/check_build.py", "--board", "rpi", "--keep", IMAGE]
+GATES = ["/usr/bin/python3", "-B", f"{ROOT}/tests/image/check_build.py", "--board", "rpi", "--once", "rpi5", "--keep", IMAGE]
 CASE = f"{ROOT}/tests/image/run"
 MACHINES = 2  # at once: each keeps a processor busy
-BUILD_SECONDS = 1500  # the first time, with downloads and the cross compiler's root
+BUILD_SECONDS = 2400  # the first time, with downloads and the cross compiler's root
 
 
-class Slots:
-    """Lets a case start when its machines have room."""
-
-    def __init__(self, count):
-        self._free, self._changed = count, threading.Condition()
-
-    def use(self, count, body):
-        with self._changed:
-            self._changed.wait_for(lambda: self._free >= count)
-            self._free -= count
-        try:
-            return body()
-        finally:
-            with self._changed:
-                self._free += count
-                self._changed.notify_all()
+def build_card(last=False):
+    """The images, and what they must be. `last`: with what is left of the processor."""
+    pathlib.Path(CARD).unlink(missing_ok=True)  # else an old one would be tested when this build fails
+    return run([*(LAST if last else ()), *GATES], BUILD_SECONDS)
 
 
-def run_all(report, forward):
-    """`forward` takes over the lines and the count of a program that prints them like ours. $ULAGATE_IMAGE is a card that
-    was built before, and then nothing is built."""
+def run_all(report, forward, built=None):
+    """`forward` takes over the lines and the count of a program that prints them like ours. `built`: what build_card() has
+    said already. $ULAGATE_IMAGE is a card that was built before, and then nothing is built."""
     cases = _cases()
     figures.forget()
     if "ULAGATE_IMAGE" not in os.environ:
-        pathlib.Path(CARD).unlink(missing_ok=True)  # else an old one would be tested when this build fails
-        done = run(GATES, BUILD_SECONDS)
+        done = built or build_card()
         forward(report, "image/build", done)
         if not os.path.exists(CARD):
             return
         _note_build(done.output)
-    slots, env = Slots(MACHINES), {"ULAGATE_BINARY": build.release()}
-    # Those of two machines first: one machine alone fits in beside whatever runs.
-    wanted = sorted((case for case in cases if report.wants(f"image/{case.name}")), key=lambda case: -case.machines)
-    with concurrent.futures.ThreadPoolExecutor(MACHINES) as pool:
-        running = {pool.submit(slots.use, case.machines, lambda case=case: run([CASE, case.name], case.seconds, env=env)):
-                   case for case in wanted}
-        for ended in concurrent.futures.as_completed(running):
-            report.judge(f"image/{running[ended].name}", ended.result())
+    env = {"ULAGATE_BINARY": build.release()}
+    wanted = sorted((case for case in cases if report.wants(f"image/{case.name}")), key=lambda case: -case.seconds)
+    # First, by themselves, those that need all the machines.
+    for at_once in sorted({case.machines for case in wanted}, reverse=True):
+        with concurrent.futures.ThreadPoolExecutor(MACHINES // at_once) as pool:
+            running = {pool.submit(run, [CASE, case.name], case.seconds, env=env): case
+                       for case in wanted if case.machines == at_once}
+            for ended in concurrent.futures.as_completed(running):
+                report.judge(f"image/{running[ended].name}", ended.result())
     for line in figures.table():
         print(f"      {line}", flush=True)
 
@@ -70,7 +57,7 @@ def _note_build(output):
     figures.note("card to download, rpi", os.path.getsize(f"{IMAGE}/ulagate-rpi.img.xz") / 1e6, "MB", 30)
     took = re.findall(r"image/rpi/build 2\s+([\d.]+) s", output)
     if took:
-        figures.note("build after compiling, rpi", float(took[0]), "s", 60)
+        figures.note("build after compiling, rpi" + (", beside other tests" if CI else ""), float(took[0]), "s", 60)
 
 
 Case = collections.namedtuple("Case", "name seconds length machines")

@@ -13,7 +13,7 @@ import time
 import build
 import layers
 from build import SANITIZE, clang
-from report import ROOT, run
+from report import LAST, ROOT, run
 
 
 def sources(*endings):
@@ -43,33 +43,38 @@ def run_format(report):
     report.command("lint/format", [clang("clang-format"), "--dry-run", "-Werror", *sources(".h", ".cpp")], 120)
 
 
-def run_tidy(report):
-    """One test a file: clang-tidy takes 3 to 15 s for each."""
+def run_tidy(report, judged=None):
+    """One test a file: clang-tidy takes 3 to 15 s for each. `judged`: what tidy() has said already."""
+    for name, done in judged or tidy(report):
+        if done is None:
+            report.ok(f"lint/tidy {name}", 0, 1, "as it was when it passed before")
+        elif done.code == 0:
+            report.ok(f"lint/tidy {name}", done.seconds)
+        else:
+            report.fail(f"lint/tidy {name}", done.seconds, _without_noise(done.output), done.ending)
+
+
+def tidy(report, last=False):
+    """(file, how clang-tidy ended or None when it is known to pass). `last`: with what is left of the processor."""
     names = [name for name in sources(".cpp") if not name.startswith("tests/") and report.wants(f"lint/tidy {name}")]
     if not names:
-        return
+        return []
     build.sanitize()  # for its compile_commands.json and generated headers
     # The compile commands are g++'s, with warnings that clang does not know.
     command = [clang("clang-tidy"), "-p", SANITIZE, "--quiet", "--extra-arg=-Wno-unknown-warning-option"]
     judged = _Judged(command)
 
-    def tidy(name):
+    def one(name):
         seen = judged.seen(name)
         if seen and seen.exists():
             return name, None
-        done = run([*command, f"{ROOT}/{name}"], 180)
+        done = run([*(LAST if last else ()), *command, f"{ROOT}/{name}"], 900 if last else 180)
         if seen and done.code == 0:
             seen.touch()
         return name, done
 
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for name, done in pool.map(tidy, names):
-            if done is None:
-                report.ok(f"lint/tidy {name}", 0, 1, "as it was when it passed before")
-            elif done.code == 0:
-                report.ok(f"lint/tidy {name}", done.seconds)
-            else:
-                report.fail(f"lint/tidy {name}", done.seconds, _without_noise(done.output), done.ending)
+        return list(pool.map(one, names))
 
 
 class _Judged:

@@ -76,6 +76,9 @@ class Report:
             self.fail(name, done.seconds, done.output, done.ending)
 
     def finish(self):
+        # Again, where the end of a long log shows it.
+        for name in [name for name, result in self.results.items() if result == "failed"]:
+            print(f"failed: {name}")
         if self.skipped:
             print(f"({self.skipped} skipped)")
         print(f"{self.passed} passed, {self.failed} failed", flush=True)
@@ -85,6 +88,11 @@ class Report:
 class Done:
     def __init__(self, code, output, seconds, ending):
         self.code, self.output, self.seconds, self.ending = code, output, seconds, ending
+
+
+# Gets what nobody else wants of the processor. Where the kernel shares that between sessions first, the session has to
+# be the last one too.
+LAST = ("sh", "-c", "echo 19 2>/dev/null >/proc/self/autogroup; exec chrt --idle 0 \"$@\"", "last")
 
 
 def run(argv, timeout, env=None, cwd=ROOT):
