@@ -12,19 +12,20 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SIZE = 256 << 20  # an SD card in QEMU has a power of two
 
 
-def image():
-    """The card image under test: $ULAGATE_IMAGE, or what tests/run image builds."""
-    path = pathlib.Path(os.environ.get("ULAGATE_IMAGE", ROOT / "build/image/ulagate-rpi.img"))
+def image(kind="rpi"):
+    """The card image under test: $ULAGATE_IMAGE (or $ULAGATE_IMAGE_RPI5), or what tests/run image builds."""
+    variable = "ULAGATE_IMAGE" if kind == "rpi" else f"ULAGATE_IMAGE_{kind.upper()}"
+    path = pathlib.Path(os.environ.get(variable, ROOT / f"build/image/ulagate-{kind}.img"))
     if not path.exists():
         raise Skip(f"there is no {path}; tests/run image builds it")
     return path
 
 
-def make(target, files):
-    """A card with these files (name -> bytes or text) on its first partition."""
+def make(target, files, kind="rpi"):
+    """A card of that kind with these files (name -> bytes or text) on its first partition."""
     target = pathlib.Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["cp", "--sparse=always", image(), target], check=True)
+    subprocess.run(["cp", "--sparse=always", image(kind), target], check=True)
     os.truncate(target, max(SIZE, target.stat().st_size))
     put(target, 1, files)
     return target

@@ -91,13 +91,13 @@ class Bench:
     """What a case starts with: a directory for cards and scratch that goes with the case."""
 
     def __init__(self, case):
-        self.case = case
+        self.case, self.kind = case, "rpi"
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"{case}-", dir=_work()))
         self.machines = []
         self.ssh_line = make_ssh_key(self.directory)
 
     def card(self, name, files):
-        return cards.make(self.directory / f"{name}.img", files)
+        return cards.make(self.directory / f"{name}.img", files, self.kind)
 
     def machine(self, name, files, **options):
         """A machine with a card of its own; not yet started."""
