@@ -33,9 +33,9 @@ kernel_watchdog_timeout=60
 
 # A trial ends by itself: a panic and a first process that never comes both reset the board. The initramfs is a tmpfs, and
 # its half of the memory is reckoned before the kernel has what it keeps for the screen (cma) and this archive itself lies
-# in: on a small machine less than the root needs.
+# in: on a small machine less than the root needs. There are few files, so the kernel's tables of them may be small too.
 CMDLINE = ("console=tty0 console={console} panic=10 watchdog.open_timeout=60 cma=32M initramfs_options=size=90% "
-           "loglevel=4 quiet\n")
+           "dhash_entries=8192 ihash_entries=4096 loglevel=4 quiet\n")
 
 AUTOBOOT_BYTES = 512
 

@@ -19,6 +19,7 @@ from node import Node
 TUNSETIFF = 0x400454CA
 IFF_TAP, IFF_NO_PI = 0x0002, 0x1000
 KEY_NAME = "ed25519"
+CARDS_INTERVAL = "1s"  # an emulated machine that has to share its processor is late for a tenth of a second
 DEVICE_KEY = "/etc/ulagate/tunnel.key"  # where the firmware puts it
 
 
@@ -159,9 +160,9 @@ class Desk:
 
 
 class Sites:
-    """Two sites and a relay; the routers of site a run from a card."""
+    """Two sites and a relay; the routers of site a run from a card, or the first `cards` of them."""
 
-    def __init__(self, bench, routers=1, board="virt"):
+    def __init__(self, bench, routers=1, board="virt", cards=None):
         self.bench, self.board = bench, board
         self.interface = "usb0" if board == "raspi3b" else "eth0"
         self.world = lab.build(routers={"a": routers})
@@ -170,7 +171,7 @@ class Sites:
         self.host, self.far = self.site.host, self.world.sites["b"].host
         self.machines = []
         leases = {}
-        for number, edge in enumerate(self.site.edges):
+        for number, edge in enumerate(self.site.edges[:cards]):
             # Its place on the switch is the machine's.
             edge.ip("link set eth0 down")
             leases.update(both(self.mac(number), self.address(number)))
@@ -190,8 +191,7 @@ class Sites:
             relay["endpoint"] = relay["endpoint"].replace(place.host_name, place.ipv4)
         config["lan"][0]["interface"] = self.interface
         if "vrrp" in config["lan"][0]:
-            # An emulated machine that has to share its processor is late for a tenth of a second.
-            config["lan"][0]["vrrp"]["interval"] = "1s"
+            config["lan"][0]["vrrp"]["interval"] = CARDS_INTERVAL
         config["appliance"] = {"ssh_keys": [self.bench.ssh_line]}
         return config
 
@@ -250,6 +250,12 @@ class Sites:
         """The relay and the other site's router, natively."""
         for daemon in (self.overlay.relay, self.overlay.edge("b")):
             daemon.start()
+
+    def start_natively(self, number):
+        """A router of site a that is no card: the lab's own, with the cards' advertisement interval."""
+        daemon = self.overlay.edges[self.site.edges[number].name]
+        daemon.config["lan"][0]["vrrp"]["interval"] = CARDS_INTERVAL
+        return daemon.start()
 
     def ssh(self, number=0):
         return Ssh(self.host, self.address(number), self.bench.directory)
