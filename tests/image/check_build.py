@@ -285,16 +285,23 @@ def bill(image):
     return f"of no package: {' '.join(foreign[:20])}" if foreign else ""
 
 
+def licences(image):
+    """The licence texts of all that is in the image lie beside it."""
+    text = (image.out / f"ulagate-{image.board}.copyright").read_text()
+    lacking = [words[0] for words in image.bill if words[4] == "image" and f"\n{words[0].replace('=', ' ', 1)}\n" not in text]
+    return f"not of {' '.join(lacking)}" if lacking else ""
+
+
 def checksums(image):
     """SHA256SUMS is right and names all that is published."""
     lines = dict(reversed(line.split("  ", 1)) for line in (image.out / "SHA256SUMS").read_text().splitlines())
-    wanted = {f"ulagate-{image.board}{ending}" for ending in (".img.xz", ".slot", ".packages")}
+    wanted = {f"ulagate-{image.board}{ending}" for ending in (".img.xz", ".slot", ".packages", ".copyright")}
     if not wanted <= set(lines):
         return f"not named: {sorted(wanted - set(lines))}"
     return "\n".join(name for name, digest in lines.items() if hashlib.sha256((image.out / name).read_bytes()).hexdigest() != digest)
 
 
-CHECKS = (size, partitions, device_trees, boot_files, modes, secrets, libraries, programs, modules, bill, checksums)
+CHECKS = (size, partitions, device_trees, boot_files, modes, secrets, libraries, programs, modules, bill, licences, checksums)
 
 
 def examine(report, board, cache, work, keep, programs_from, times):
