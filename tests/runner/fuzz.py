@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Each fuzzer for a short while, from its seed corpus."""
+"""Each fuzzer for a short while, from its seed corpus, on every core."""
 
+import concurrent.futures
 import glob
 import os
 import shutil
@@ -16,10 +17,11 @@ def run_all(report):
     programs = [path for path in sorted(glob.glob(f"{FUZZ}/tests/fuzz/fuzz_*")) if os.path.isfile(path)]
     if not programs:
         report.skip("fuzz", "there is no fuzzer yet")
-    for program in programs:
-        name = os.path.basename(program).removeprefix("fuzz_")
-        if report.wants(f"fuzz/{name}"):
-            _run_one(report, program, name)
+    names = {program: os.path.basename(program).removeprefix("fuzz_") for program in programs}
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for running in [pool.submit(_run_one, report, program, name) for program, name in names.items()
+                        if report.wants(f"fuzz/{name}")]:
+            running.result()
 
 
 def _run_one(report, program, name):
