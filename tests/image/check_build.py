@@ -369,7 +369,7 @@ def main():
         # Made by root before: what a build without privileges needs is that it can write there.
         subprocess.run(("chown", "-R", f"{NOBODY}:{NOBODY}", cache), check=True)
     report = Report(options.name)
-    with tempfile.TemporaryDirectory(prefix="ulagate-image-") as work:
+    with tempfile.TemporaryDirectory(prefix="image-gates-") as work:
         os.chmod(work, 0o755)
         for board in [*(options.board or ([] if options.once else boards.BOARDS)), *options.once]:
             examine(report, board, cache, pathlib.Path(work), options.keep, options.programs, 1 if board in options.once else 2)

@@ -71,7 +71,10 @@ class Appliance:
         os.makedirs(self.runtime, mode=0o700)
         self.home = f"{self.node.dir}/home"
         os.makedirs(self.home, mode=0o700)
-        self.node.run("mount", "--bind", self.home, "/root")
+        # What dropbear takes for root's home. /root itself may be where this tree is.
+        with open(f"{self.node.dir}/passwd", "w", encoding="ascii") as file:
+            file.write(f"root:x:0:0:root:{self.home}:/bin/sh\n")
+        self.node.run("mount", "--bind", f"{self.node.dir}/passwd", "/etc/passwd")
         self.console = f"{self.node.dir}/console"
         open(self.console, "w").close()
         self.config = f"{self.node.dir}/ulagate.toml"
@@ -85,7 +88,7 @@ class Appliance:
         self.process = self.node.start(
             binary(), "run", "--config", self.config, "--runtime-dir", self.runtime, "--dnsmasq-dir",
             f"{self.node.dir}/dns", "--state-dir", f"{self.node.dir}/state", "--resolv-conf",
-            f"{self.node.dir}/resolv.dhcp", "--root-home", "/root", "--console", self.console, "--dry-clock",
+            f"{self.node.dir}/resolv.dhcp", "--root-home", self.home, "--console", self.console, "--dry-clock",
             *self.options, name="ulagate-appliance")
         return self
 
