@@ -130,7 +130,9 @@ class Machine:
 
     def _hardware(self, boot):
         pi = self.board == "raspi3b"
-        arguments = " ".join(filter(None, (boot.command_line, PI_ARGUMENTS if pi else VIRT_ARGUMENTS, ARGUMENTS, self.arguments)))
+        # `virt` has one serial port, and Linux 7 uses none when the Pi 5's has been asked for too.
+        command_line = boot.command_line if pi else re.sub(r"console=tty[AS]\S+ ", "", boot.command_line)
+        arguments = " ".join(filter(None, (command_line, PI_ARGUMENTS if pi else VIRT_ARGUMENTS, ARGUMENTS, self.arguments)))
         words = ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-S",
                  "-kernel", self.scratch / "kernel", "-initrd", self.scratch / "initrd", "-dtb", self.scratch / "dtb",
                  "-append", arguments]
