@@ -108,9 +108,7 @@ def scenario():
               [1000 * ping for _, ping in theirs], 1000)
     table.row("memory (PSS); beside it radvd alone", "MiB", rows["memory"], their_memory, 6)
     table.row(f"idle CPU over {IDLE_SECONDS} s", "% of a core", rows["cpu"], None, 0.1)
-    table.show()
-    over = table.over_budget()
-    lab.check(not over, "within the budgets" if not over else "; ".join(over))
+    table.finish()
 
 
 if __name__ == "__main__":
