@@ -13,9 +13,10 @@ SIZE = 256 << 20  # an SD card in QEMU has a power of two
 
 
 def image(kind="rpi"):
-    """The card image under test: $ULAGATE_IMAGE (or $ULAGATE_IMAGE_RPI5), or what tests/run image builds."""
-    variable = "ULAGATE_IMAGE" if kind == "rpi" else f"ULAGATE_IMAGE_{kind.upper()}"
-    path = pathlib.Path(os.environ.get(variable, ROOT / f"build/image/ulagate-{kind}.img"))
+    """The card image under test: $ULAGATE_IMAGE, or what tests/run image builds; those of other boards lie beside it."""
+    path = pathlib.Path(os.environ.get("ULAGATE_IMAGE", ROOT / "build/image/ulagate-rpi.img"))
+    if kind != "rpi":
+        path = path.with_name(f"ulagate-{kind}.img")
     if not path.exists():
         raise Skip(f"there is no {path}; tests/run image builds it")
     return path

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What image/build promises: sizes, equal bytes twice, what is in the image and what must not be.
 
-  check_build.py [--board rpi|rpi5]... [--once BOARD]... [--cache DIR] [--name FILTER] [--keep DIR] [--programs DIR]
+  check_build.py [--board rpi|rpi5]... [--once rpi|rpi5]... [--cache DIR] [--name FILTER] [--keep DIR] [--programs DIR]
 
 Builds as uid nobody when it is started by root, else as whoever starts it. The cache keeps packages and objects between
 runs; nothing else is taken from an earlier build.
@@ -53,8 +53,8 @@ def run(*command, **options):
     return subprocess.run([str(word) for word in command], check=True, stdout=subprocess.PIPE, **options).stdout
 
 
-# A tree below a home that only its owner may enter is shown to nobody at another place.
 AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+# Where uid nobody finds a tree that lies below a folder which only its owner may enter.
 ELSEWHERE = pathlib.Path("/mnt/ulagate")
 SHOWN = """
 mount -t tmpfs -o mode=755 tmpfs /mnt
@@ -357,7 +357,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--board", action="append", choices=sorted(boards.BOARDS))
     parser.add_argument("--once", action="append", default=[], metavar="BOARD", choices=sorted(boards.BOARDS),
-                        help="a board whose image is built one time only")
+                        help="one of these boards, whose image is not built a second time")
     parser.add_argument("--cache", type=pathlib.Path, default=ROOT / "build/image/cache")
     parser.add_argument("--name", default="", help="only checks whose name has this")
     parser.add_argument("--keep", type=pathlib.Path, metavar="DIR", help="copy there what was built")
@@ -371,7 +371,7 @@ def main():
     report = Report(options.name)
     with tempfile.TemporaryDirectory(prefix="image-gates-") as work:
         os.chmod(work, 0o755)
-        for board in [*(options.board or ([] if options.once else boards.BOARDS)), *options.once]:
+        for board in options.board or boards.BOARDS:
             examine(report, board, cache, pathlib.Path(work), options.keep, options.programs, 1 if board in options.once else 2)
     return report.finish()
 

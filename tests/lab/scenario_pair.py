@@ -39,10 +39,11 @@ def scenario():
 
 
 def check_owner(site, mac, who):
-    # Without those that keepalived sends to all when it has just become Active.
-    answers = [answer for answer in lan.neighbor_answers(site, VIRTUAL_ADDRESS, 0.5) if answer.flags & lan.SOLICITED]
-    lab.check_equal([(answer.target_mac, answer.ethernet_source, answer.hop_limit) for answer in answers],
-                    [(mac, mac, 255)], f"{who} alone answers for the virtual address")
+    heard = lan.neighbor_answers(site, VIRTUAL_ADDRESS, 0.5)
+    said = lambda answers: [(answer.target_mac, answer.ethernet_source, answer.hop_limit) for answer in answers]
+    # A keepalived that has just become Active also tells everybody, unasked.
+    lab.check_equal(set(said(heard)), {(mac, mac, 255)}, f"{who} alone speaks for the virtual address")
+    lab.check_equal(len([answer for answer in heard if answer.flags & lan.SOLICITED]), 1, "and answers once")
 
 
 def check_pings(world):

@@ -16,7 +16,7 @@ import lint
 import unit
 from report import CI, LAST, ROOT, Report, run
 
-ROOTS = [f"{ROOT}/tests/roots/run", "--configure", "debian13"]
+ROOTS = [f"{ROOT}/tests/roots/run", "--compile", "debian13"]
 BESIDE = concurrent.futures.ThreadPoolExecutor(1)
 beside = {}  # part -> what of it runs already, with what is left of the processor, while the lab does
 
@@ -38,7 +38,7 @@ def run_lab(report):
     alone, long = says("ALONE"), says("LONG")
     for name in alone:
         report.command(name, ["/usr/bin/python3", programs[name]], 400, env=env)
-    if CI and "image" in report.parts:
+    if CI and "image" in report.parts and "ULAGATE_IMAGE" not in os.environ:
         beside["image"] = BESIDE.submit(image.build_card, True)
     if CI and "roots" in report.parts:
         beside["roots"] = BESIDE.submit(run, [*LAST, *ROOTS], 2400)
@@ -74,8 +74,8 @@ def forward(report, name, done):
 
 
 def run_roots(report):
-    """A machine where nothing was installed by hand; here the short form: what the build needs is found on the other
-    Debian. With that one's compiler the image's programs are made. In CI it runs beside the lab, which mostly waits."""
+    """The build on a machine where nothing was installed by hand; here the short form, the other Debian. In CI it runs
+    beside the lab, which mostly waits."""
     forward(report, "roots", beside["roots"].result() if "roots" in beside else run(ROOTS, 1200))
 
 

@@ -16,7 +16,7 @@ import figures  # noqa: E402
 
 IMAGE = f"{ROOT}/build/image"
 CARD = f"{IMAGE}/ulagate-rpi.img"
-GATES = ["/usr/bin/python3", "-B", f"{ROOT}/tests/image/check_build.py", "--board", "rpi", "--once", "rpi5", "--keep", IMAGE]
+GATES = ["/usr/bin/python3", "-B", f"{ROOT}/tests/image/check_build.py", "--once", "rpi5", "--keep", IMAGE]
 CASE = f"{ROOT}/tests/image/run"
 MACHINES = 2  # at once: each keeps a processor busy
 BUILD_SECONDS = 3600  # the first time, with downloads, all to be compiled, and beside other work
