@@ -80,9 +80,8 @@ def returns_by_itself(bench, change):
     machine = desk.machine({"ulagate.toml": lab.toml(desk.configuration())}).start()
     machine.wait_for(READY, 120)
     file = updates.make(machine.card, bench.directory / "bad.slot", 3600, change)
-    # By URL this time.
-    desk.pc.start("python3", "-m", "http.server", "--bind", desk.ADDRESS, "--directory", str(bench.directory), "8000")
-    print(desk.ssh().wait(60).run(f"ulagate update http://{desk.ADDRESS}:8000/{file.name} 2>&1", check=False, timeout=WRITING).stdout)
+    url = desk.serve(bench.directory)  # by URL this time
+    print(desk.ssh().wait(60).run(f"ulagate update {url}/{file.name} 2>&1", check=False, timeout=WRITING).stdout)
     lab.check_equal(machine.wait_for_start(2, 120).partition, B, "the trial is slot B's")
     back = machine.wait_for_start(3, 180)
     lab.check_equal((back.partition, back.tryboot), (A, False), "the next start is slot A's again, without a human")

@@ -149,6 +149,14 @@ class Desk:
     def ssh(self):
         return Ssh(self.pc, self.address, self.bench.directory)
 
+    def serve(self, directory):
+        """The directory's files over HTTP; returns its URL."""
+        url = f"http://{self.ADDRESS}:8000"
+        self.pc.start("python3", "-m", "http.server", "--bind", self.ADDRESS, "--directory", str(directory), "8000")
+        # It looks its own name up before it listens.
+        lab.wait_for(lambda: self.pc.run("curl", "-sI", "--max-time", "5", url, check=False).returncode == 0, 60, f"{url} answers")
+        return url
+
     def page(self, check=True):
         """The status page, as a browser on the LAN gets it."""
         done = self.pc.run("curl", "-sS", "--max-time", "10", f"http://{self.address}/", check=check)

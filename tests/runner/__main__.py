@@ -16,7 +16,8 @@ import lint
 import unit
 from report import CI, LAST, ROOT, Report, run
 
-ROOTS = [f"{ROOT}/tests/roots/run", "--compile", "debian13"]
+# The firmware's build compiles with Debian 13's compiler and libraries.
+ROOTS = [f"{ROOT}/tests/roots/run", "--configure", "debian13"]
 BESIDE = concurrent.futures.ThreadPoolExecutor(1)
 beside = {}  # part -> what of it runs already, with what is left of the processor, while the lab does
 
@@ -36,14 +37,14 @@ def run_lab(report):
     says = lambda word: [name for name, path in programs.items()
                          if re.search(f"^{word} = ", open(path, encoding="utf-8").read(), re.M)]
     alone, long = says("ALONE"), says("LONG")
-    for name in alone:
-        report.command(name, ["/usr/bin/python3", programs[name]], 400, env=env)
     if CI and "image" in report.parts and "ULAGATE_IMAGE" not in os.environ:
         beside["image"] = BESIDE.submit(image.build_card, True)
     if CI and "roots" in report.parts:
         beside["roots"] = BESIDE.submit(run, [*LAST, *ROOTS], 2400)
     if CI and "lint" in report.parts:
         beside["lint"] = BESIDE.submit(lint.tidy, report, True)
+    for name in alone:
+        report.command(name, ["/usr/bin/python3", programs[name]], 400, env=env)
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         running = {pool.submit(run, ["/usr/bin/python3", programs[name]], 400, env=env): name
                    for name in dict.fromkeys([*long, *programs]) if name not in alone}
@@ -74,8 +75,8 @@ def forward(report, name, done):
 
 
 def run_roots(report):
-    """The build on a machine where nothing was installed by hand; here the short form, the other Debian. In CI it runs
-    beside the lab, which mostly waits."""
+    """The build on a machine where nothing was installed by hand; here the short form, what the other Debian has for it.
+    In CI it runs beside the lab, which mostly waits."""
     forward(report, "roots", beside["roots"].result() if "roots" in beside else run(ROOTS, 1200))
 
 

@@ -16,6 +16,7 @@ FUZZ = f"{ROOT}/build/fuzz"
 # What was compiled once on this machine, in whichever clone, is not compiled again.
 os.environ.setdefault("CCACHE_BASEDIR", ROOT)
 os.environ.setdefault("CCACHE_NOHASHDIR", "1")
+os.environ.setdefault("CCACHE_SLOPPINESS", "pch_defines,time_macros")  # what it asks for with precompiled headers
 RELEASE_OPTIONS = ("-DCMAKE_BUILD_TYPE=Release", "-DULAGATE_TESTS=ON")
 
 
@@ -28,6 +29,10 @@ class BuildFailed(Exception):
 def clang(tool):
     """clang-tidy-14 on Debian 12; later releases have it without a number too."""
     return next((path for path in (shutil.which(f"{tool}-14"), shutil.which(tool)) if path), f"{tool}-14")
+
+
+def _clang_options():
+    return f"-DCMAKE_CXX_COMPILER={clang('clang++')}", "-DULAGATE_PRECOMPILE=ON"
 
 
 def release():
@@ -43,17 +48,26 @@ def simulate():
 def sanitize():
     # More debug information than lines costs time, and clang 14 with libstdc++ 12 makes of it what does not assemble.
     _build(SANITIZE, ["unit_tests"], "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-gline-tables-only",
-           "-DULAGATE_SANITIZE=ON", f"-DCMAKE_CXX_COMPILER={clang('clang++')}")
+           "-DULAGATE_SANITIZE=ON", *_clang_options())
 
 
 def fuzz():
-    _build(FUZZ, ["all"], "-DULAGATE_FUZZ=ON", f"-DCMAKE_CXX_COMPILER={clang('clang++')}")
+    _build(FUZZ, ["all"], "-DULAGATE_FUZZ=ON", *_clang_options())
 
 
-def _build(directory, targets, *options):
+def configure_release():
+    """compile_commands.json and the generated headers only."""
+    _configure(RELEASE, *RELEASE_OPTIONS)
+
+
+def _configure(directory, *options):
     if not os.path.exists(f"{directory}/build.ninja"):
         launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
         _must(["cmake", "-G", "Ninja", "-S", ROOT, "-B", directory, *options, *launcher])
+
+
+def _build(directory, targets, *options):
+    _configure(directory, *options)
     _must(["cmake", "--build", directory, "--target", *targets, "--parallel", str(os.cpu_count() or 1)])
 
 

@@ -12,7 +12,7 @@ import time
 
 import build
 import layers
-from build import SANITIZE, clang
+from build import RELEASE, clang
 from report import LAST, ROOT, run
 
 
@@ -59,9 +59,10 @@ def tidy(report, last=False):
     names = [name for name in sources(".cpp") if not name.startswith("tests/") and report.wants(f"lint/tidy {name}")]
     if not names:
         return []
-    build.sanitize()  # for its compile_commands.json and generated headers
+    # Not the sanitized build's commands: what its precompiled headers declare would all be looked at.
+    build.configure_release()
     # The compile commands are g++'s, with warnings that clang does not know.
-    command = [clang("clang-tidy"), "-p", SANITIZE, "--quiet", "--extra-arg=-Wno-unknown-warning-option"]
+    command = [clang("clang-tidy"), "-p", RELEASE, "--quiet", "--extra-arg=-Wno-unknown-warning-option"]
     judged = _Judged(command)
 
     def one(name):
@@ -88,7 +89,7 @@ class _Judged:
         version = run([command[0], "--version"], 30).output
         checks = pathlib.Path(f"{ROOT}/.clang-tidy").read_text(encoding="utf-8")
         self.same_for_all = f"{version}\0{checks}\0{command[3:]}"
-        with open(f"{SANITIZE}/compile_commands.json", encoding="utf-8") as file:
+        with open(f"{RELEASE}/compile_commands.json", encoding="utf-8") as file:
             self.commands = {os.path.relpath(entry["file"], ROOT): entry for entry in json.load(file)}
 
     def seen(self, name):

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The headers of libraries are parsed once for all files, instead of once for each: that is most of the time of a build
+# without optimisation. A file that lives on a header which it does not name itself breaks the release build, which does
+# without.
+function(_all_targets directory out)
+  get_property(targets DIRECTORY ${directory} PROPERTY BUILDSYSTEM_TARGETS)
+  get_property(below DIRECTORY ${directory} PROPERTY SUBDIRECTORIES)
+  foreach(one IN LISTS below)
+    _all_targets(${one} more)
+    list(APPEND targets ${more})
+  endforeach()
+  set(${out} ${targets} PARENT_SCOPE)
+endfunction()
+
+function(precompile_headers)
+  _all_targets(${CMAKE_SOURCE_DIR} targets)
+  set(unit ${CMAKE_BINARY_DIR}/precompiled.cpp)
+  file(CONFIGURE OUTPUT ${unit} CONTENT "")
+  set(headers <algorithm> <array> <charconv> <chrono> <cstddef> <cstdint> <cstring> <filesystem> <functional> <iterator>
+              <limits> <map> <memory> <optional> <set> <span> <string> <string_view> <system_error> <tuple> <utility>
+              <variant> <vector> <fmt/format.h> <tl/expected.hpp>)
+  # By content, so that ccache knows it again.
+  if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+    add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
+  endif()
+  add_library(precompiled OBJECT ${unit})
+  target_link_libraries(precompiled PRIVATE fmt::fmt)
+  target_precompile_headers(precompiled PRIVATE ${headers})
+  if(NOT ULAGATE_FUZZ)
+    find_package(GTest REQUIRED)
+    add_library(precompiled_tests OBJECT ${unit})
+    target_link_libraries(precompiled_tests PRIVATE fmt::fmt GTest::gmock)
+    target_precompile_headers(precompiled_tests PRIVATE ${headers} <gmock/gmock.h> <gtest/gtest.h>)
+  endif()
+  foreach(target IN LISTS targets)
+    get_target_property(type ${target} TYPE)
+    if(NOT type MATCHES "EXECUTABLE|LIBRARY" OR type STREQUAL "INTERFACE_LIBRARY")
+      continue()
+    endif()
+    if(type STREQUAL "EXECUTABLE")
+      # As the libraries are: clang takes no header that was parsed for the other kind.
+      set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+      target_compile_options(${target} PRIVATE -fPIC)
+    endif()
+    get_target_property(libraries ${target} LINK_LIBRARIES)
+    if("GTest::gmock" IN_LIST libraries)
+      target_precompile_headers(${target} REUSE_FROM precompiled_tests)
+    else()
+      target_precompile_headers(${target} REUSE_FROM precompiled)
+    endif()
+  endforeach()
+endfunction()
