@@ -39,18 +39,16 @@ def boot_and_forward(bench, where):
     sites = Sites(bench)
     sites.start_the_rest()
     machine = sites.router(memory=512)
-    # In both directions: a neighbour that had no address yet when it was asked for is asked for again a second later.
-    directions = [SteadyPings(*way, interval=0.05) for way in ((sites.far, host_address(sites.site)),
-                                                               (sites.host, host_address(sites.world.sites["b"])))]
+    # From the host, and only from there: a neighbour that has no address yet when the router asks for it (since the other
+    # site calls) is asked for again no sooner than a second later, and the host's own packets would be answered as late.
+    pings = SteadyPings(sites.host, host_address(sites.world.sites["b"]), interval=0.05)
     machine.start()
-    for pings in directions:
-        lab.wait_for(lambda: pings.result().replies, FORWARD_BOUND, "pings between the sites are answered")
-    plugged = time.time() - machine.since_start()
-    first = min(min(pings.stop().replies.values()) for pings in directions) - plugged
+    lab.wait_for(lambda: pings.result().replies, FORWARD_BOUND, "host-a's pings to the other site are answered")
+    first = min(pings.stop().replies.values()) - (time.time() - machine.since_start())
     figures.note(f"boot to first forwarded packet, {where} (from the plug)", first, "s", FORWARD_AIM)
     machine.wait_for(READY, 60)
     check_host(sites)
-    lab.check(lab.can_ping(sites.host, host_address(sites.world.sites["b"])), "host-a pings host-b")
+    lab.check(lab.can_ping(sites.far, host_address(sites.site)), "host-b pings host-a")
     status = json.loads(sites.ssh().wait(60).out("ulagate status --json"))
     lab.check_equal((status["node"], status["relays"][0]["state"]), ("a1", "up"), "the image's daemon says so too")
 

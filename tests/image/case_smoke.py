@@ -23,6 +23,7 @@ def smoke_512(bench):
     figures.note("ready, virt 512 MB (from the plug)", machine.since_start(), "s")
     ssh = desk.ssh().wait(60)
     lab.check("a1" in ssh.out("ulagate status"), "ulagate status over ssh says who it is")
+    lab.check_equal(ssh.out("cat /proc/sys/kernel/printk_devkmsg").strip(), "on", "the console gets every line of the log")
     used = used_memory(ssh, MEMORY_AIM_AT)
     figures.note("memory used of 512 MB", used, "MB", MEMORY_AIM)
     lab.check(used <= MEMORY_AIM, f"{used:.0f} MB of memory are used, at most {MEMORY_AIM}")
