@@ -79,6 +79,17 @@ def pi_name_only(bench):
     lab.check_equal(machine.wait_for(KEY, 120).group(0), key, "after the plug was pulled it is the same key")
 
 
+@case(seconds=400)
+def pi4_starts(bench):
+    """A Pi 4 with its own device tree. Its model has no card slot and no network: it says that there is no card, and stays up."""
+    machine = bench.machine("device", {}, board="raspi4b", arguments="loglevel=7").start()
+    machine.wait_for(NOT_YET, 200)
+    machine.wait_for("there is no card", 20)
+    machine.wait_for(READY, 60)
+    lab.check("Raspberry Pi 4" in machine.text(), "the kernel has the Pi 4's device tree")
+    lab.check(machine.running() and len(machine.starts) == 1, "and was started once")
+
+
 def qr_rows(text):
     return sum(1 for line in text.splitlines() if sum(line.count(cell) for cell in "█▀▄") >= 8
                or line.count("##") >= 8)

@@ -21,6 +21,7 @@ A, B = 2, 3
 OUTAGE_AIM = 15  # seconds, of a router that is alone
 WRITING = 600  # seconds for 40 MB on the Pi's emulated card, on a busy machine; 60 on a calm one
 COMMITTED = 240  # seconds until a good version has shown itself
+CARD_RATE = 10_000_000  # bytes a second, as a usual card writes: a slot takes 6 s
 
 
 @case(seconds=1200)
@@ -130,7 +131,7 @@ def update_refused(bench):
 
 def cut_in_mid_write(bench, times):
     desk = Desk(bench)
-    machine = desk.machine({"ulagate.toml": lab.toml(desk.configuration())})
+    machine = desk.machine({"ulagate.toml": lab.toml(desk.configuration())}, write_rate=CARD_RATE)
     file = updates.make(bench.card("model", {}), bench.directory / "new.slot", 3600)
     dice = random.Random(6)
     before, cut = None, 0
@@ -142,14 +143,14 @@ def cut_in_mid_write(bench, times):
         feeding = desk.pc.start("sh", "-c", 'file=$1; shift; exec "$@" <"$file"', "sh", str(file),
                                 *desk.ssh().wait(60)._argv("ulagate update -"), name=f"update{number}")
         lab.wait_for(lambda: cards.region(machine.card, B) != slot or not feeding.alive(), 60, "it writes", every=0.1)
-        time.sleep(dice.uniform(0, 1))  # the writing takes about as long
+        time.sleep(dice.uniform(0, 4))
         cut += feeding.alive()
         machine.pull_the_plug()
         feeding.stop()
         lab.check_equal((cards.region(machine.card, A), cards.region(machine.card, 1)) == before, True,
                         f"cut {number + 1}: slot A and the first partition are as they were")
         lab.check_equal(firmware.boot(machine.card, "virt").partition, A, "the firmware starts slot A")
-    lab.check(cut, f"{cut} of {times} cuts were while it wrote")
+    lab.check_equal(cut, times, "all cuts were while it wrote")
     machine.start()
     machine.wait_for(READY, 90)
     desk.wait_for_page("a1", 60)

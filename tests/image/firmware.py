@@ -17,6 +17,7 @@ SECTOR = 512
 # What config.txt calls the board, and the device tree that upstream_kernel=1 makes the firmware load for it.
 BOARDS = {
     "raspi3b": ({"all", "pi3"}, "bcm2837-rpi-3-b.dtb"),
+    "raspi4b": ({"all", "pi4"}, "bcm2711-rpi-4-b.dtb"),
     "virt": ({"all"}, None),
 }
 MTOOLS = {**os.environ, "MTOOLS_SKIP_CHECK": "1"}

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A machine of the firmware's, in QEMU: a card, a serial console that is kept, cables, and a way to pull the plug.
 
-Two boards. `raspi3b` is a Raspberry Pi 3: its own device tree, the card in the SD slot, a USB network adapter. Its model
+Three boards. `raspi3b` is a Raspberry Pi 3: its own device tree, the card in the SD slot, a USB network adapter. Its model
 resets as soon as anybody opens the watchdog, since it does not count; the cases that are about the watchdog run on
-`virt`, which has one that does (i6300esb). A reset ends QEMU (-no-reboot); the firmware is then played again, as on a
+`virt`, which has one that does (i6300esb). `raspi4b` is a Pi 4 without what its model lacks: the SD slot and any network.
+A reset ends QEMU (-no-reboot); the firmware is then played again, as on a
 board, with the tryboot flag if the kernel has asked for it.
 """
 
@@ -18,6 +19,7 @@ import time
 from dataclasses import dataclass
 
 import firmware
+import qemu
 from measure import Failed
 from node import slowness
 
@@ -32,6 +34,9 @@ PI_ARGUMENTS = "ulagate.watchdog=off"
 VIRT_ARGUMENTS = "console=ttyAMA0"
 # The console of a test shows notices too.
 ARGUMENTS = "loglevel=6"
+# Nodes of the Pi 4's device tree that its model has not, and whose drivers would wait for an answer for ever.
+NOT_MODELLED = {"interrupt-controller@7ef00100", "i2c@7ef04500", "i2c@7ef09500", "hdmi@7ef00700", "hdmi@7ef05700",
+                "clock@7ef00000"}
 
 
 @dataclass
@@ -54,11 +59,14 @@ class Start:
 
 
 class Machine:
-    def __init__(self, name, card, scratch, board="virt", memory=512, ports=(), arguments="", initrd=b"", rtc=None, cpus=2):
-        """`arguments`: for the kernel, behind those of the card; `initrd`: cpio archives behind the card's."""
+    def __init__(self, name, card, scratch, board="virt", memory=512, ports=(), arguments="", initrd=b"", rtc=None, cpus=2,
+                 write_rate=0):
+        """`arguments`: for the kernel, behind those of the card; `initrd`: cpio archives behind the card's; `write_rate`: of the
+        card of `virt`, bytes a second, else as fast as it goes."""
         self.name, self.card, self.board, self.memory, self.cpus = name, card, board, memory, cpus
         self.scratch = pathlib.Path(scratch) / name
         self.scratch.mkdir(parents=True, exist_ok=True)
+        self.write_rate = write_rate
         self.ports, self.arguments, self.initrd, self.rtc = list(ports), arguments, initrd, rtc
         self.starts = []
         self._process = self._qmp = self._watcher = None
@@ -94,7 +102,7 @@ class Machine:
 
     def _launch(self, tryboot):
         boot = firmware.boot(self.card, self.board, tryboot)
-        self._firmware_watchdog = int(boot.settings.get("kernel_watchdog_timeout", "0")) if self.board == "raspi3b" else 0
+        self._firmware_watchdog = int(boot.settings.get("kernel_watchdog_timeout", "0")) if self.board != "virt" else 0
         files = {"kernel": boot.kernel, "initrd": boot.initrd + self.initrd, "dtb": boot.device_tree}
         for name, content in files.items():
             (self.scratch / name).write_bytes(content)
@@ -105,7 +113,7 @@ class Machine:
         self._unimplemented = self.scratch / "unimplemented"
         self._unimplemented.write_bytes(b"")
         begin = self.log.stat().st_size
-        command = ["setpriv", "--pdeathsig", "KILL", "qemu-system-aarch64", *self._hardware(boot),
+        command = ["setpriv", "--pdeathsig", "KILL", *qemu.command(self.board), *self._hardware(boot),
                    "-chardev", f"socket,id=qmp,fd={theirs.fileno()}", "-mon", "chardev=qmp,mode=control"]
         with open(self.scratch / "qemu.log", "ab") as errors:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
@@ -120,8 +128,12 @@ class Machine:
         """The firmware writes into the device tree what it has started."""
         tree = self.scratch / "dtb"
         if self.board == "virt":
-            subprocess.run(["qemu-system-aarch64", "-display", "none", *self._virt(f",dumpdtb={tree}")],
+            subprocess.run([*qemu.command(self.board), "-display", "none", *self._virt(f",dumpdtb={tree}")],
                            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if self.board == "raspi4b":
+            for node in _nodes(tree):
+                if node.rpartition("/")[2] in NOT_MODELLED:
+                    subprocess.run(["fdtput", "-t", "s", tree, node, "status", "disabled"], check=True)
         for name, value in (("partition", boot.partition), ("tryboot", int(boot.tryboot))):
             subprocess.run(["fdtput", "-p", "-t", "x", tree, "/chosen/bootloader", name, f"{value:x}"], check=True)
 
@@ -129,7 +141,7 @@ class Machine:
         return ["-M", f"virt{more}", "-cpu", "cortex-a53", "-smp", str(self.cpus), "-m", str(self.memory)]
 
     def _hardware(self, boot):
-        pi = self.board == "raspi3b"
+        pi = self.board != "virt"
         # `virt` has one serial port, and Linux 7 uses none when the Pi 5's has been asked for too.
         command_line = boot.command_line if pi else re.sub(r"console=tty[AS]\S+ ", "", boot.command_line)
         arguments = " ".join(filter(None, (command_line, PI_ARGUMENTS if pi else VIRT_ARGUMENTS, ARGUMENTS, self.arguments)))
@@ -138,11 +150,12 @@ class Machine:
                  "-append", arguments]
         if pi:
             # Its four processors in threads of their own would spin and starve a host that has two.
-            words += ["-M", "raspi3b", "-accel", "tcg,thread=single",
+            words += ["-M", self.board, "-accel", "tcg,thread=single",
                       "-drive", f"file={self.card},if=sd,format=raw", "-d", "unimp", "-D", self._unimplemented]
         else:
+            slow = f",throttling.bps-write={self.write_rate}" if self.write_rate else ""
             words += [*self._virt(), "-accel", "tcg,thread=multi",
-                      "-drive", f"file={self.card},if=none,id=card,format=raw", "-device", "virtio-blk-device,drive=card",
+                      "-drive", f"file={self.card},if=none,id=card,format=raw{slow}", "-device", "virtio-blk-device,drive=card",
                       "-device", "i6300esb", "-device", "qemu-xhci", "-device", "virtio-rng-device"]
         # The Pi's console is the second of its two serial ports; on the first is its Bluetooth.
         if pi:
@@ -247,6 +260,14 @@ class Machine:
 
     def stop_processors(self):
         self._qmp.ask("stop")
+
+
+def _nodes(tree, path="/"):
+    """The paths of all nodes of a device tree."""
+    for name in subprocess.run(["fdtget", "-l", tree, path], check=True, capture_output=True, text=True).stdout.split():
+        below = f"{path.rstrip('/')}/{name}"
+        yield below
+        yield from _nodes(tree, below)
 
 
 class Monitor:

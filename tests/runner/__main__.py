@@ -37,14 +37,14 @@ def run_lab(report):
     says = lambda word: [name for name, path in programs.items()
                          if re.search(f"^{word} = ", open(path, encoding="utf-8").read(), re.M)]
     alone, long = says("ALONE"), says("LONG")
+    for name in alone:
+        report.command(name, ["/usr/bin/python3", programs[name]], 400, env=env)
     if CI and "image" in report.parts and "ULAGATE_IMAGE" not in os.environ:
         beside["image"] = BESIDE.submit(image.build_card, True)
     if CI and "roots" in report.parts:
         beside["roots"] = BESIDE.submit(run, [*LAST, *ROOTS], 2400)
     if CI and "lint" in report.parts:
         beside["lint"] = BESIDE.submit(lint.tidy, report, True)
-    for name in alone:
-        report.command(name, ["/usr/bin/python3", programs[name]], 400, env=env)
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         running = {pool.submit(run, ["/usr/bin/python3", programs[name]], 400, env=env): name
                    for name in dict.fromkeys([*long, *programs]) if name not in alone}
