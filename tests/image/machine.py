@@ -144,6 +144,9 @@ class Machine:
         pi = self.board != "virt"
         # `virt` has one serial port, and Linux 7 uses none when the Pi 5's has been asked for too.
         command_line = boot.command_line if pi else re.sub(r"console=tty[AS]\S+ ", "", boot.command_line)
+        if self.board == "raspi4b":
+            # The interrupt of its other serial port never ends once that has been opened.
+            command_line = command_line.replace("console=ttyS1", "console=ttyAMA0")
         arguments = " ".join(filter(None, (command_line, PI_ARGUMENTS if pi else VIRT_ARGUMENTS, ARGUMENTS, self.arguments)))
         words = ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-S",
                  "-kernel", self.scratch / "kernel", "-initrd", self.scratch / "initrd", "-dtb", self.scratch / "dtb",
@@ -158,7 +161,7 @@ class Machine:
                       "-drive", f"file={self.card},if=none,id=card,format=raw{slow}", "-device", "virtio-blk-device,drive=card",
                       "-device", "i6300esb", "-device", "qemu-xhci", "-device", "virtio-rng-device"]
         # The Pi's console is the second of its two serial ports; on the first is its Bluetooth.
-        if pi:
+        if self.board == "raspi3b":
             words += ["-serial", f"file:{self.scratch / 'bluetooth'}"]
         words += ["-chardev", f"file,id=console,path={self.log},append=on", "-serial", "chardev:console"]
         if self.rtc:

@@ -18,6 +18,7 @@ IMAGE = f"{ROOT}/build/image"
 CARD = f"{IMAGE}/ulagate-rpi.img"
 GATES = ["/usr/bin/python3", "-B", f"{ROOT}/tests/image/check_build.py", "--once", "rpi5", "--keep", IMAGE]
 CASE = f"{ROOT}/tests/image/run"
+EMULATOR = ["/usr/bin/python3", "-B", f"{ROOT}/tests/image/qemu.py"]
 MACHINES = 2  # at once: each keeps a processor busy
 BUILD_SECONDS = 3600  # the first time, with downloads, all to be compiled, and beside other work
 
@@ -40,6 +41,7 @@ def run_all(report, forward, built=None):
             return
         _note_build(done.output)
     env = {"ULAGATE_BINARY": build.release()}
+    report.command("image/emulator of the Pi 4", [*EMULATOR, "raspi4b"], 900)
     wanted = sorted((case for case in cases if report.wants(f"image/{case.name}")), key=lambda case: -case.seconds)
     # First, by themselves, those that need all the machines.
     for at_once in sorted({case.machines for case in wanted}, reverse=True):
