@@ -97,8 +97,8 @@ std::vector<std::string> mount_all() {
 void set_kernel_up() {
     write_setting("/proc/sys/kernel/panic", "10");
     write_setting("/proc/sys/kernel/panic_on_oops", "1");
-    // With its newline, or it is refused (devkmsg_sysctl_set_loglvl): the log would lose all but ten lines in five
-    // seconds on the console.
+    // With its newline, or it is refused (devkmsg_sysctl_set_loglvl): the log would lose all but ten lines in
+    // five seconds on the console.
     write_setting("/proc/sys/kernel/printk_devkmsg", "on\n");
     // ulagate's sockets and keys are nobody else's business.
     write_setting("/proc/sys/kernel/kptr_restrict", "1");
