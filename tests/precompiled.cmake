@@ -19,10 +19,8 @@ function(precompile_headers)
   set(headers <algorithm> <array> <charconv> <chrono> <cstddef> <cstdint> <cstring> <filesystem> <functional> <iterator>
               <limits> <map> <memory> <optional> <set> <span> <string> <string_view> <system_error> <tuple> <utility>
               <variant> <vector> <fmt/format.h> <tl/expected.hpp>)
-  # By content, so that ccache knows it again.
-  if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
-    add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
-  endif()
+  # Of the two below: by content, so that ccache knows them again.
+  add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
   add_library(precompiled OBJECT ${unit})
   target_link_libraries(precompiled PRIVATE fmt::fmt)
   target_precompile_headers(precompiled PRIVATE ${headers})

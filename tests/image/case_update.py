@@ -135,14 +135,16 @@ def cut_in_mid_write(bench, times):
     file = updates.make(bench.card("model", {}), bench.directory / "new.slot", 3600)
     dice = random.Random(6)
     before, cut = None, 0
+    empty = cards.region(machine.card, B)
     for number in range(times):
+        # Else the same bytes once more would be no change that could be seen from here.
+        cards.overwrite(machine.card, B, 0, empty)
         machine.start()
         machine.wait_for(READY, 90)
         before = before or (cards.region(machine.card, A), cards.region(machine.card, 1))
-        slot = cards.region(machine.card, B)
         feeding = desk.pc.start("sh", "-c", 'file=$1; shift; exec "$@" <"$file"', "sh", str(file),
                                 *desk.ssh().wait(60)._argv("ulagate update -"), name=f"update{number}")
-        lab.wait_for(lambda: cards.region(machine.card, B) != slot or not feeding.alive(), 60, "it writes", every=0.1)
+        lab.wait_for(lambda: cards.region(machine.card, B) != empty or not feeding.alive(), 60, "it writes", every=0.1)
         time.sleep(dice.uniform(0, 4))
         cut += feeding.alive()
         machine.pull_the_plug()
