@@ -15,6 +15,7 @@ from world import Sites
 FORWARD_AIM = 8  # seconds from the plug to the first forwarded packet
 FORWARD_BOUND = 60  # what is a failure even on a machine that is busy with other work
 FAILOVER_BOUND = 10
+ALL = 2  # machines at once that tests/run allows: a case that measures runs by itself
 
 
 def host_address(site):
@@ -22,13 +23,13 @@ def host_address(site):
     return f"fd12:3456:789a:{site.name}:0:ff:fe00:{site.number:x}64"
 
 
-@case(seconds=240)
+@case(seconds=240, machines=ALL)
 def forwarding(bench):
     """From the plug to the first packet that crosses: host, image, relay, the other site's router, host."""
     boot_and_forward(bench, "virt")
 
 
-@case(seconds=240)
+@case(seconds=240, machines=ALL)
 def forwarding_rpi5(bench):
     """The Pi 5's image does the same; not on a Pi, which nobody emulates."""
     bench.kind = "rpi5"
