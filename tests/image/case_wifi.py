@@ -2,12 +2,14 @@
 """The image as an access point, over radios that the kernel simulates (mac80211_hwsim): the second one is a guest's laptop
 in a namespace inside the machine."""
 
+import re
+
 import lab
 import radios
 from case_sites import host_address
 from case_smoke import READY
 from registry import case
-from world import Sites
+from world import Desk, Sites
 
 SSID, PASSWORD = "site a", "correct horse"
 
@@ -48,3 +50,34 @@ def access_point_wpa2(bench):
 @case(seconds=420, long=True)
 def access_point_wpa3(bench):
     access_point(bench, "wpa3", f'network={{\n ssid="{SSID}"\n sae_password="{PASSWORD}"\n key_mgmt=SAE\n ieee80211w=2\n}}\n')
+
+
+@case(seconds=300)
+def wifi_client(bench):
+    """Somebody's Wi-Fi is the first uplink, the cable stands by: used while it is there, and left when it goes."""
+    desk = Desk(bench)
+    config = desk.configuration(uplink=[{"kind": "wifi", "interface": "wlan0", "ssid": SSID, "password": PASSWORD},
+                                        {"kind": "ethernet", "interface": "eth0"}])
+    config["appliance"]["country"] = "DE"
+    machine = desk.machine({"ulagate.toml": lab.toml(config)}).start()
+    machine.wait_for(READY, 90)
+    ssh = desk.ssh().wait(60)
+    lab.wait_for(lambda: best_uplink(ssh) == "eth0", 30, "the cable is used while there is no radio", every=0.5)
+    radios.load(ssh)
+    cafe = radios.Cafe(ssh, "wlan1")
+    cafe.open(SSID, "another " + PASSWORD)
+    desk.wait_for_page("the password is wrong", 90)
+    lab.check_equal(best_uplink(ssh), "eth0", "with the wrong password, which the page complains of, the cable stays")
+    cafe.close()
+    cafe.open(SSID, PASSWORD)
+    desk.wait_for_page("in use: 192.168.90.", 90)
+    lab.wait_for(lambda: best_uplink(ssh) == "wlan0", 10, "and the Wi-Fi is used", every=0.5)
+    lab.check("bytes from" in ssh.out(f"ping -c1 -W2 {cafe.ADDRESS}"), "it answers")
+    cafe.close()
+    lab.wait_for(lambda: best_uplink(ssh) == "eth0", 60, "it has gone: the cable is used again", every=0.5)
+
+
+def best_uplink(ssh):
+    """The link of the default route that counts."""
+    found = re.search(r"\bdev (\S+)", ssh.out("ip -4 route get 203.0.113.1", check=False))
+    return found.group(1) if found else ""

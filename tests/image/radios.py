@@ -47,3 +47,23 @@ class Laptop:
 
     def reaches(self, address):
         return "bytes from" in self.run(f"ping -c1 -W2 {address}", check=False)
+
+
+class Cafe(Laptop):
+    """The other way round: somebody's access point, with DHCP."""
+
+    ADDRESS = "192.168.90.1"
+
+    def __init__(self, ssh, interface):
+        super().__init__(ssh, interface)
+        self.run(f"ip address add {self.ADDRESS}/24 dev {interface}")
+        self.run(f"dnsmasq --conf-file=/dev/null --port=0 --interface={interface} --bind-interfaces --pid-file= "
+                 "--dhcp-range=192.168.90.50,192.168.90.60 --dhcp-leasefile=/tmp/cafe.leases --user=root")
+
+    def open(self, ssid, password):
+        self._ssh.run("cat >/tmp/cafe.conf", stdin=f"interface={self._interface}\nssid={ssid}\nhw_mode=g\nchannel=6\nwpa=2\n"
+                      f"wpa_key_mgmt=WPA-PSK\nrsn_pairwise=CCMP\nwpa_passphrase={password}\n")
+        self.run("hostapd -B -P /tmp/cafe.pid /tmp/cafe.conf >/tmp/cafe.log")
+
+    def close(self):
+        self.run("kill $(cat /tmp/cafe.pid)")
