@@ -15,6 +15,8 @@ from table import CI, Table
 import lab
 from classic import TUNNEL
 
+ALONE = "its budget is a tenth of a second"
+
 REPEATS = 7
 IDLE_SECONDS = 20
 

@@ -116,7 +116,8 @@ def run_image(report):
 
 
 def run_bench(report):
-    """One after the other, so that they measure; in CI, where they only show that they work, three at a time."""
+    """One after the other, so that they measure; in CI, where they only show that they work, three at a time, but those that
+    say ALONE = "why"."""
     _run_benches(report, "bench")
 
 
@@ -131,16 +132,19 @@ def _run_benches(report, part, wrapper=()):
         report.skip(part, "there is no benchmark yet")
     env = {"ULAGATE_BINARY": build.release(), "PYTHONPATH": f"{ROOT}/tests/lab"}
     names = {f"{part}/{os.path.basename(path).removesuffix('.py')}": path for path in programs}
-    with concurrent.futures.ThreadPoolExecutor(3 if CI else 1) as pool:
-        running = {pool.submit(run, [*wrapper, "/usr/bin/python3", path], 600 if CI else 7200, env=env): name
-                   for name, path in names.items() if report.wants(name)}
-        for ended in concurrent.futures.as_completed(running):
-            done, name = ended.result(), running[ended]
-            if done.code == 0:
-                print(done.output, end="")
-                report.ok(name, done.seconds)
-            else:
-                report.fail(name, done.seconds, done.output, done.ending)
+    wanted = {name: path for name, path in names.items() if report.wants(name)}
+    alone = {name for name, path in wanted.items() if re.search("^ALONE = ", open(path, encoding="utf-8").read(), re.M)}
+    for at_once, those in ((1, alone), (3 if CI else 1, wanted.keys() - alone)):
+        with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+            running = {pool.submit(run, [*wrapper, "/usr/bin/python3", wanted[name]], 600 if CI else 7200, env=env): name
+                       for name in sorted(those)}
+            for ended in concurrent.futures.as_completed(running):
+                done, name = ended.result(), running[ended]
+                if done.code == 0:
+                    print(done.output, end="")
+                    report.ok(name, done.seconds)
+                else:
+                    report.fail(name, done.seconds, done.output, done.ending)
 
 
 def run_conformance(report):
