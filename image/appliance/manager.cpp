@@ -95,7 +95,7 @@ Result<void> Manager::start() {
     // First of all that follows: from here a link takes a second to see that nobody else has its address
     // (RFC 4862 5.4), and the other things do not wait for it.
     look_at_links();
-    apply_links(uplinks_->plan());
+    apply(uplinks_->plan());
     make_host_key();
     if (auto watching = watch_leases(); !watching) return watching;
     if (auto keeping = keep_time(); !keeping) return keeping;

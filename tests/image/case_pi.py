@@ -79,7 +79,7 @@ def pi_name_only(bench):
     lab.check_equal(machine.wait_for(KEY, 120).group(0), key, "after the plug was pulled it is the same key")
 
 
-@case(seconds=400)
+@case(seconds=900, board="raspi4b")
 def pi4_starts(bench):
     """A Pi 4 with its own device tree. Its model has no card slot and no network: it says that there is no card, and stays up."""
     machine = bench.machine("device", {}, board="raspi4b", arguments="loglevel=7").start()

@@ -15,7 +15,6 @@ from world import Sites
 FORWARD_AIM = 8  # seconds from the plug to the first forwarded packet
 FORWARD_BOUND = 60  # what is a failure even on a machine that is busy with other work
 FAILOVER_BOUND = 10
-ALL = 2  # machines at once that tests/run allows: a case that measures runs by itself
 
 
 def host_address(site):
@@ -23,13 +22,13 @@ def host_address(site):
     return f"fd12:3456:789a:{site.name}:0:ff:fe00:{site.number:x}64"
 
 
-@case(seconds=240, machines=ALL)
+@case(seconds=240, alone=True)
 def forwarding(bench):
     """From the plug to the first packet that crosses: host, image, relay, the other site's router, host."""
     boot_and_forward(bench, "virt")
 
 
-@case(seconds=240, machines=ALL)
+@case(seconds=240, alone=True)
 def forwarding_rpi5(bench):
     """The Pi 5's image does the same; not on a Pi, which nobody emulates."""
     bench.kind = "rpi5"
@@ -104,7 +103,7 @@ def outage(sites, what, action, bound):
     return gap
 
 
-@case(seconds=400, machines=2)
+@case(seconds=400, alone=True)
 def pair(bench):
     """Two cards for one site: the plug of one is pulled, and later the other is told to reboot."""
     sites, one, two = pair_ready(bench)
@@ -121,7 +120,7 @@ def pair(bench):
     lab.check(two.running() and len(two.starts) == 1, "the second one was never away")
 
 
-@case(seconds=300, machines=2, long=True)
+@case(seconds=300, alone=True, long=True)
 def relay_image(bench):
     """The relay is a card too, with a fixed address: WireGuard between two images' kernels."""
     sites = Sites(bench)

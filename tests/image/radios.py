@@ -2,7 +2,7 @@
 """Simulated radios (mac80211_hwsim) inside a machine: one for its access point, one for a guest, who has a network
 namespace of its own there. All with what the image has: busybox, and kmod where busybox's modprobe wants other files."""
 
-HOLDER = "/run/laptop.pid"  # of the process that keeps the namespace
+HOLDER = "/run/guest.pid"  # of the process that keeps the namespace
 LEASE = """#!/bin/sh
 [ "$1" = bound ] || exit 0
 ip address add "$ip/$mask" dev "$interface"
@@ -15,8 +15,8 @@ def load(ssh):
     ssh.run("/usr/sbin/modprobe mac80211_hwsim radios=2")
 
 
-class Laptop:
-    """Knows nothing but the password of the network, and believes Router Advertisements as a phone does."""
+class Guest:
+    """A network namespace inside the machine that has one of its radios."""
 
     def __init__(self, ssh, interface):
         self._ssh, self._interface = ssh, interface
@@ -26,6 +26,10 @@ class Laptop:
 
     def run(self, command, check=True, stdin=None):
         return self._ssh.run(f"busybox nsenter -t $(cat {HOLDER}) -n sh -c '{command}'", check=check, stdin=stdin).stdout
+
+
+class Laptop(Guest):
+    """Knows nothing but the password of the network, and believes Router Advertisements as a phone does."""
 
     def join(self, network):
         """`network`: for wpa_supplicant."""
@@ -49,8 +53,8 @@ class Laptop:
         return "bytes from" in self.run(f"ping -c1 -W2 {address}", check=False)
 
 
-class Cafe(Laptop):
-    """The other way round: somebody's access point, with DHCP."""
+class Cafe(Guest):
+    """Somebody's access point, with DHCP."""
 
     ADDRESS = "192.168.90.1"
 

@@ -13,15 +13,16 @@ class Case:
     body: Callable
     seconds: int  # a bound for the whole case; the machine may be busy
     long: bool  # not in the short form
-    machines: int  # that run at the same time
+    alone: bool  # it has two machines, or measures: no other case beside it
+    board: str  # one that this machine's QEMU may not know, see qemu.py
 
 
 CASES = {}
 
 
-def case(seconds, long=False, machines=1):
+def case(seconds, long=False, alone=False, board="virt"):
     def add(body):
-        CASES[body.__name__] = Case(body.__name__, body, seconds, long, machines)
+        CASES[body.__name__] = Case(body.__name__, body, seconds, long, alone, board)
         return body
     return add
 

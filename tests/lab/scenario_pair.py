@@ -40,9 +40,8 @@ def scenario():
 
 def check_owner(site, mac, who):
     heard = lan.neighbor_answers(site, VIRTUAL_ADDRESS, 0.5)
-    said = lambda answers: [(answer.target_mac, answer.ethernet_source, answer.hop_limit) for answer in answers]
     # A keepalived that has just become Active also tells everybody, unasked.
-    lab.check_equal(set(said(heard)), {(mac, mac, 255)}, f"{who} alone speaks for the virtual address")
+    lab.check_equal({(answer.target_mac, answer.ethernet_source, answer.hop_limit) for answer in heard}, {(mac, mac, 255)}, f"{who} alone speaks for the virtual address")
     lab.check_equal(len([answer for answer in heard if answer.flags & lan.SOLICITED]), 1, "and answers once")
 
 

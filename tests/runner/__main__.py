@@ -14,10 +14,9 @@ import fuzz
 import image
 import lint
 import unit
-from report import CI, LAST, ROOT, Report, run
+from report import CI, LAST, ROOT, Report, in_turns, run
 
-# The firmware's build compiles with Debian 13's compiler and libraries.
-ROOTS = [f"{ROOT}/tests/roots/run", "--configure", "debian13"]
+ROOTS = [f"{ROOT}/tests/roots/run", "--compile", "debian13"]
 BESIDE = concurrent.futures.ThreadPoolExecutor(1)
 beside = {}  # part -> what of it runs already, with what is left of the processor, while the lab does
 
@@ -34,9 +33,7 @@ def run_lab(report):
     paths = [*sorted(glob.glob(f"{ROOT}/tests/lab/scenario_*.py")), f"{ROOT}/tests/lab/firewall_packets.py"]
     programs = {f"lab/{os.path.basename(path).removeprefix('scenario_').removesuffix('.py')}": path for path in paths}
     programs = {name: path for name, path in programs.items() if report.wants(name)}
-    says = lambda word: [name for name, path in programs.items()
-                         if re.search(f"^{word} = ", open(path, encoding="utf-8").read(), re.M)]
-    alone, long = says("ALONE"), says("LONG")
+    alone, long = _saying("ALONE", programs), _saying("LONG", programs)
     for name in alone:
         report.command(name, ["/usr/bin/python3", programs[name]], 400, env=env)
     if CI and "image" in report.parts and "ULAGATE_IMAGE" not in os.environ:
@@ -45,11 +42,15 @@ def run_lab(report):
         beside["roots"] = BESIDE.submit(run, [*LAST, *ROOTS], 2400)
     if CI and "lint" in report.parts:
         beside["lint"] = BESIDE.submit(lint.tidy, report, True)
-    with concurrent.futures.ThreadPoolExecutor(3) as pool:
-        running = {pool.submit(run, ["/usr/bin/python3", programs[name]], 400, env=env): name
-                   for name in dict.fromkeys([*long, *programs]) if name not in alone}
-        for done in concurrent.futures.as_completed(running):
-            report.judge(running[done], done.result())
+    others = [name for name in dict.fromkeys([*long, *programs]) if name not in alone]
+    for name, done in in_turns([], others, 3, lambda name: run(["/usr/bin/python3", programs[name]], 400, env=env)):
+        report.judge(name, done)
+
+
+def _saying(word, programs):
+    """The names of the programs (name: path) that have a line WORD = "why"."""
+    return [name for name, path in programs.items()
+            if re.search(f"^{word} = ", open(path, encoding="utf-8").read(), re.M)]
 
 
 def run_kernel(report):
@@ -75,8 +76,8 @@ def forward(report, name, done):
 
 
 def run_roots(report):
-    """The build on a machine where nothing was installed by hand; here the short form, what the other Debian has for it.
-    In CI it runs beside the lab, which mostly waits."""
+    """The build on a machine where nothing was installed by hand; here the short form, the other Debian. In CI it runs
+    beside the lab, which mostly waits."""
     forward(report, "roots", beside["roots"].result() if "roots" in beside else run(ROOTS, 1200))
 
 
@@ -133,18 +134,14 @@ def _run_benches(report, part, wrapper=()):
     env = {"ULAGATE_BINARY": build.release(), "PYTHONPATH": f"{ROOT}/tests/lab"}
     names = {f"{part}/{os.path.basename(path).removesuffix('.py')}": path for path in programs}
     wanted = {name: path for name, path in names.items() if report.wants(name)}
-    alone = {name for name, path in wanted.items() if re.search("^ALONE = ", open(path, encoding="utf-8").read(), re.M)}
-    for at_once, those in ((1, alone), (3 if CI else 1, wanted.keys() - alone)):
-        with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
-            running = {pool.submit(run, [*wrapper, "/usr/bin/python3", wanted[name]], 600 if CI else 7200, env=env): name
-                       for name in sorted(those)}
-            for ended in concurrent.futures.as_completed(running):
-                done, name = ended.result(), running[ended]
-                if done.code == 0:
-                    print(done.output, end="")
-                    report.ok(name, done.seconds)
-                else:
-                    report.fail(name, done.seconds, done.output, done.ending)
+    alone = _saying("ALONE", wanted)
+    for name, done in in_turns(alone, [name for name in wanted if name not in alone], 3 if CI else 1,
+                               lambda name: run([*wrapper, "/usr/bin/python3", wanted[name]], 600 if CI else 7200, env=env)):
+        if done.code == 0:
+            print(done.output, end="")
+            report.ok(name, done.seconds)
+        else:
+            report.fail(name, done.seconds, done.output, done.ending)
 
 
 def run_conformance(report):

@@ -2,14 +2,13 @@
 """The firmware: builds its card, and runs the cases of tests/image with it, at most two machines at a time."""
 
 import collections
-import concurrent.futures
 import os
 import pathlib
 import re
 import sys
 
 import build
-from report import CI, LAST, ROOT, run
+from report import CI, LAST, ROOT, in_turns, run
 
 sys.path.append(f"{ROOT}/tests/image")
 import figures  # noqa: E402
@@ -18,8 +17,7 @@ IMAGE = f"{ROOT}/build/image"
 CARD = f"{IMAGE}/ulagate-rpi.img"
 GATES = ["/usr/bin/python3", "-B", f"{ROOT}/tests/image/check_build.py", "--once", "rpi5", "--keep", IMAGE]
 CASE = f"{ROOT}/tests/image/run"
-EMULATOR = ["/usr/bin/python3", "-B", f"{ROOT}/tests/image/qemu.py"]
-MACHINES = 2  # at once: each keeps a processor busy
+AT_ONCE = 2  # cases: the machine of each keeps a processor busy
 BUILD_SECONDS = 3600  # the first time, with downloads, all to be compiled, and beside other work
 
 
@@ -41,15 +39,11 @@ def run_all(report, forward, built=None):
             return
         _note_build(done.output)
     env = {"ULAGATE_BINARY": build.release()}
-    report.command("image/emulator of the Pi 4", [*EMULATOR, "raspi4b"], 900)
     wanted = sorted((case for case in cases if report.wants(f"image/{case.name}")), key=lambda case: -case.seconds)
-    # First, by themselves, those that need all the machines.
-    for at_once in sorted({case.machines for case in wanted}, reverse=True):
-        with concurrent.futures.ThreadPoolExecutor(MACHINES // at_once) as pool:
-            running = {pool.submit(run, [CASE, case.name], case.seconds, env=env): case
-                       for case in wanted if case.machines == at_once}
-            for ended in concurrent.futures.as_completed(running):
-                report.judge(f"image/{running[ended].name}", ended.result())
+    alone = [case for case in wanted if case.alone]
+    for case, done in in_turns(alone, [case for case in wanted if not case.alone], AT_ONCE,
+                               lambda case: run([CASE, case.name], case.seconds, env=env)):
+        report.judge(f"image/{case.name}", done)
     for line in figures.table():
         print(f"      {line}", flush=True)
 
@@ -62,7 +56,7 @@ def _note_build(output):
         figures.note("build after compiling, rpi" + (", beside other tests" if CI else ""), float(took[0]), "s", 60)
 
 
-Case = collections.namedtuple("Case", "name seconds length machines")
+Case = collections.namedtuple("Case", "name seconds length alone")
 
 
 def _cases():
@@ -70,6 +64,6 @@ def _cases():
     listed = run([CASE, "--list"], 60)
     if listed.code:
         raise build.BuildFailed(listed.output)
-    cases = [Case(name, int(seconds), length, int(machines))
-             for name, seconds, length, machines in map(str.split, listed.output.splitlines())]
+    cases = [Case(name, int(seconds), length, company == "alone")
+             for name, seconds, length, company in map(str.split, listed.output.splitlines())]
     return [case for case in cases if case.length == "short" or not CI]

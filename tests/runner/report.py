@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One line a test, and the count at the end."""
 
+import concurrent.futures
 import fnmatch
 import os
 import re
@@ -93,6 +94,16 @@ class Done:
 # Gets what nobody else wants of the processor. Where the kernel shares that between sessions first, the session has to
 # be the last one too.
 LAST = ("sh", "-c", "echo 19 2>/dev/null >/proc/self/autogroup; exec chrt --idle 0 \"$@\"", "last")
+
+
+def in_turns(alone, others, at_once, perform):
+    """perform() of each in `alone`, one after the other, then of the others, `at_once` at a time: (which, its result) as they
+    end."""
+    for limit, those in ((1, alone), (at_once, others)):
+        with concurrent.futures.ThreadPoolExecutor(limit) as pool:
+            running = {pool.submit(perform, one): one for one in those}
+            for ended in concurrent.futures.as_completed(running):
+                yield running[ended], ended.result()
 
 
 def run(argv, timeout, env=None, cwd=ROOT):

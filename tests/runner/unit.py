@@ -13,7 +13,7 @@ from report import run
 
 
 def run_all(report):
-    """As many programs at once as there are processors, those with most to do first."""
+    """As many programs at once as there are processors, the biggest first."""
     programs = [path for path in glob.glob(f"{SANITIZE}/tests/unit_*") if os.path.isfile(path) and os.access(path, os.X_OK)]
     programs.sort(key=os.path.getsize, reverse=True)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
