@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The image as an access point, over radios that the kernel simulates (mac80211_hwsim): the second one is a guest's laptop
-in a namespace inside the machine."""
+"""The image as an access point and as a guest of one, over radios that the kernel simulates (mac80211_hwsim): the second one
+is the other end, in a namespace inside the machine."""
 
 import re
 

@@ -4,8 +4,9 @@
 Three boards. `raspi3b` is a Raspberry Pi 3: its own device tree, the card in the SD slot, a USB network adapter. Its model
 resets as soon as anybody opens the watchdog, since it does not count; the cases that are about the watchdog run on
 `virt`, which has one that does (i6300esb). `raspi4b` is a Pi 4 without what its model lacks: the SD slot and any network.
-A reset ends QEMU (-no-reboot); the firmware is then played again, as on a
-board, with the tryboot flag if the kernel has asked for it.
+
+A reset ends QEMU (-no-reboot); the firmware is then played again, as on a board, with the tryboot flag if the kernel has
+asked for it.
 """
 
 import contextlib

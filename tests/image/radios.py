@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Simulated radios (mac80211_hwsim) inside a machine: one for its access point, one for a guest, who has a network
-namespace of its own there. All with what the image has: busybox, and kmod where busybox's modprobe wants other files."""
+"""Simulated radios (mac80211_hwsim) inside a machine: one is its own, the other a guest's, who has a network
+namespace there. All with what the image has: busybox, and kmod where busybox's modprobe wants other files."""
 
 HOLDER = "/run/guest.pid"  # of the process that keeps the namespace
 LEASE = """#!/bin/sh
