@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "daemon/base/bytes.h"
+#include "daemon/base/text.h"
 #include "ra/option_codec.h"
 
 namespace ulagate {
@@ -20,12 +21,6 @@ using std::chrono::seconds;
 
 // The same moment, counted by two clocks at two times, differs a little, and need not be written again.
 constexpr auto kSameTime = 1min;
-
-std::string_view cut_word(std::string_view& line) {
-    const auto word = line.substr(0, line.find(' '));
-    line.remove_prefix(std::min(word.size() + 1, line.size()));
-    return word;
-}
 
 std::string to_hex(const ra::Option& option) {
     net::ByteWriter out;
@@ -54,8 +49,8 @@ std::optional<ra::Option> from_hex(std::string_view text) {
 }
 
 std::optional<std::pair<std::string, AdvertisedMemory::Entry>> parse(std::string_view line) {
-    const auto interface = cut_word(line);
-    const auto until = cut_word(line);
+    const auto interface = take_word(line);
+    const auto until = take_word(line);
     auto option = from_hex(line);
     if (interface.empty() || !option) return std::nullopt;
     AdvertisedMemory::Entry entry{std::move(*option), std::nullopt};

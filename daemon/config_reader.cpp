@@ -9,11 +9,11 @@
 namespace ulagate::config_file {
 namespace {
 
-constexpr std::size_t kLongestKey = 32;  // longer words are not compared with anything
+constexpr std::size_t kLongestComparedWord = 32;  // longer words are not compared with anything
 
 // Typing errors between two words (optimal string alignment: a swap of neighbours counts once).
 std::size_t distance(std::string_view a, std::string_view b) {
-    using Row = std::array<std::size_t, kLongestKey + 1>;
+    using Row = std::array<std::size_t, kLongestComparedWord + 1>;
     Row before{};
     Row last{};
     Row row{};
@@ -63,9 +63,9 @@ std::string_view closest(std::string_view word, const std::vector<std::string_vi
     constexpr std::size_t kMaxErrors = 2;
     std::string_view best;
     std::size_t best_distance = kMaxErrors + 1;
-    if (word.size() > kLongestKey) return best;
+    if (word.size() > kLongestComparedWord) return best;
     for (const auto candidate : candidates) {
-        if (candidate.size() > kLongestKey) continue;
+        if (candidate.size() > kLongestComparedWord) continue;
         const std::size_t errors = distance(word, candidate);
         // With as many errors as letters it is not a typing error but another word.
         if (errors < best_distance && errors < candidate.size()) {

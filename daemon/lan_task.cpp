@@ -14,8 +14,6 @@ namespace {
 constexpr int kDatagramsATurn = 64;
 constexpr int kBatchesATurn = 4;
 
-ra::TimePoint now() { return std::chrono::steady_clock::now(); }
-
 ra::Random system_random() {
     return [engine = std::mt19937_64{std::random_device{}()}](ra::Duration low, ra::Duration high) mutable {
         return ra::Duration{std::uniform_int_distribution{low.count(), high.count()}(engine)};

@@ -13,6 +13,8 @@
 
 namespace ulagate {
 
+inline std::chrono::steady_clock::time_point now() { return std::chrono::steady_clock::now(); }
+
 // Calls back whenever a file descriptor is readable, until destroyed. Does not own the descriptor (it watches
 // a duplicate); the callback reads a bounded amount, and is called again if there is more. With a pause it is
 // called at most that often, so that what comes in floods is read in batches.

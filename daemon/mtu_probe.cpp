@@ -13,8 +13,6 @@ namespace {
 // What one call takes from a socket, so that the loop is never away for long.
 constexpr int kMaxAnswers = 64;
 
-wg::PathMtu::TimePoint now() { return std::chrono::steady_clock::now(); }
-
 wg::Family probe_family(const net::IpAddress& address) {
     return std::holds_alternative<net::Ipv4Address>(address) ? wg::Family::ipv4 : wg::Family::ipv6;
 }

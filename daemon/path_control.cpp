@@ -17,8 +17,6 @@ using wg::control::ProbeAck;
 using wg::control::RemoteProbe;
 using wg::control::RemoteSocket;
 
-std::chrono::steady_clock::time_point now() { return std::chrono::steady_clock::now(); }
-
 }  // namespace
 
 PathControl::PathControl(boost::asio::io_context& io, std::function<void()> changed)

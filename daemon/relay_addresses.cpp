@@ -12,15 +12,15 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::seconds;
 
-constexpr seconds kFirstRetry = 1s;
-constexpr seconds kLongestRetry = 60s;
+constexpr seconds kFirstLookupRetry = 1s;
+constexpr seconds kLongestLookupRetry = 60s;
 constexpr seconds kShortestLife = 30s;
 constexpr seconds kLongestLife = 1h;
 // Of a relay that is dead the next address is waited for, at first impatiently. A name server that keeps
 // answers tells how long it will still do so; one that says 0 is asked this often.
 constexpr seconds kShortestLifeWhileDead = 2s;
 constexpr int kPatienceGrows = 10;  // a tenth of the time that it has been dead
-constexpr seconds kAtMostEvery = 1s;
+constexpr seconds kLookupsAtMostEvery = 1s;
 
 }  // namespace
 
@@ -61,10 +61,10 @@ void RelayAddresses::ask_again() {
 
 RelayAddresses::TimePoint RelayAddresses::due(const Known& known) const {
     if (!known.answered_at) return TimePoint{};
-    if (known.at_once) return known.asked_at + kAtMostEvery;
+    if (known.at_once) return known.asked_at + kLookupsAtMostEvery;
     if (known.failures > 0) {
         const unsigned doublings = std::min(known.failures - 1, 6U);
-        return *known.answered_at + std::min(kFirstRetry * (1U << doublings), kLongestRetry);
+        return *known.answered_at + std::min(kFirstLookupRetry * (1U << doublings), kLongestLookupRetry);
     }
     auto shortest = kShortestLife;
     if (dead_since_) {

@@ -4,19 +4,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/base/text.h"
+
 namespace ulagate {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kAtMostEvery = 5min;
+constexpr auto kWinnersAtMostEvery = 5min;
 constexpr const char* kNobody = "-";
-
-std::string_view take_word(std::string_view& rest, char separator) {
-    const std::string_view word = rest.substr(0, rest.find(separator));
-    rest.remove_prefix(std::min(rest.size(), word.size() + 1));
-    return word;
-}
 
 }  // namespace
 
@@ -42,7 +38,7 @@ const RelayMemory::Relay* RelayMemory::find(const std::string& relay, const std:
 
 std::optional<std::string> RelayMemory::take_write(TimePoint now, bool stopping) {
     if (relays_ == on_disk_) return std::nullopt;
-    if (written_at_ && !stopping && now < *written_at_ + kAtMostEvery) return std::nullopt;
+    if (written_at_ && !stopping && now < *written_at_ + kWinnersAtMostEvery) return std::nullopt;
     written_at_ = now;
     on_disk_ = relays_;
     std::string text;

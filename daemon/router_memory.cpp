@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/base/text.h"
+
 namespace ulagate {
 namespace {
 
@@ -17,20 +19,14 @@ using namespace std::chrono_literals;
 
 // Routers come in crowds, after an outage of theirs or ours.
 constexpr auto kGather = 2s;
-constexpr auto kWriteEvery = 30s;
+constexpr auto kRoutersWrittenEvery = 30s;
 constexpr auto kWriteForFreshness = 1h;
 
 using Entry = std::pair<wg::PublicKey, RouterMemory::Router>;
 
-std::string_view cut_word(std::string_view& line) {
-    const auto word = line.substr(0, line.find(' '));
-    line.remove_prefix(std::min(word.size() + 1, line.size()));
-    return word;
-}
-
 std::optional<Entry> parse(std::string_view line) {
-    const auto key = wg::parse_public_key(cut_word(line));
-    const auto endpoint = net::parse_endpoint(cut_word(line));
+    const auto key = wg::parse_public_key(take_word(line));
+    const auto endpoint = net::parse_endpoint(take_word(line));
     std::int64_t seconds = -1;
     const auto parsed = std::from_chars(line.data(), line.data() + line.size(), seconds);
     if (!key || !endpoint || seconds < 0) return std::nullopt;
@@ -69,7 +65,7 @@ void RouterMemory::note(const wg::PublicKey& key, const Router& router, TimePoin
 
 std::optional<std::string> RouterMemory::take_write(TimePoint now, bool stopping) {
     const auto passed = [&](std::chrono::seconds time) { return !written_at_ || now - *written_at_ >= time; };
-    const bool moved = moved_at_ && now - *moved_at_ >= kGather && passed(kWriteEvery);
+    const bool moved = moved_at_ && now - *moved_at_ >= kGather && passed(kRoutersWrittenEvery);
     const bool due = moved || (fresher_ && written_at_ && passed(kWriteForFreshness));
     if (!due && !(stopping && fresher_)) return std::nullopt;
     fresher_ = false;

@@ -30,8 +30,6 @@ constexpr std::size_t kManyPeers = 64;
 constexpr auto kReadManyPeersEvery = 10s;
 constexpr std::size_t kLinesOfAKind = 8;
 
-Service::TimePoint now() { return std::chrono::steady_clock::now(); }
-
 Result<UniqueFd> lock_directory(const std::string& directory) {
     if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) return fail_errno("create " + directory);
     const std::string path = directory + "/lock";

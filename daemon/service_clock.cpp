@@ -17,8 +17,6 @@ namespace {
 
 constexpr std::size_t kMaxClockFile = 64;
 
-Service::TimePoint now() { return std::chrono::steady_clock::now(); }
-
 // By the kernel, which a time service tells; not being allowed to ask is a no.
 bool clock_is_synchronised() {
     timex ask{};

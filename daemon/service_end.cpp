@@ -24,8 +24,6 @@ constexpr auto kFarewell = 500ms;
 // last, and tells nobody: what was on its way here before that arrives within a round trip.
 constexpr auto kLastPackets = 300ms;
 
-Service::TimePoint now() { return std::chrono::steady_clock::now(); }
-
 }  // namespace
 
 void Service::withdraw(ControlServer::Reply reply) {

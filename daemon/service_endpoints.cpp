@@ -16,8 +16,6 @@ constexpr std::size_t kMaxRelaysFile = std::size_t{1} << 20U;
 // After a change of the way, and while another address is on trial, the relay is probed as under traffic.
 constexpr auto kSuspicion = 3s;
 
-Service::TimePoint now() { return std::chrono::steady_clock::now(); }
-
 }  // namespace
 
 void Service::load_relay_memory() {

@@ -15,8 +15,6 @@ namespace {
 
 constexpr std::size_t kMaxAdvertisedFile = 1U << 20U;
 
-Service::TimePoint now() { return std::chrono::steady_clock::now(); }
-
 AdvertisedMemory::WallTime wall_clock() {
     return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }

@@ -18,8 +18,6 @@ constexpr auto kClaimedAgain = 5s;
 constexpr std::size_t kDetoursLogged = 8;  // lines at once
 constexpr std::size_t kMaxRoutersFile = std::size_t{4} << 20U;
 
-Service::TimePoint now() { return std::chrono::steady_clock::now(); }
-
 }  // namespace
 
 void Service::load_router_memory() {

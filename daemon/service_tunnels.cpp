@@ -14,8 +14,6 @@ using namespace std::chrono_literals;
 
 constexpr auto kKeyRetry = 5s;
 
-Service::TimePoint now() { return std::chrono::steady_clock::now(); }
-
 }  // namespace
 
 void Service::load_key() {

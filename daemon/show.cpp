@@ -17,7 +17,7 @@
 namespace ulagate {
 namespace {
 
-constexpr int kMaxRounds = 5;
+constexpr int kMaxPlanRounds = 5;
 
 Have assumed_machine(const Config& config) {
     Have have;
@@ -143,7 +143,7 @@ std::string show_plan(const Config& config) {
     std::string text;
     Have have = assumed_machine(config);
     const Facts facts = assumed_facts(config);
-    for (int round = 0; round < kMaxRounds; ++round) {
+    for (int round = 0; round < kMaxPlanRounds; ++round) {
         const auto steps = plan(desired(config, facts, have), have);
         if (steps.empty()) break;
         for (const Step& step : steps) {

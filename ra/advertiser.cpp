@@ -21,11 +21,6 @@ constexpr unsigned kFinalAdvertisements = 3;
 
 constexpr net::Ipv6Prefix kLinkLocal{net::Ipv6Address{{0xfe, 0x80}}, 10};
 
-bool has_subject(const std::vector<Option>& options, const Option& subject) {
-    return std::any_of(options.begin(), options.end(),
-                       [&](const Option& option) { return same_subject(option, subject); });
-}
-
 // The configuration reader refuses these with a sentence. Here they are left out, because a router MUST NOT
 // send them, whoever made the configuration.
 Config conforming(Config config) {

@@ -12,9 +12,9 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr Limit kPerSender{milliseconds{100}, 32};
-constexpr Limit kTotal{microseconds{50}, 2000};
+constexpr Limit kTotalInFlood{microseconds{50}, 2000};
 // A host asks at most every 4 s (RTR_SOLICITATION_INTERVAL), so no honest one meets this limit.
-constexpr DirectReplies::Duration kPerHostMinimum = seconds{1};
+constexpr DirectReplies::Duration kPerHostInFlood = seconds{1};
 // Earlier rather than later than drawn: the delay has an upper bound (MAX_RA_DELAY_TIME).
 constexpr DirectReplies::Duration kTogether = milliseconds{5};
 
@@ -77,7 +77,7 @@ bool DirectReplies::add(const Neighbor& host, TimePoint now, Duration delay) {
     if (known.host == name(key)) {
         const bool ahead = known.due > now;
         if (ahead && known.round == round_) return true;  // the delay counts from its first solicitation
-        if (!ahead) due = std::max(due, known.due + kPerHostMinimum + kTogether);
+        if (!ahead) due = std::max(due, known.due + kPerHostInFlood + kTogether);
     }
     if (waiting_.size() == kMaxWaiting || !take_from_sender(host.link_address, now)) return false;
     known = {name(key), round_, due};
@@ -89,7 +89,7 @@ bool DirectReplies::add(const Neighbor& host, TimePoint now, Duration delay) {
 DirectReplies::Due DirectReplies::due(TimePoint now) {
     Due due;
     while (!waiting_.empty() && waiting_.front().due <= now + kTogether) {
-        if (total_.take(now, kTotal)) {
+        if (total_.take(now, kTotalInFlood)) {
             due.hosts.push_back(waiting_.front().host);
         } else {
             due.too_many = true;

@@ -14,12 +14,14 @@
 #include <cstring>
 #include <optional>
 
+#include "daemon/base/kernel_address.h"
+
 namespace ulagate::ra {
 namespace {
 
 // Some 50 ms of a flood of 10,000 a second, whatever the driver's buffers are like (2.3 KiB each here and
 // there); doubled by the kernel.
-constexpr int kReceiveBuffer = 512 * 1024;
+constexpr int kFloodReceiveBuffer = 512 * 1024;
 
 // Router Solicitations to ff02::2 for this machine, without extension headers. A packet of SOCK_DGRAM starts
 // with the IPv6 header.
@@ -86,8 +88,9 @@ Result<LinkSocket> LinkSocket::open(const std::string& interface, unsigned inter
     if (::setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0)
         return fail_errno("filter solicitations" + where);
     // Beyond net.core.rmem_max only with CAP_NET_ADMIN.
-    if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof(kReceiveBuffer)) != 0 &&
-        ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof(kReceiveBuffer)) != 0)
+    if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kFloodReceiveBuffer,
+                     sizeof(kFloodReceiveBuffer)) != 0 &&
+        ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kFloodReceiveBuffer, sizeof(kFloodReceiveBuffer)) != 0)
         return fail_errno("set the receive buffer" + where);
     const sockaddr_ll at = link_address(interface_index);
     if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&at), sizeof(at)) != 0)
@@ -130,7 +133,7 @@ Result<std::span<const Packet>> LinkSocket::receive() {
 bool LinkSocket::owns(const net::Ipv6Address& address) const {
     sockaddr_in6 at{};
     at.sin6_family = AF_INET6;
-    std::memcpy(&at.sin6_addr, address.bytes.data(), address.bytes.size());
+    at.sin6_addr = net::to_kernel(address);
     at.sin6_scope_id = interface_index_;
     return ::bind(owner_.get(), reinterpret_cast<const sockaddr*>(&at), sizeof(at)) == 0;
 }

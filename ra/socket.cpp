@@ -12,6 +12,8 @@
 #include <cstring>
 #include <utility>
 
+#include "daemon/base/kernel_address.h"
+
 namespace ulagate::ra {
 namespace {
 
@@ -24,18 +26,6 @@ constexpr std::size_t kMaxMessage = 9216;
 constexpr int kReceiveBuffer = 64 * 1024;
 // One call of receive() looks at no more than this, so that it always comes back to the loop.
 constexpr int kMaxSkipped = 64;
-
-in6_addr to_kernel(const net::Ipv6Address& address) {
-    in6_addr out{};
-    std::memcpy(&out, address.bytes.data(), address.bytes.size());
-    return out;
-}
-
-net::Ipv6Address from_kernel(const in6_addr& address) {
-    net::Ipv6Address out;
-    std::memcpy(out.bytes.data(), &address, out.bytes.size());
-    return out;
-}
 
 template <class T>
 bool set(int fd, int level, int option, const T& value) {
@@ -101,7 +91,7 @@ Result<Socket> Socket::open(const std::string& interface, unsigned interface_ind
     // A kernel that forwards has joined for itself, but delivers to this socket by this membership. The
     // advertisements of other routers (ff02::1, a group of every host) come without one.
     ipv6_mreq group{};
-    group.ipv6mr_multiaddr = to_kernel(kAllRouters);
+    group.ipv6mr_multiaddr = net::to_kernel(kAllRouters);
     group.ipv6mr_interface = interface_index;
     if (!set(s, IPPROTO_IPV6, IPV6_JOIN_GROUP, group)) return fail_errno("join ff02::2 on " + interface);
     return Socket{std::move(fd), interface_index};
@@ -160,8 +150,8 @@ Result<std::optional<Socket::Datagram>> Socket::receive() {
         }
         Datagram datagram;
         datagram.message.assign(buffer.begin(), buffer.begin() + size);
-        datagram.info.source = from_kernel(from.sin6_addr);
-        datagram.info.destination = from_kernel(control.packet->ipi6_addr);
+        datagram.info.source = net::from_kernel(from.sin6_addr);
+        datagram.info.destination = net::from_kernel(control.packet->ipi6_addr);
         datagram.info.hop_limit = *control.hop_limit;
         return std::optional<Datagram>{std::move(datagram)};
     }
@@ -184,7 +174,7 @@ std::vector<net::Ipv6Address> Socket::unresolved() {
         for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
             if (c->cmsg_level != IPPROTO_IPV6 || c->cmsg_type != IPV6_RECVERR) continue;
             const auto error = control_value<sock_extended_err>(*c);
-            if (error && error->ee_errno == EHOSTUNREACH) hosts.push_back(from_kernel(to.sin6_addr));
+            if (error && error->ee_errno == EHOSTUNREACH) hosts.push_back(net::from_kernel(to.sin6_addr));
         }
     }
     return hosts;
@@ -194,11 +184,11 @@ Result<void> Socket::send(const net::Ipv6Address& source, const net::Ipv6Address
                           std::span<const std::byte> message, From from) {
     sockaddr_in6 to{};
     to.sin6_family = AF_INET6;
-    to.sin6_addr = to_kernel(destination);
+    to.sin6_addr = net::to_kernel(destination);
     to.sin6_scope_id = interface_index_;
 
     in6_pktinfo packet{};
-    packet.ipi6_addr = to_kernel(source);
+    packet.ipi6_addr = net::to_kernel(source);
     packet.ipi6_ifindex = interface_index_;
     alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(packet))> control{};
 

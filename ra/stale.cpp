@@ -18,11 +18,6 @@ template <class T>
 constexpr bool kHasLifetime = std::is_same_v<T, RouteInformation> || std::is_same_v<T, RecursiveDnsServers> ||
                               std::is_same_v<T, DnsSearchList> || std::is_same_v<T, Pref64>;
 
-bool has_subject(const std::vector<Option>& options, const Option& subject) {
-    return std::any_of(options.begin(), options.end(),
-                       [&](const Option& option) { return same_subject(option, subject); });
-}
-
 }  // namespace
 
 std::vector<Option> subjects(const std::vector<Option>& options) {
@@ -60,6 +55,11 @@ bool same_subject(const Option& a, const Option& b) {
             }
         },
         a);
+}
+
+bool has_subject(const std::vector<Option>& options, const Option& subject) {
+    return std::any_of(options.begin(), options.end(),
+                       [&](const Option& option) { return same_subject(option, subject); });
 }
 
 std::optional<Seconds> lifetime_of(const Option& option) {

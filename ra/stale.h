@@ -23,6 +23,7 @@ std::vector<Option> subjects(const std::vector<Option>& options);
 
 // The prefix, route or name the host would keep under the same name, whatever else the options say.
 bool same_subject(const Option& a, const Option& b);
+bool has_subject(const std::vector<Option>& options, const Option& subject);
 
 // For how long hosts keep it; nothing: they have no such thing for it.
 std::optional<Seconds> lifetime_of(const Option& option);

@@ -17,7 +17,7 @@ constexpr std::uint8_t kNeighborAdvertisement = 136;
 constexpr std::uint8_t kTargetLinkLayerAddress = 2;
 constexpr std::uint8_t kRouter = 0x80;
 constexpr std::uint8_t kOverride = 0x20;
-constexpr std::size_t kChecksumOffset = 2;
+constexpr std::size_t kIcmpv6ChecksumOffset = 2;
 
 // RFC 4861 section 10
 constexpr unsigned kMaxNeighborAdvertisement = 3;
@@ -47,8 +47,8 @@ std::vector<std::byte> neighbor_advertisement(const net::Ipv6Address& virtual_ad
     out.put(std::as_bytes(std::span{link_address.bytes}));
     auto message = std::move(out).release();
     const std::uint16_t sum = checksum(virtual_address, kAllNodes, kIcmpv6, message);
-    message.at(kChecksumOffset) = static_cast<std::byte>(sum >> 8U);
-    message.at(kChecksumOffset + 1) = static_cast<std::byte>(sum);
+    message.at(kIcmpv6ChecksumOffset) = static_cast<std::byte>(sum >> 8U);
+    message.at(kIcmpv6ChecksumOffset + 1) = static_cast<std::byte>(sum);
     return message;
 }
 

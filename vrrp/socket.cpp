@@ -12,6 +12,8 @@
 #include <span>
 #include <utility>
 
+#include "daemon/base/kernel_address.h"
+
 namespace ulagate::vrrp {
 namespace {
 
@@ -21,18 +23,6 @@ constexpr std::size_t kMaxPacket = 8 + 255 * 16 + 1;
 constexpr int kReceiveBuffer = 64 * 1024;
 // One call of receive() looks at no more than this, so that it always comes back to the loop.
 constexpr int kMaxSkipped = 64;
-
-in6_addr to_kernel(const net::Ipv6Address& address) {
-    in6_addr out{};
-    std::memcpy(&out, address.bytes.data(), address.bytes.size());
-    return out;
-}
-
-net::Ipv6Address from_kernel(const in6_addr& address) {
-    net::Ipv6Address out;
-    std::memcpy(out.bytes.data(), &address, out.bytes.size());
-    return out;
-}
 
 template <class T>
 bool set(const UniqueFd& fd, int level, int option, const T& value) {
@@ -73,11 +63,11 @@ Result<void> send_from(const UniqueFd& fd, unsigned interface_index, const net::
                        const net::Ipv6Address& destination, std::span<const std::byte> bytes) {
     sockaddr_in6 to{};
     to.sin6_family = AF_INET6;
-    to.sin6_addr = to_kernel(destination);
+    to.sin6_addr = net::to_kernel(destination);
     to.sin6_scope_id = interface_index;
 
     in6_pktinfo packet{};
-    packet.ipi6_addr = to_kernel(source);
+    packet.ipi6_addr = net::to_kernel(source);
     packet.ipi6_ifindex = interface_index;
     alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(packet))> control{};
 
@@ -143,14 +133,14 @@ Result<Receiver> Receiver::open(const std::string& interface, unsigned interface
     if (!set(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0)) return fail_errno("leave the groups of others");
     sockaddr_in6 at{};
     at.sin6_family = AF_INET6;
-    at.sin6_addr = to_kernel(kAllVrrpRouters);
+    at.sin6_addr = net::to_kernel(kAllVrrpRouters);
     at.sin6_scope_id = interface_index;
     if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&at), sizeof(at)) != 0) {
         return fail_errno("bind to ff02::12 on " + interface);
     }
 
     ipv6_mreq group{};
-    group.ipv6mr_multiaddr = to_kernel(kAllVrrpRouters);
+    group.ipv6mr_multiaddr = net::to_kernel(kAllVrrpRouters);
     group.ipv6mr_interface = interface_index;
     if (!set(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, group)) return fail_errno("join ff02::12 on " + interface);
     return Receiver{std::move(fd), interface_index};
@@ -185,8 +175,8 @@ Result<std::optional<Receiver::Datagram>> Receiver::receive() {
         }
         Datagram datagram;
         datagram.packet.assign(buffer.begin(), buffer.begin() + size);
-        datagram.info.source = from_kernel(from.sin6_addr);
-        datagram.info.destination = from_kernel(control.packet->ipi6_addr);
+        datagram.info.source = net::from_kernel(from.sin6_addr);
+        datagram.info.destination = net::from_kernel(control.packet->ipi6_addr);
         datagram.info.hop_limit = *control.hop_limit;
         return std::optional<Datagram>{std::move(datagram)};
     }

@@ -43,6 +43,8 @@ inline constexpr std::size_t kMaxMessage = 1200;
 inline constexpr std::size_t kMaxPrefixes = 24;
 // Of one list of sites: 65,536 sites with numbers of two bytes take 120.
 inline constexpr std::uint16_t kMaxParts = 256;
+// Two claims of one prefix for so long are no hand-over any more but a conflict.
+inline constexpr std::chrono::seconds kConflictPatience{1};
 
 // What the lists of sites may take in one message: a run is its size_in_run()s and 4 bytes.
 inline constexpr std::size_t kMaxSitesBytes = 1135;

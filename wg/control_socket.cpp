@@ -15,6 +15,8 @@
 #include <string_view>
 #include <utility>
 
+#include "daemon/base/kernel_address.h"
+
 namespace ulagate::wg::control {
 namespace {
 
@@ -23,27 +25,15 @@ constexpr std::string_view kOurs = "ulg-";
 constexpr std::size_t kBatch = 64;
 // One call of receive() takes no more than this, so that it always comes back to the loop.
 constexpr unsigned kMaxBatches = 4;
-constexpr std::size_t kControlBytes = 128;
+constexpr std::size_t kAncillaryBytes = 128;
 // Ten thousand routers that all start at once; the kernel counts about 1 kB for a small datagram.
 constexpr int kBuffer = 16 * 1024 * 1024;
-
-in6_addr to_kernel(const net::Ipv6Address& address) {
-    in6_addr out{};
-    std::memcpy(&out, address.bytes.data(), address.bytes.size());
-    return out;
-}
-
-net::Ipv6Address from_kernel(const in6_addr& address) {
-    net::Ipv6Address out;
-    std::memcpy(out.bytes.data(), &address, out.bytes.size());
-    return out;
-}
 
 sockaddr_in6 to_kernel(const net::Ipv6Address& address, std::uint16_t port) {
     sockaddr_in6 out{};
     out.sin6_family = AF_INET6;
     out.sin6_port = htons(port);
-    out.sin6_addr = to_kernel(address);
+    out.sin6_addr = net::to_kernel(address);
     return out;
 }
 
@@ -60,7 +50,7 @@ struct ReceiveBatch {
     // A byte more than the longest message: what is longer still is cut, and refused for its length.
     std::array<std::array<std::byte, kMaxMessage + 1>, kBatch> bytes;
     struct alignas(cmsghdr) Control {
-        std::array<std::byte, kControlBytes> bytes;
+        std::array<std::byte, kAncillaryBytes> bytes;
     };
     std::array<Control, kBatch> controls;
 
@@ -74,7 +64,7 @@ struct ReceiveBatch {
             header.msg_iov = &parts.at(i);
             header.msg_iovlen = 1;
             header.msg_control = controls.at(i).bytes.data();
-            header.msg_controllen = kControlBytes;
+            header.msg_controllen = kAncillaryBytes;
         }
     }
 };
@@ -169,7 +159,7 @@ Result<std::vector<Received>> ControlSocket::receive() {
             }
             auto packet = parse(std::span{batch.bytes.at(m)}.first(header.msg_len));
             if (packet) {
-                all.push_back({from_kernel(batch.senders.at(m).sin6_addr), std::move(*packet)});
+                all.push_back({net::from_kernel(batch.senders.at(m).sin6_addr), std::move(*packet)});
             } else if (packet.error().code == std::errc::protocol_not_supported) {
                 ++counters_.unsupported;
             } else {

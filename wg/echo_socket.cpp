@@ -17,6 +17,8 @@
 #include <variant>
 #include <vector>
 
+#include "daemon/base/kernel_address.h"
+
 namespace ulagate::wg {
 namespace {
 
@@ -27,7 +29,7 @@ constexpr std::size_t kEchoHeader =
 constexpr std::size_t kCookie = 8;
 constexpr std::size_t kSmallest = 64;
 constexpr std::size_t kLargest = 0xffff;
-constexpr int kReceiveBuffer = 256 * 1024;  // a round of jumbo frames
+constexpr int kEchoBuffer = 256 * 1024;  // a round of jumbo frames
 constexpr int kMaxForeign = 64;
 
 template <class T>
@@ -90,7 +92,7 @@ Result<EchoSocket> EchoSocket::open(Family family) {
     const auto identifier = static_cast<std::uint16_t>(randombytes_uniform(0x10000));
     const bool done = (ipv4 ? set_up_ipv4(fd.get()) : set_up_ipv6(fd.get())) &&
                       filter_identifier(fd.get(), family, identifier) &&
-                      set(fd.get(), SOL_SOCKET, SO_RCVBUF, kReceiveBuffer);
+                      set(fd.get(), SOL_SOCKET, SO_RCVBUF, kEchoBuffer);
     if (!done) return fail_errno(what);
     return EchoSocket{std::move(fd), family, identifier};
 }
@@ -108,14 +110,14 @@ void EchoSocket::send(const net::IpAddress& destination, unsigned bytes, std::ui
     if (const auto* address = std::get_if<net::Ipv4Address>(&destination); address != nullptr && ipv4) {
         sockaddr_in to{};
         to.sin_family = AF_INET;
-        std::memcpy(&to.sin_addr, address->bytes.data(), address->bytes.size());
+        to.sin_addr = net::to_kernel(*address);
         static_cast<void>(::sendto(fd_.get(), message.data(), message.size(), 0,
                                    reinterpret_cast<const sockaddr*>(&to), sizeof(to)));
     }
     if (const auto* address = std::get_if<net::Ipv6Address>(&destination); address != nullptr && !ipv4) {
         sockaddr_in6 to{};
         to.sin6_family = AF_INET6;
-        std::memcpy(&to.sin6_addr, address->bytes.data(), address->bytes.size());
+        to.sin6_addr = net::to_kernel(*address);
         static_cast<void>(::sendto(fd_.get(), message.data(), message.size(), 0,
                                    reinterpret_cast<const sockaddr*>(&to), sizeof(to)));
     }
@@ -141,14 +143,10 @@ Result<std::optional<EchoSocket::Answer>> EchoSocket::receive() {
             answer.bytes = static_cast<unsigned>(size);
             sockaddr_in source{};
             std::memcpy(&source, &from, sizeof(source));
-            net::Ipv4Address address;
-            std::memcpy(address.bytes.data(), &source.sin_addr, address.bytes.size());
-            answer.from = address;
+            answer.from = net::from_kernel(source.sin_addr);
         } else {
             answer.bytes = static_cast<unsigned>(size) + kIpv6Header;
-            net::Ipv6Address address;
-            std::memcpy(address.bytes.data(), &from.sin6_addr, address.bytes.size());
-            answer.from = address;
+            answer.from = net::from_kernel(from.sin6_addr);
         }
         if (static_cast<std::size_t>(size) < echo + kEchoHeader + kCookie) continue;
         std::memcpy(&answer.cookie, &buffer[echo + kEchoHeader], kCookie);

@@ -21,10 +21,10 @@ constexpr std::uint32_t kUdp = 17;
 constexpr std::uint32_t kUdpHeader = 8;
 constexpr std::uint32_t kInitiationLength = 148;
 constexpr std::uint32_t kInitiationType = 0x0100'0000;  // and three reserved bytes, all zero
-constexpr std::uint32_t kIpv6Header = 40;
+constexpr std::uint32_t kIpv6HeaderBytes = 40;
 constexpr std::uint32_t kFragment = 0x3fff;         // RFC 791: more fragments, and the offset
 constexpr std::uint32_t kCopied = 60 + kUdpHeader;  // the longest IPv4 header, and the ports
-constexpr int kReceiveBuffer = 64 * 1024;           // a flood is the kernel's to drop
+constexpr int kWatchBuffer = 64 * 1024;             // a flood is the kernel's to drop
 constexpr int kMaxPackets = 64;
 
 using Program = std::vector<sock_filter>;
@@ -60,7 +60,7 @@ Program filter(Family family, std::uint16_t first_port, std::uint16_t count) {
     program.push_back(load(BPF_LD | BPF_B | BPF_ABS, ipv6 ? 6 : 9));
     program.push_back(need(BPF_JEQ, kUdp));
     if (ipv6) {
-        program.push_back(load(BPF_LDX | BPF_IMM, kIpv6Header));
+        program.push_back(load(BPF_LDX | BPF_IMM, kIpv6HeaderBytes));
     } else {
         program.push_back(load(BPF_LD | BPF_H | BPF_ABS, 6));
         program.push_back(refuse_if(BPF_JSET, kFragment));
@@ -95,7 +95,8 @@ Address address(std::span<const std::byte> bytes, std::size_t at) {
 std::optional<HandshakeWatch::Initiation> parse(std::span<const std::byte> packet, Family family) {
     const bool ipv6 = family == Family::ipv6;
     if (packet.empty()) return std::nullopt;
-    const std::size_t header = ipv6 ? kIpv6Header : 4 * (std::to_integer<std::size_t>(packet[0]) & 0x0fU);
+    const std::size_t header =
+        ipv6 ? kIpv6HeaderBytes : 4 * (std::to_integer<std::size_t>(packet[0]) & 0x0fU);
     if (packet.size() < header + 4 || header < 20) return std::nullopt;
     HandshakeWatch::Initiation out;
     if (ipv6) {
@@ -119,7 +120,7 @@ Result<HandshakeWatch> HandshakeWatch::open(Family family, std::uint16_t first_p
     const sock_fprog attached{static_cast<unsigned short>(program.size()), program.data()};
     if (::setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &attached, sizeof(attached)) != 0)
         return fail_errno("filter handshakes");
-    if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof(kReceiveBuffer)) != 0)
+    if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kWatchBuffer, sizeof(kWatchBuffer)) != 0)
         return fail_errno("limit the receive buffer");
     sockaddr_ll any{};
     any.sll_family = AF_PACKET;

@@ -5,10 +5,10 @@
 #include <netinet/in.h>
 #include <sodium.h>
 
-#include <cstring>
 #include <string>
 #include <utility>
 
+#include "daemon/base/kernel_address.h"
 #include "wg/netlink_codec.h"
 #include "wg/netlink_message.h"
 
@@ -20,10 +20,6 @@ struct Timespec {
     std::int64_t seconds = 0;
     std::int64_t nanoseconds = 0;
 };
-
-// system_clock counts nanoseconds in 64 bits; later than this (in the year 2286) it would overflow.
-constexpr std::int64_t kLastSecond = 9'000'000'000;
-constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
 
 tl::unexpected<Error> bad(const std::string& what) {
     return fail(std::make_error_code(std::errc::bad_message), "WireGuard dump: " + what);
@@ -38,15 +34,11 @@ bool read(const Attribute& attribute, T& out) {
 
 bool read_endpoint(const Attribute& attribute, std::optional<net::Endpoint>& out) {
     if (const auto v4 = attribute.as<sockaddr_in>(); v4 && v4->sin_family == AF_INET) {
-        net::Ipv4Address address;
-        std::memcpy(address.bytes.data(), &v4->sin_addr, address.bytes.size());
-        out = net::Endpoint{address, ntohs(v4->sin_port)};
+        out = net::Endpoint{net::from_kernel(v4->sin_addr), ntohs(v4->sin_port)};
         return true;
     }
     if (const auto v6 = attribute.as<sockaddr_in6>(); v6 && v6->sin6_family == AF_INET6) {
-        net::Ipv6Address address;
-        std::memcpy(address.bytes.data(), &v6->sin6_addr, address.bytes.size());
-        out = net::Endpoint{address, ntohs(v6->sin6_port), v6->sin6_scope_id};
+        out = net::Endpoint{net::from_kernel(v6->sin6_addr), ntohs(v6->sin6_port), v6->sin6_scope_id};
         return true;
     }
     return false;

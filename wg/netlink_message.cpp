@@ -12,6 +12,7 @@
 #include <string>
 #include <utility>
 
+#include "daemon/base/kernel_address.h"
 #include "wg/netlink_codec.h"
 
 namespace ulagate::wg {
@@ -21,12 +22,12 @@ constexpr std::size_t kHeaderBytes = sizeof(nlmsghdr) + sizeof(genlmsghdr);
 constexpr std::size_t kNestBytes = attribute_size(0);
 constexpr std::size_t kKeyAttribute = attribute_size(kKeyBytes);
 // A peer with everything except addresses; and the largest address.
-constexpr std::size_t kPeerBytes = kNestBytes + 2 * kKeyAttribute + attribute_size(sizeof(std::uint32_t)) +
-                                   attribute_size(sizeof(sockaddr_in6)) +
-                                   attribute_size(sizeof(std::uint16_t));
-constexpr std::size_t kAllowedIpBytes = kNestBytes + attribute_size(sizeof(std::uint16_t)) +
-                                        attribute_size(sizeof(in6_addr)) +
-                                        attribute_size(sizeof(std::uint8_t));
+constexpr std::size_t kPeerAttributes =
+    kNestBytes + 2 * kKeyAttribute + attribute_size(sizeof(std::uint32_t)) +
+    attribute_size(sizeof(sockaddr_in6)) + attribute_size(sizeof(std::uint16_t));
+constexpr std::size_t kAllowedIpAttributes = kNestBytes + attribute_size(sizeof(std::uint16_t)) +
+                                             attribute_size(sizeof(in6_addr)) +
+                                             attribute_size(sizeof(std::uint8_t));
 constexpr std::size_t kSmallestMax = 512;
 constexpr std::size_t kLargestMax = 60UL * 1024;
 
@@ -44,7 +45,7 @@ void append(MessageBuilder& out, const net::Endpoint& endpoint) {
     address.sin6_family = AF_INET6;
     address.sin6_port = htons(endpoint.port);
     address.sin6_scope_id = endpoint.scope_id;
-    std::memcpy(&address.sin6_addr, v6.bytes.data(), v6.bytes.size());
+    address.sin6_addr = net::to_kernel(v6);
     out.value(WGPEER_A_ENDPOINT, address);
 }
 
@@ -76,7 +77,7 @@ public:
     }
 
     void peer(const PeerChange& change) {
-        if (!fits(kNestBytes + kPeerBytes)) next_message();
+        if (!fits(kNestBytes + kPeerAttributes)) next_message();
         open_peer(change, true);
         if (!change.remove && !change.allowed_ips.empty()) addresses(change);
         message_.close_nest(peer_);
@@ -131,7 +132,7 @@ private:
     void addresses(const PeerChange& change) {
         std::optional<std::size_t> list;
         for (const net::IpPrefix& prefix : change.allowed_ips) {
-            if (!fits((list ? 0 : kNestBytes) + kAllowedIpBytes)) {
+            if (!fits((list ? 0 : kNestBytes) + kAllowedIpAttributes)) {
                 if (list) message_.close_nest(*list);
                 message_.close_nest(peer_);
                 next_message();

@@ -10,8 +10,6 @@ namespace {
 
 using std::chrono::seconds;
 
-// A hand-over makes the old owner's last renewal a losing claim; one that goes on is a conflict.
-constexpr Duration kConflictPatience = seconds{1};
 constexpr Duration kTellRefusalsEvery = seconds{60};
 
 // Whether it may be told now; then it counts as told.
@@ -268,6 +266,7 @@ void Ownership::judge_conflict(const Site& site, Prefix& prefix, std::size_t slo
         return;
     }
     if (!standing.losing_since) standing.losing_since = now;
+    // A hand-over makes the old owner's last renewal a losing claim; one that goes on is a conflict.
     if (prefix.conflict || now < *standing.losing_since + kConflictPatience) return;
     prefix.conflict = true;
     ++counters_.conflicts;

@@ -11,8 +11,6 @@ using std::chrono::seconds;
 
 // So long after it became Active a router tells the hosts so anyway (RFC 4861 section 7.2.6).
 constexpr Duration kAnnouncing = seconds{1};
-// In a hand-over the new owner may reach the relay before VRRP reaches us; what lasts is a conflict.
-constexpr Duration kConflictPatience = seconds{1};
 
 }  // namespace
 
@@ -81,6 +79,7 @@ void RelaySession::on_lost(Share& share, const Owner& owner, TimePoint now, Sess
         return;
     }
     if (!share.lost_since) share.lost_since = now;
+    // In a hand-over the new owner may reach the relay before VRRP reaches us; what lasts is a conflict.
     if (now < *share.lost_since + kConflictPatience || std::exchange(share.conflict_told, true)) return;
     out.events.emplace_back(ConflictLost{owner.prefix, *owner.router, owner.epoch});
 }

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <optional>
 
+#include "daemon/base/kernel_address.h"
 #include "wg/remote_probe.h"
 
 namespace ulagate::wg::control {
@@ -16,30 +17,18 @@ namespace {
 
 constexpr int kSentHopLimit = 255;
 constexpr int kAtOnce = 64;
-constexpr std::size_t kControlBytes = 128;
+constexpr std::size_t kArrivalBytes = 128;
 
-struct alignas(cmsghdr) ControlBytes {
-    std::array<std::byte, kControlBytes> bytes{};
+struct alignas(cmsghdr) ArrivalBytes {
+    std::array<std::byte, kArrivalBytes> bytes{};
 };
-
-net::Ipv6Address from_kernel(const in6_addr& address) {
-    net::Ipv6Address out;
-    std::memcpy(out.bytes.data(), &address, out.bytes.size());
-    return out;
-}
-
-in6_addr to_kernel(const net::Ipv6Address& address) {
-    in6_addr out{};
-    std::memcpy(&out, address.bytes.data(), address.bytes.size());
-    return out;
-}
 
 bool set(const UniqueFd& fd, int option, int value) {
     return ::setsockopt(fd.get(), IPPROTO_IPV6, option, &value, sizeof(value)) == 0;
 }
 
 // The address that it was sent to; nothing: it has come too far, or the kernel did not say.
-std::optional<net::Ipv6Address> arrival(msghdr& message) {
+std::optional<net::Ipv6Address> sent_to(msghdr& message) {
     std::optional<net::Ipv6Address> to;
     int hop_limit = 0;
     for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
@@ -47,7 +36,7 @@ std::optional<net::Ipv6Address> arrival(msghdr& message) {
         if (c->cmsg_type == IPV6_PKTINFO && c->cmsg_len >= CMSG_LEN(sizeof(in6_pktinfo))) {
             in6_pktinfo packet{};
             std::memcpy(&packet, CMSG_DATA(c), sizeof packet);
-            to = from_kernel(packet.ipi6_addr);
+            to = net::from_kernel(packet.ipi6_addr);
         }
         if (c->cmsg_type == IPV6_HOPLIMIT && c->cmsg_len >= CMSG_LEN(sizeof(int)))
             std::memcpy(&hop_limit, CMSG_DATA(c), sizeof hop_limit);
@@ -82,7 +71,7 @@ Result<std::vector<RemoteSocket::Received>> RemoteSocket::receive() {
     std::array<std::byte, kMaxMessage + 1> bytes{};
     for (int i = 0; i < kAtOnce; ++i) {
         sockaddr_in6 from{};
-        ControlBytes control;
+        ArrivalBytes control;
         iovec part{bytes.data(), bytes.size()};
         msghdr header{};
         header.msg_name = &from;
@@ -95,10 +84,10 @@ Result<std::vector<RemoteSocket::Received>> RemoteSocket::receive() {
         if (size < 0 && errno == EINTR) continue;
         if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
         if (size < 0) return fail_errno("receive path probes");
-        const auto to = arrival(header);
+        const auto to = sent_to(header);
         if (!to) continue;
         auto packet = parse(std::span{bytes}.first(static_cast<std::size_t>(size)));
-        if (packet) all.push_back({from_kernel(from.sin6_addr), *to, std::move(*packet)});
+        if (packet) all.push_back({net::from_kernel(from.sin6_addr), *to, std::move(*packet)});
     }
     return all;
 }
@@ -108,8 +97,8 @@ void RemoteSocket::send(const net::Ipv6Address& from, const net::Ipv6Address& to
     sockaddr_in6 receiver{};
     receiver.sin6_family = AF_INET6;
     receiver.sin6_port = htons(kRemotePort);
-    receiver.sin6_addr = to_kernel(to);
-    ControlBytes control;
+    receiver.sin6_addr = net::to_kernel(to);
+    ArrivalBytes control;
     iovec part{bytes.data(), bytes.size()};
     msghdr header{};
     header.msg_name = &receiver;
@@ -123,7 +112,7 @@ void RemoteSocket::send(const net::Ipv6Address& from, const net::Ipv6Address& to
     source->cmsg_type = IPV6_PKTINFO;
     source->cmsg_len = CMSG_LEN(sizeof(in6_pktinfo));
     in6_pktinfo info{};
-    info.ipi6_addr = to_kernel(from);
+    info.ipi6_addr = net::to_kernel(from);
     std::memcpy(CMSG_DATA(source), &info, sizeof info);
     // Everything is repeated: no route yet, or an address that has just gone, is no matter.
     static_cast<void>(::sendmsg(fd_.get(), &header, 0));

@@ -22,10 +22,6 @@ constexpr std::size_t kDeviceBytes = 256;
 constexpr std::size_t kPeerBytes = 512;
 constexpr std::size_t kAllowedIpBytes = sizeof("allowed_ip=") + 48;
 
-// system_clock counts nanoseconds in 64 bits; later than this (in the year 2286) it would overflow.
-constexpr std::int64_t kLastSecond = 9'000'000'000;
-constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
-
 void append_key(std::string& out, std::string_view name, const KeyBytes& bytes) {
     std::array<char, 2 * kKeyBytes + 1> hex{};
     ::sodium_bin2hex(hex.data(), hex.size(), bytes.data(), bytes.size());

@@ -16,7 +16,7 @@
 namespace ulagate::wg {
 namespace {
 
-constexpr std::size_t kMaxAnswerBytes = 64UL * 1024 * 1024;
+constexpr std::size_t kMaxUapiAnswerBytes = 64UL * 1024 * 1024;
 constexpr std::size_t kChunkBytes = 64UL * 1024;
 constexpr std::chrono::milliseconds kConnectPatience{5000};
 
@@ -82,7 +82,7 @@ Result<void> receive_all(int fd, const std::string& path, std::string& answer) {
         }
         if (n == 0) break;
         append_secret(answer, std::string_view{chunk}.substr(0, static_cast<std::size_t>(n)));
-        if (answer.size() > kMaxAnswerBytes) {
+        if (answer.size() > kMaxUapiAnswerBytes) {
             result = fail_errno("receive from " + path, EMSGSIZE);
             break;
         }

@@ -22,12 +22,12 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kPatience{5000};
+constexpr milliseconds kDevicePatience{5000};
 // wireguard-go multiplies on the curve for each new peer, which takes a small router milliseconds.
 constexpr milliseconds kPatiencePerPeer{10};
 constexpr milliseconds kStartPatience{5000};
 constexpr milliseconds kStopPatience{2000};
-constexpr milliseconds kPoll{10};
+constexpr milliseconds kLookEvery{10};
 constexpr mode_t kFolderMode = S_IRWXU | S_IRGRP | S_IXGRP | S_IROTH | S_IXOTH;
 
 template <class Condition>
@@ -35,7 +35,7 @@ bool wait_until(milliseconds patience, Condition condition) {
     const auto deadline = std::chrono::steady_clock::now() + patience;
     while (!condition()) {
         if (std::chrono::steady_clock::now() > deadline) return false;
-        std::this_thread::sleep_for(kPoll);
+        std::this_thread::sleep_for(kLookEvery);
     }
     return true;
 }
@@ -164,7 +164,7 @@ Result<void> UserspaceBackend::require_device(const std::string& interface) cons
 
 Result<Device> UserspaceBackend::read(const std::string& interface) {
     if (auto there = require_device(interface); !there) return tl::unexpected(there.error());
-    auto answer = uapi_exchange(socket_path(interface), kUapiGet, kPatience);
+    auto answer = uapi_exchange(socket_path(interface), kUapiGet, kDevicePatience);
     if (!answer && (nobody_listens(answer.error()) || died_meanwhile(answer.error()))) {
         return fail_errno("no wireguard-go answers for interface " + interface, ENODEV);
     }
@@ -179,7 +179,8 @@ Result<void> UserspaceBackend::apply(const std::string& interface, const DeviceC
     if (auto there = require_device(interface); !there) return there;
     if (change.empty()) return {};
     std::string request = to_uapi(change);
-    const auto patience = kPatience + kPatiencePerPeer * static_cast<milliseconds::rep>(change.peers.size());
+    const auto patience =
+        kDevicePatience + kPatiencePerPeer * static_cast<milliseconds::rep>(change.peers.size());
     auto answer = uapi_exchange(socket_path(interface), request, patience);
     wipe(request);
     if (!answer && (nobody_listens(answer.error()) || died_meanwhile(answer.error()))) {

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdint>
@@ -34,6 +35,12 @@ std::string quote(std::string_view text, std::size_t max) {
     }
     out += text.size() > max ? "\"..." : "\"";
     return out;
+}
+
+std::string_view take_word(std::string_view& text, char separator) {
+    const std::string_view word = text.substr(0, text.find(separator));
+    text.remove_prefix(std::min(text.size(), word.size() + 1));
+    return word;
 }
 
 std::optional<milliseconds> parse_duration(std::string_view text) {

@@ -13,6 +13,9 @@ namespace ulagate {
 // in quotes, control and non-ASCII bytes as \xNN, cut after `max` bytes.
 std::string quote(std::string_view text, std::size_t max = 64);
 
+// Takes the text up to the next separator, and that, off the front of `text`.
+std::string_view take_word(std::string_view& text, char separator = ' ');
+
 // "100ms", "30s", "5m", "4h", "1d"; a whole number and one unit, not negative. Nothing for anything else.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 

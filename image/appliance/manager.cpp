@@ -38,8 +38,6 @@ constexpr auto kTrialStep = 5s;
 constexpr std::int64_t kFirstFirmware = 1767225600;  // 2026-01-01: there was none before
 constexpr std::string_view kDnsUser = "nobody";
 
-TimePoint now() { return std::chrono::steady_clock::now(); }
-
 Result<void> make_folder(const std::string& path, mode_t mode) {
     if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return fail_errno("make " + path);
     return {};

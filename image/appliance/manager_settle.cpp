@@ -23,8 +23,6 @@ using namespace std::chrono_literals;
 // A console of 115200 bits a second takes its time, and a person too.
 constexpr auto kTellEvery = 5s;
 
-TimePoint now() { return std::chrono::steady_clock::now(); }
-
 void print_to(const std::string& console, const std::string& text) {
     // A console that nobody reads, or that is not there, is no reason to wait.
     const UniqueFd fd{::open(console.c_str(), O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)};

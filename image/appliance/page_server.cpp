@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMaxConnections = 16;
-constexpr auto kPatience = 5s;
+constexpr auto kExchangePatience = 5s;
 // The whole answer goes into the socket at once: nothing here waits for somebody who reads slowly.
 constexpr int kSendBuffer = 1 << 18;
 
@@ -80,7 +80,7 @@ void PageServer::accept(const std::string& interface) {
     connections_.emplace_back();
     Connection& connection = connections_.back();
     connection.socket = std::move(socket);
-    connection.until = Clock::now() + kPatience;
+    connection.until = Clock::now() + kExchangePatience;
     auto readable = Readable::watch(io_, connection.socket.get(), [this, &connection] { read(connection); });
     if (!readable) {
         connections_.pop_back();

@@ -9,7 +9,7 @@ namespace ulagate::appliance {
 namespace {
 
 constexpr std::uint8_t kRdnss = 25;
-constexpr std::size_t kMaxServers = 4;
+constexpr std::size_t kMaxServersOfAnOption = 4;
 
 }  // namespace
 
@@ -22,7 +22,8 @@ std::optional<std::vector<net::Ipv6Address>> rdnss_servers(std::span<const std::
     const auto lifetime = in.read<std::uint32_t>();
     if (!in.ok() || type != kRdnss || length < 24 || length > option.size()) return std::nullopt;
     std::vector<net::Ipv6Address> out;
-    for (std::size_t left = (length - 8) / 16; left > 0 && lifetime > 0 && out.size() < kMaxServers; --left) {
+    for (std::size_t left = (length - 8) / 16; left > 0 && lifetime > 0 && out.size() < kMaxServersOfAnOption;
+         --left) {
         net::Ipv6Address address;
         const auto bytes = in.take(address.bytes.size());
         for (std::size_t i = 0; i < bytes.size(); ++i)

@@ -19,7 +19,7 @@
 namespace ulagate::appliance {
 namespace {
 
-constexpr std::size_t kMaxFile = 32U << 10U;
+constexpr std::size_t kMaxKeptFile = 32U << 10U;
 constexpr std::string_view kPrefix = "ulagate/";
 constexpr const char* kHostKey = "ssh_host_key";
 constexpr const char* kClock = "clock";
@@ -38,8 +38,6 @@ std::int64_t wall_seconds() {
         .time_since_epoch()
         .count();
 }
-
-TimePoint now() { return std::chrono::steady_clock::now(); }
 
 bool is_kept(const std::string& file) {
     return !file.empty() && file.front() != '.' && !file.ends_with(".new");
@@ -124,7 +122,7 @@ card::StateFiles StateKeeper::daemon_files() const {
     while (const dirent* const entry = ::readdir(folder)) {
         const std::string name = &entry->d_name[0];
         if (!is_kept(name) || entry->d_type != DT_REG) continue;
-        auto content = read_file(setup_.daemon_state + "/" + name, kMaxFile);
+        auto content = read_file(setup_.daemon_state + "/" + name, kMaxKeptFile);
         if (content) out.emplace(std::string(kPrefix) + name, std::move(*content));
     }
     ::closedir(folder);
@@ -133,7 +131,7 @@ card::StateFiles StateKeeper::daemon_files() const {
 
 void StateKeeper::save(bool at_end) {
     const auto files = daemon_files();
-    const auto key = read_file(setup_.host_key, kMaxFile);
+    const auto key = read_file(setup_.host_key, kMaxKeptFile);
     const std::int64_t lease = at_end ? 0 : std::chrono::seconds{kClockLease}.count();
     const bool may_go_back = clock_is_right_();
     const auto saved = store_->edit([&](card::StateFiles& all) {

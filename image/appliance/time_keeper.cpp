@@ -12,6 +12,7 @@
 #include <cstring>
 #include <utility>
 
+#include "daemon/base/kernel_address.h"
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "image/appliance/clock_setter.h"
@@ -167,8 +168,7 @@ void TimeKeeper::ask(const std::vector<SntpClient::Question>& questions) {
             sockaddr_in6 to{};
             to.sin6_family = AF_INET6;
             to.sin6_port = htons(kPort);
-            const auto& ipv6 = std::get<net::Ipv6Address>(question.server);
-            std::memcpy(&to.sin6_addr, ipv6.bytes.data(), ipv6.bytes.size());
+            to.sin6_addr = net::to_kernel(std::get<net::Ipv6Address>(question.server));
             sent = ::sendto(ipv6_.socket.get(), question.packet.data(), question.packet.size(), MSG_NOSIGNAL,
                             reinterpret_cast<const sockaddr*>(&to), sizeof to);
         }
@@ -189,16 +189,12 @@ void TimeKeeper::read(const Link& link) {
         if (from.ss_family == AF_INET) {
             sockaddr_in in{};
             std::memcpy(&in, &from, sizeof in);
-            net::Ipv4Address ipv4;
-            std::memcpy(ipv4.bytes.data(), &in.sin_addr, ipv4.bytes.size());
-            address = ipv4;
+            address = net::from_kernel(in.sin_addr);
             port = ntohs(in.sin_port);
         } else {
             sockaddr_in6 in{};
             std::memcpy(&in, &from, sizeof in);
-            net::Ipv6Address ipv6;
-            std::memcpy(ipv6.bytes.data(), &in.sin6_addr, ipv6.bytes.size());
-            address = ipv6;
+            address = net::from_kernel(in.sin6_addr);
             port = ntohs(in.sin6_port);
         }
         if (port != kPort) continue;

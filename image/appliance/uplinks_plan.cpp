@@ -12,13 +12,13 @@ namespace {
 
 using Kind = UplinkConfig::Kind;
 
-constexpr std::size_t kMaxServers = 8;
+constexpr std::size_t kMaxNameServers = 8;
 const net::IpPrefix kEverywhere4 = net::Ipv4Prefix{};
 const net::IpPrefix kEverywhere6 = net::Ipv6Prefix{};
 
 template <class T>
 void add_once(std::vector<T>& list, const T& value) {
-    if (list.size() < kMaxServers && std::find(list.begin(), list.end(), value) == list.end())
+    if (list.size() < kMaxNameServers && std::find(list.begin(), list.end(), value) == list.end())
         list.push_back(value);
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kEntryBytes = 32;
+constexpr std::size_t kDirectoryEntryBytes = 32;
 constexpr std::uint32_t kVolumeLabel = 0x08;
 constexpr std::uint32_t kDirectory = 0x10;
 constexpr std::uint32_t kLongName = 0x0f;
@@ -182,8 +182,8 @@ Result<FatRoot> read_root(const FatVolume& volume, const ReadSectors& read) {
         for (std::uint32_t i = 0; i < count; ++i) {
             const auto sector = read(first + i, 1);
             if (!sector) return tl::unexpected(sector.error());
-            for (std::size_t at = 0; at < kSectorBytes; at += kEntryBytes) {
-                if (!reader.entry(std::span{*sector}.subspan(at, kEntryBytes))) return false;
+            for (std::size_t at = 0; at < kSectorBytes; at += kDirectoryEntryBytes) {
+                if (!reader.entry(std::span{*sector}.subspan(at, kDirectoryEntryBytes))) return false;
             }
         }
         return true;

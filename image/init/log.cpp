@@ -14,7 +14,7 @@
 namespace ulagate::init {
 namespace {
 
-constexpr std::string_view kName = "ulagate-init";
+constexpr std::string_view kTag = "ulagate-init";
 constexpr int kWarning = 4;
 constexpr int kNotice = 5;
 
@@ -30,8 +30,8 @@ Log::Log(std::string kmsg, std::string folder) : kmsg_(std::move(kmsg)), folder_
 
 void Log::say(bool trouble, std::string_view text) {
     const LogLine line{trouble ? kWarning : kNotice, std::string{text}};
-    to_kernel(line.level, kName, text);
-    to_file(kName, line);
+    to_kernel(line.level, kTag, text);
+    to_file(kTag, line);
 }
 
 void Log::line(std::string_view service, const LogLine& line, LogAllowance& allowance) {

@@ -22,7 +22,7 @@ namespace {
 constexpr std::size_t kMaxFile = 65'536;
 constexpr const char* kRelease = "/etc/ulagate-release";
 constexpr const char* kDeviceTree = "/proc/device-tree";
-constexpr const char* kTryboot = "/sys/kernel/tryboot";
+constexpr const char* kTrybootFile = "/sys/kernel/tryboot";
 
 // A property of one cell: 32 bits, big-endian.
 std::optional<std::uint32_t> cell(const std::string& path) {
@@ -104,7 +104,7 @@ Result<std::string> read_card_disk(const std::string& root) {
 }
 
 Result<void> arm_tryboot(const std::string& root) {
-    const std::string path = root + kTryboot;
+    const std::string path = root + kTrybootFile;
     const UniqueFd fd{::open(path.c_str(), O_RDWR | O_CLOEXEC)};
     if (!fd) return fail_errno("open " + path + " (is the module ulagate_tryboot loaded?)");
     if (::pwrite(fd.get(), "1\n", 2, 0) != 2) return fail_errno("set the bootloader's flag through " + path);

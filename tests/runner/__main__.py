@@ -108,6 +108,7 @@ def run_fuzz(report):
 
 def run_lint(report):
     lint.run_format(report)
+    lint.run_using(report)
     lint.run_tidy(report, beside["lint"].result() if "lint" in beside else None)
 
 

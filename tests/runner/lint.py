@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shlex
 import time
 
@@ -43,8 +44,25 @@ def run_format(report):
     report.command("lint/format", [clang("clang-format"), "--dry-run", "-Werror", *sources(".h", ".cpp")], 120)
 
 
+def run_using(report):
+    """clang-tidy's misc-unused-using-decls takes a neighbour's use, in what is compiled as one, for a use."""
+    start = time.monotonic()
+    if not report.wants("lint/using"):
+        return
+    unused = []
+    for name in sources(".cpp"):
+        text = pathlib.Path(ROOT, name).read_text(encoding="utf-8")
+        words = re.findall(r"^ *using (?:\w+::)+(\w+);$|^ *namespace (\w+) = ", text, re.M)
+        unused += [f"{name}: {word} is declared and not used" for word in map("".join, words)
+                   if len(re.findall(rf"\b{word}\b", text)) == 1]
+    if unused:
+        report.fail("lint/using", time.monotonic() - start, "\n".join(unused))
+    else:
+        report.ok("lint/using", time.monotonic() - start)
+
+
 def run_tidy(report, judged=None):
-    """One test a file: clang-tidy takes 3 to 15 s for each. `judged`: what tidy() has said already."""
+    """One test for what is compiled as one. `judged`: what tidy() has said already."""
     for name, done in judged or tidy(report):
         if done is None:
             report.ok(f"lint/tidy {name}", 0, 1, "as it was when it passed before")
@@ -55,21 +73,22 @@ def run_tidy(report, judged=None):
 
 
 def tidy(report, last=False):
-    """(file, how clang-tidy ended or None when it is known to pass). `last`: with what is left of the processor."""
-    names = [name for name in sources(".cpp") if not name.startswith("tests/") and report.wants(f"lint/tidy {name}")]
-    if not names:
-        return []
+    """(what is compiled as one, how clang-tidy ended or None when it is known to pass). `last`: with what is left of the
+    processor."""
     # Not the sanitized build's commands: what its precompiled headers declare would all be looked at.
     build.configure_release()
     # The compile commands are g++'s, with warnings that clang does not know.
-    command = [clang("clang-tidy"), "-p", RELEASE, "--quiet", "--extra-arg=-Wno-unknown-warning-option"]
+    # What is compiled as one includes the files' text.
+    command = [clang("clang-tidy"), "-p", RELEASE, "--quiet", "--extra-arg=-Wno-unknown-warning-option",
+               "--checks=-bugprone-suspicious-include"]
     judged = _Judged(command)
+    names = [name for name in judged.commands if report.wants(f"lint/tidy {name}")]
 
     def one(name):
         seen = judged.seen(name)
         if seen and seen.exists():
             return name, None
-        done = run([*(LAST if last else ()), *command, f"{ROOT}/{name}"], 900 if last else 180)
+        done = run([*(LAST if last else ()), *command, judged.commands[name]["file"]], 900 if last else 180)
         if seen and done.code == 0:
             seen.touch()
         return name, done
@@ -90,13 +109,18 @@ class _Judged:
         checks = pathlib.Path(f"{ROOT}/.clang-tidy").read_text(encoding="utf-8")
         self.same_for_all = f"{version}\0{checks}\0{command[3:]}"
         with open(f"{RELEASE}/compile_commands.json", encoding="utf-8") as file:
-            self.commands = {os.path.relpath(entry["file"], ROOT): entry for entry in json.load(file)}
+            entries = {self._name(entry): entry for entry in json.load(file)}
+        self.commands = {name: entry for name, entry in sorted(entries.items()) if not name.startswith("tests/")}
+
+    @staticmethod
+    def _name(entry):
+        """"wg/ulagate_wg 1" for the second batch of that library; a file's own name when it is compiled alone."""
+        name = os.path.relpath(entry["file"], ROOT)
+        return re.sub(r"^build/release/(.*)CMakeFiles/(.*)\.dir/Unity/unity_(\d+)_cxx\.cxx$", r"\1\2 \3", name)
 
     def seen(self, name):
         """A file that is there when `name`, as it is now, has passed before; None where that cannot be known."""
-        entry = self.commands.get(name)
-        if entry is None:
-            return None
+        entry = self.commands[name]
         words = [word for word in shlex.split(entry["command"]) if not word.endswith("ccache")]
         words = words[:words.index("-o")] + words[words.index("-o") + 2:]
         listed = run([*words, "-M", "-w"], 60, cwd=entry["directory"])

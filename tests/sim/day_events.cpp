@@ -10,7 +10,6 @@ namespace ulagate::sim {
 namespace {
 
 using namespace std::chrono_literals;
-using std::chrono::milliseconds;
 
 std::uint8_t random_priority(Dice& dice) { return static_cast<std::uint8_t>(dice.number(1, 254)); }
 

@@ -9,8 +9,6 @@
 namespace ulagate::card {
 namespace {
 
-using testing::HasSubstr;
-
 const StateFiles kFiles{{"clock", "1795255267\n"}, {"key", std::string(45, 'k')}, {"ulagate/routers", ""}};
 
 std::vector<std::byte> area_of(std::uint64_t sequence, const StateFiles& files) {

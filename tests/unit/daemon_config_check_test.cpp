@@ -10,7 +10,6 @@
 namespace ulagate::config_file {
 namespace {
 
-using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 using testing::StartsWith;

@@ -19,7 +19,6 @@ using config_text::kEdge;
 using config_text::with_end;
 using config_text::with_line;
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
 

@@ -9,9 +9,7 @@
 namespace ulagate::lan_port_story {
 namespace {
 
-using testing::Contains;
 using testing::Each;
-using testing::SizeIs;
 
 LanConfig withdrawing(LanConfig config) {
     config.withdraw_when_isolated = true;

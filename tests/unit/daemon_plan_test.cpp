@@ -15,7 +15,6 @@ using fake::facts;
 using fake::machine;
 using fake::prefix;
 using fake::relay;
-using fake::with_tunnels;
 using testing::AllOf;
 using testing::Contains;
 using testing::Each;

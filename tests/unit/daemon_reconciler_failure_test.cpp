@@ -12,12 +12,9 @@ namespace {
 using fake::edge;
 using fake::prefix;
 using fake::relay;
-using testing::AllOf;
 using testing::ElementsAre;
-using testing::Ge;
 using testing::IsEmpty;
 using testing::Key;
-using testing::Le;
 using testing::SizeIs;
 using testing::StartsWith;
 using testing::UnorderedElementsAre;

@@ -14,7 +14,6 @@ using namespace std::chrono_literals;
 using fake::endpoint;
 using fake::key;
 using testing::ElementsAre;
-using testing::IsEmpty;
 using testing::Pair;
 using testing::SizeIs;
 using Router = RouterMemory::Router;
