@@ -67,6 +67,8 @@ def forward(report, name, done):
     for line in done.output.splitlines():
         if line.startswith(("PASS", "FAIL", "SKIP", "      |")) or done.code:
             print(line)
+        if line.startswith("FAIL"):
+            report.reasons[line.split()[1]] = "see above"
     counts = re.findall(r"^(\d+) passed, (\d+) failed$", done.output, re.M)
     if counts:
         report.passed += int(counts[-1][0])

@@ -34,6 +34,7 @@ class Report:
         self.name_filter = name_filter
         self.parts = parts  # of tests/run that were asked for
         self.results = {}  # name of a test -> passed | failed | skipped
+        self.reasons = {}  # name of a failed test -> what it said was wrong, in a line
 
     def wants(self, name):
         return self.name_filter in name
@@ -51,7 +52,9 @@ class Report:
         self.results[name] = "failed"
         self._line("FAIL", name, seconds, extra)
         lines = log.splitlines()
-        early = [line for line in lines[:-60] if line.startswith(("WRONG", "FAIL"))]
+        wrong = [line for line in lines if line.startswith(("WRONG", "FAIL"))]
+        self.reasons[name] = wrong[0] if wrong else extra
+        early = [line for line in lines[:-60] if line in wrong]
         for line in [*early[:20], *lines[-60:]]:
             print(f"      | {line}", flush=True)
 
@@ -79,9 +82,9 @@ class Report:
             self.fail(name, done.seconds, done.output, done.ending)
 
     def finish(self):
-        # Again, where the end of a long log shows it.
-        for name in [name for name, result in self.results.items() if result == "failed"]:
-            print(f"failed: {name}")
+        # Again, with the reason, where the end of a long log shows it.
+        for name, reason in self.reasons.items():
+            print(f"failed: {name}: {reason}".removesuffix(": "))
         if self.skipped:
             print(f"({self.skipped} skipped)")
         print(f"{self.passed} passed, {self.failed} failed", flush=True)
