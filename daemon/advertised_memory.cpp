@@ -73,9 +73,7 @@ std::size_t AdvertisedMemory::load(std::string_view text) {
     std::size_t count = 0;
     written_ = text;
     while (!text.empty() && count < kMost) {
-        const auto line = text.substr(0, text.find('\n'));
-        text.remove_prefix(std::min(line.size() + 1, text.size()));
-        if (auto entry = parse(line)) {
+        if (auto entry = parse(take_word(text, '\n'))) {
             entries_[entry->first].push_back(std::move(entry->second));
             ++count;
         } else {

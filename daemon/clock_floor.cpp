@@ -17,19 +17,19 @@ constexpr auto kWriteEvery = 10min;
 constexpr std::int64_t kLastSecond = 253'402'300'799;  // of the year 9999
 
 std::string for_people(ClockFloor::Time time) {
-    const std::int64_t seconds = std::clamp<std::int64_t>(time.time_since_epoch().count(), 0, kLastSecond);
-    return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(seconds)));
+    const std::int64_t stamp = std::clamp<std::int64_t>(time.time_since_epoch().count(), 0, kLastSecond);
+    return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(stamp)));
 }
 
 }  // namespace
 
 bool ClockFloor::load(std::string_view text) {
     while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
-    std::int64_t seconds = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    std::int64_t stamp = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), stamp);
     if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size()) return false;
-    if (seconds < 0 || seconds > kLastSecond) return false;
-    on_disk_ = floor_ = Time{std::chrono::seconds{seconds}};
+    if (stamp < 0 || stamp > kLastSecond) return false;
+    on_disk_ = floor_ = Time{std::chrono::seconds{stamp}};
     return true;
 }
 

@@ -31,8 +31,7 @@ using Protocol = asio::local::stream_protocol;
 constexpr int kMaxClients = 16;
 constexpr std::size_t kMaxRequest = 4096;
 constexpr std::size_t kMaxBuffer = std::size_t{8} << 20;  // of the kernel's memory, for one answer
-constexpr std::chrono::seconds kExchangePatience{
-    20};  // for a whole exchange; `withdraw` needs the time of three RAs
+constexpr std::chrono::seconds kExchangePatience{20};     // `withdraw` needs the time of three RAs
 constexpr const char* kDefaultGroup = "ulagate";
 
 json::value refusal(const std::string& why) { return json::object{{"error", why}}; }

@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <string_view>
 #include <utility>
 
 #include "daemon/base/file.h"
+#include "daemon/base/text.h"
 #include "daemon/sysctl.h"
 #include "firewall/render.h"
 
@@ -202,8 +202,7 @@ void LinuxKernel::load_originals() {
     if (!text) return;  // the first start since boot
     std::string_view rest = *text;
     while (!rest.empty()) {
-        const std::string_view line = rest.substr(0, rest.find('\n'));
-        rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+        const std::string_view line = take_word(rest, '\n');
         const auto space = line.find(' ');
         if (space != std::string_view::npos)
             originals_.emplace(line.substr(0, space), line.substr(space + 1));

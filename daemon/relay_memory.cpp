@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/relay_memory.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "daemon/base/text.h"

@@ -18,6 +18,7 @@
 #include <tuple>
 #include <utility>
 
+#include "daemon/base/kernel_address.h"
 #include "daemon/loop.h"
 
 namespace ulagate {
@@ -239,11 +240,11 @@ private:
             if (node->ai_family == AF_INET6) {
                 sockaddr_in6 at{};
                 std::memcpy(&at, node->ai_addr, std::min<std::size_t>(node->ai_addrlen, sizeof at));
-                addresses.emplace_back(address_at<net::Ipv6Address>(&at.sin6_addr));
+                addresses.emplace_back(net::from_kernel(at.sin6_addr));
             } else if (node->ai_family == AF_INET) {
                 sockaddr_in at{};
                 std::memcpy(&at, node->ai_addr, std::min<std::size_t>(node->ai_addrlen, sizeof at));
-                addresses.emplace_back(address_at<net::Ipv4Address>(&at.sin_addr));
+                addresses.emplace_back(net::from_kernel(at.sin_addr));
             }
         }
         sort_once(addresses);

@@ -27,11 +27,11 @@ using Entry = std::pair<wg::PublicKey, RouterMemory::Router>;
 std::optional<Entry> parse(std::string_view line) {
     const auto key = wg::parse_public_key(take_word(line));
     const auto endpoint = net::parse_endpoint(take_word(line));
-    std::int64_t seconds = -1;
-    const auto parsed = std::from_chars(line.data(), line.data() + line.size(), seconds);
-    if (!key || !endpoint || seconds < 0) return std::nullopt;
+    std::int64_t heard_at = -1;
+    const auto parsed = std::from_chars(line.data(), line.data() + line.size(), heard_at);
+    if (!key || !endpoint || heard_at < 0) return std::nullopt;
     if (parsed.ec != std::errc{} || parsed.ptr != line.data() + line.size()) return std::nullopt;
-    return Entry{*key, {*endpoint, std::chrono::sys_seconds{std::chrono::seconds{seconds}}}};
+    return Entry{*key, {*endpoint, std::chrono::sys_seconds{std::chrono::seconds{heard_at}}}};
 }
 
 }  // namespace
@@ -39,9 +39,7 @@ std::optional<Entry> parse(std::string_view line) {
 std::size_t RouterMemory::load(std::string_view text) {
     std::size_t broken = 0;
     while (!text.empty()) {
-        const auto line = text.substr(0, text.find('\n'));
-        text.remove_prefix(std::min(line.size() + 1, text.size()));
-        const auto entry = parse(line);
+        const auto entry = parse(take_word(text, '\n'));
         if (!entry) {
             ++broken;
         } else if (routers_.size() < kMost) {

@@ -42,8 +42,8 @@ Facts assumed_facts(const Config& config) {
     return facts;
 }
 
-std::string lifetime(ra::Seconds seconds) {
-    return seconds == ra::kInfinity ? "infinite" : fmt::format("{} s", seconds.count());
+std::string lifetime(ra::Seconds time) {
+    return time == ra::kInfinity ? "infinite" : fmt::format("{} s", time.count());
 }
 
 const char* name(ra::Preference preference) {

@@ -28,26 +28,8 @@ constexpr std::size_t kMessageBuffer = std::size_t{64} * 1024;  // more than the
 constexpr int kEventBuffer = 4 * 1024 * 1024;  // a replaced table of 10,000 sites is about 2 MB of events
 constexpr int kDrainLimit = 256;               // datagrams
 
-struct SocketDeleter {
-    void operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
-};
-using Socket = std::unique_ptr<mnl_socket, SocketDeleter>;
-
-struct ContextDeleter {
-    void operator()(nft_ctx* context) const { nft_ctx_free(context); }
-};
-
 constexpr std::uint16_t message_type(unsigned message) {
     return static_cast<std::uint16_t>((NFNL_SUBSYS_NFTABLES << 8U) | message);
-}
-
-Result<Socket> open_socket(int flags) {
-    Socket socket{mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | flags)};
-    if (!socket) return fail_errno("open netfilter netlink socket");
-    if (mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) {
-        return fail_errno("bind netfilter netlink socket");
-    }
-    return socket;
 }
 
 // Number 1 is the table's name in every nf_tables message, and the number of the generation in NEWGEN.
@@ -136,6 +118,15 @@ std::string explain(nft_ctx* context, const std::string& ruleset, std::string re
 }  // namespace
 
 struct Nftables::Impl {
+    struct SocketDeleter {
+        void operator()(mnl_socket* closed) const { mnl_socket_close(closed); }
+    };
+    using Socket = std::unique_ptr<mnl_socket, SocketDeleter>;
+
+    struct ContextDeleter {
+        void operator()(nft_ctx* freed) const { nft_ctx_free(freed); }
+    };
+
     Socket requests;
     Socket events;
     std::unique_ptr<nft_ctx, ContextDeleter> context;
@@ -150,6 +141,7 @@ struct Nftables::Impl {
     bool touched = false;         // our table occurs in the events since
     alignas(nlmsghdr) std::array<char, kMessageBuffer> buffer{};
 
+    static Result<Socket> open_socket(int flags);
     // Sends a request that has one answer and hands it to `read`; false when the thing asked for does not
     // exist.
     template <class Read>
@@ -161,6 +153,15 @@ struct Nftables::Impl {
     // After events were lost: whether all transactions that can be among them were ours.
     bool lost_only_our_own();
 };
+
+Result<Nftables::Impl::Socket> Nftables::Impl::open_socket(int flags) {
+    Socket socket{mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | flags)};
+    if (!socket) return fail_errno("open netfilter netlink socket");
+    if (mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) {
+        return fail_errno("bind netfilter netlink socket");
+    }
+    return socket;
+}
 
 template <class Read>
 Result<bool> Nftables::Impl::request(unsigned message, std::uint8_t family, const char* table,
@@ -239,7 +240,7 @@ Nftables::~Nftables() = default;
 
 Result<std::unique_ptr<Nftables>> Nftables::open() {
     auto impl = std::make_unique<Impl>();
-    auto requests = open_socket(0);
+    auto requests = Impl::open_socket(0);
     if (!requests) return tl::unexpected<Error>{std::move(requests.error())};
     impl->requests = std::move(*requests);
     // The kernel answers inside send(); this is only so that no bug of it can hang us.
@@ -249,7 +250,7 @@ Result<std::unique_ptr<Nftables>> Nftables::open() {
         return fail_errno("set netlink timeout");
     }
 
-    auto events = open_socket(SOCK_NONBLOCK);
+    auto events = Impl::open_socket(SOCK_NONBLOCK);
     if (!events) return tl::unexpected<Error>{std::move(events.error())};
     impl->events = std::move(*events);
     const int fd = mnl_socket_get_fd(impl->events.get());

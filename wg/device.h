@@ -18,10 +18,10 @@ namespace ulagate::wg {
 // renews it before: at the latest 120 s after the handshake, but 120 to 180 s is no fault yet.
 inline constexpr std::chrono::seconds kSessionLife{180};
 
+inline constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
 // Of a handshake: system_clock counts nanoseconds in 64 bits; later than this (in the year 2286) it would
 // overflow.
 inline constexpr std::int64_t kLastSecond = 9'000'000'000;
-inline constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
 
 // One peer as we want it.
 struct PeerConfig {

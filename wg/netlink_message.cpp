@@ -36,7 +36,7 @@ void append(MessageBuilder& out, const net::Endpoint& endpoint) {
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_port = htons(endpoint.port);
-        std::memcpy(&address.sin_addr, v4->bytes.data(), v4->bytes.size());
+        address.sin_addr = net::to_kernel(*v4);
         out.value(WGPEER_A_ENDPOINT, address);
         return;
     }

@@ -4,13 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <string_view>
 #include <thread>
 #include <utility>
 
+#include "daemon/base/text.h"
 #include "wg/link_message.h"
 #include "wg/netlink_socket.h"
 #include "wg/spawn.h"
@@ -69,8 +69,7 @@ std::optional<std::string> find_wireguard_go() {
     const std::string folders = std::string{path != nullptr ? path : ""} + ":/usr/bin";
     std::string_view rest{folders};
     while (!rest.empty()) {
-        const auto folder = rest.substr(0, rest.find(':'));
-        rest.remove_prefix(std::min(folder.size() + 1, rest.size()));
+        const auto folder = take_word(rest, ':');
         // Relative folders: where we stand when we start is no place to take a root process from.
         if (!folder.starts_with('/')) continue;
         std::string candidate = std::string{folder} + "/wireguard-go";

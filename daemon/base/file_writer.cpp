@@ -14,11 +14,6 @@
 namespace ulagate {
 namespace {
 
-struct Job {
-    std::string content;
-    mode_t mode = 0;
-};
-
 // Signals are the loop's: a new thread inherits the mask of the one that starts it.
 std::thread without_signals(const std::function<void()>& body) {
     sigset_t all{};
@@ -38,6 +33,10 @@ std::thread without_signals(const std::function<void()>& body) {
 }  // namespace
 
 struct FileWriter::Shared {
+    struct Job {
+        std::string content;
+        mode_t mode = 0;
+    };
     std::mutex mutex;
     std::condition_variable wake;
     std::map<std::string, Job> waiting;  // by path

@@ -3,35 +3,17 @@
 
 #include <netinet/in.h>
 
-#include <cstring>
+#include <bit>
 
 #include "daemon/base/address.h"
 
-// Addresses as the socket calls want them.
+// Addresses as the socket calls want them: the same bytes, in network order.
 namespace ulagate::net {
 
-inline in_addr to_kernel(const Ipv4Address& address) {
-    in_addr out{};
-    std::memcpy(&out, address.bytes.data(), address.bytes.size());
-    return out;
-}
+inline in_addr to_kernel(const Ipv4Address& address) { return std::bit_cast<in_addr>(address.bytes); }
+inline in6_addr to_kernel(const Ipv6Address& address) { return std::bit_cast<in6_addr>(address.bytes); }
 
-inline Ipv4Address from_kernel(const in_addr& address) {
-    Ipv4Address out;
-    std::memcpy(out.bytes.data(), &address, out.bytes.size());
-    return out;
-}
-
-inline in6_addr to_kernel(const Ipv6Address& address) {
-    in6_addr out{};
-    std::memcpy(&out, address.bytes.data(), address.bytes.size());
-    return out;
-}
-
-inline Ipv6Address from_kernel(const in6_addr& address) {
-    Ipv6Address out;
-    std::memcpy(out.bytes.data(), &address, out.bytes.size());
-    return out;
-}
+inline Ipv4Address from_kernel(const in_addr& address) { return std::bit_cast<Ipv4Address>(address); }
+inline Ipv6Address from_kernel(const in6_addr& address) { return std::bit_cast<Ipv6Address>(address); }
 
 }  // namespace ulagate::net

@@ -161,7 +161,7 @@ void TimeKeeper::ask(const std::vector<SntpClient::Question>& questions) {
             sockaddr_in to{};
             to.sin_family = AF_INET;
             to.sin_port = htons(kPort);
-            std::memcpy(&to.sin_addr, ipv4->bytes.data(), ipv4->bytes.size());
+            to.sin_addr = net::to_kernel(*ipv4);
             sent = ::sendto(ipv4_.socket.get(), question.packet.data(), question.packet.size(), MSG_NOSIGNAL,
                             reinterpret_cast<const sockaddr*>(&to), sizeof to);
         } else {

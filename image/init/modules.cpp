@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/base/text.h"
+
 namespace ulagate::init {
 namespace {
 
@@ -17,9 +19,8 @@ std::string added_modalias(std::string_view uevent) {
     constexpr std::string_view kModalias = "MODALIAS=";
     if (!uevent.starts_with("add@")) return {};
     while (!uevent.empty()) {
-        const std::string_view field = uevent.substr(0, uevent.find('\0'));
+        const std::string_view field = take_word(uevent, '\0');
         if (field.starts_with(kModalias)) return std::string{field.substr(kModalias.size())};
-        uevent.remove_prefix(std::min(field.size() + 1, uevent.size()));
     }
     return {};
 }
@@ -27,8 +28,7 @@ std::string added_modalias(std::string_view uevent) {
 std::vector<std::string> module_names(std::string_view text) {
     std::vector<std::string> out;
     while (!text.empty()) {
-        std::string_view line = text.substr(0, text.find('\n'));
-        text.remove_prefix(std::min(line.size() + 1, text.size()));
+        std::string_view line = take_word(text, '\n');
         line = line.substr(0, line.find_first_of("# \t\r"));
         if (!line.empty()) out.emplace_back(line);
     }

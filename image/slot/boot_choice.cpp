@@ -5,6 +5,8 @@
 
 #include <map>
 
+#include "daemon/base/text.h"
+
 namespace ulagate::slot {
 namespace {
 
@@ -34,8 +36,7 @@ Result<Slot> parse_autoboot(std::string_view text) {
     std::map<std::string, std::optional<Slot>, std::less<>> chosen;  // by section
     std::string section;
     while (!text.empty()) {
-        auto line = text.substr(0, text.find('\n'));
-        text.remove_prefix(std::min(text.size(), line.size() + 1));
+        auto line = take_word(text, '\n');
         while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
         if (line.starts_with('[')) section = line;
         if (!line.starts_with(kPartition)) continue;

@@ -38,8 +38,7 @@ Result<std::map<std::string, std::string>> read_release(const std::string& root)
     std::map<std::string, std::string> out;
     std::string_view rest = *text;
     while (!rest.empty()) {
-        const auto line = rest.substr(0, rest.find('\n'));
-        rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+        const auto line = take_word(rest, '\n');
         if (const auto equals = line.find('='); equals != std::string_view::npos)
             out[std::string{line.substr(0, equals)}] = line.substr(equals + 1);
     }
@@ -78,8 +77,7 @@ Result<Machine> read_machine(const std::string& root) {
     out.eeprom_time = read_boot(root).eeprom_time;
     std::string_view rest = *names;
     while (!rest.empty()) {  // strings with a zero behind each
-        const auto one = rest.substr(0, rest.find('\0'));
-        rest.remove_prefix(std::min(rest.size(), one.size() + 1));
+        const auto one = take_word(rest, '\0');
         if (!one.empty()) out.compatibles.emplace_back(one);
     }
     return out;

@@ -112,8 +112,7 @@ std::string version_in(const card::Card& card, Slot slot) {
     if (!text) return "nothing that starts (" + text.error().text() + ")";
     std::string_view rest = *text;
     while (!rest.empty()) {
-        const auto line = rest.substr(0, rest.find('\n'));
-        rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+        const auto line = take_word(rest, '\n');
         if (line.starts_with(kKey)) return quote(line.substr(kKey.size()));
     }
     return "of no known version";

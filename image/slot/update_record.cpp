@@ -61,8 +61,7 @@ Result<UpdateRecord> parse_update_record(std::string_view text) {
     if (text.size() > kMaxText) return fail("record of the last update: too long");
     std::map<std::string, std::string> values;
     while (!text.empty()) {
-        const auto line = text.substr(0, text.find('\n'));
-        text.remove_prefix(std::min(text.size(), line.size() + 1));
+        const auto line = take_word(text, '\n');
         if (const auto equals = line.find('='); equals != std::string_view::npos)
             values.emplace(line.substr(0, equals), line.substr(equals + 1));
     }
@@ -83,9 +82,7 @@ Result<UpdateRecord> parse_update_record(std::string_view text) {
     out.before.relay_reachable = values["relay_reachable"] == "1";
     std::string_view links = values["links_up"];
     while (!links.empty()) {
-        const auto link = links.substr(0, links.find(' '));
-        if (!link.empty()) out.before.links_up.emplace(link);
-        links.remove_prefix(std::min(links.size(), link.size() + 1));
+        if (const auto link = take_word(links); !link.empty()) out.before.links_up.emplace(link);
     }
     out.reason = values["reason"];
     return out;

@@ -59,7 +59,9 @@ def _layer(path):
 def _wrong_arrows(path, text, files):
     layer = _layer(path)
     for own, system in _includes(text):
-        if own and own not in files:
+        if own and not own.endswith(".h"):
+            yield f"{path}: \"{own}\" is no header"
+        elif own and own not in files:
             yield f"{path}: \"{own}\" is not a path from the root of the tree"
         elif own and not _may_include(layer, _layer(own)):
             yield f"{path}: {layer} must not include {own}"
@@ -120,13 +122,14 @@ def self_test():
         "daemon/base/log.h": "",
         "daemon/CMakeLists.txt": "add_library(ulagate_daemon_core STATIC desired.cpp)\nadd_executable(ulagate main.cpp)",
         "daemon/desired.cpp": "#include <boost/json/value.hpp>\n",
-        "image/card/mbr.h": "#include \"daemon/main.cpp\"\n",
+        "image/card/mbr.h": "#include \"daemon/loop.h\"\n",
+        "daemon/loop.h": "#include <boost/asio.hpp>\n",
         "daemon/main.cpp": "#include <boost/asio.hpp>\n#include \"ra/message.h\"\n",
     }
     problems = [f"clean tree: {finding}" for finding in findings(tree)]
     broken = {
         "a protocol includes another": ("ra/socket.cpp", "#include \"wg/key.h\""),
-        "a protocol includes the daemon": ("ra/socket.cpp", "#include \"daemon/main.cpp\""),
+        "a protocol includes the daemon": ("ra/socket.cpp", "#include \"daemon/loop.h\""),
         "base includes a protocol": ("daemon/base/bytes.h", "#include \"wg/key.h\""),
         "Boost in a protocol": ("wg/key.h", "#include <boost/asio/ip/tcp.hpp>"),
         "Boost in base": ("daemon/base/log.h", "#include <boost/json.hpp>"),
@@ -137,6 +140,7 @@ def self_test():
         "the firmware includes a protocol": ("image/card/mbr.h", "#include \"ra/message.h\""),
         "a clock in a core": ("ra/message.cpp", "auto t = std::chrono::steady_clock::now();"),
         "Asio in the daemon's core": ("daemon/desired.cpp", "#include <boost/asio/io_context.hpp>"),
+        "an include of a source file": ("ra/socket.cpp", "#include \"ra/message.cpp\""),
         "an include that is not from the root": ("ra/socket.cpp", "#include \"message.h\""),
     }
     for what, (path, line) in broken.items():

@@ -78,7 +78,7 @@ def tidy(report, last=False):
     # Not the sanitized build's commands: what its precompiled headers declare would all be looked at.
     build.configure_release()
     # The compile commands are g++'s, with warnings that clang does not know.
-    # What is compiled as one includes the files' text.
+    # What is compiled as one includes source files; that none of ours does is shown by layers/includes.
     command = [clang("clang-tidy"), "-p", RELEASE, "--quiet", "--extra-arg=-Wno-unknown-warning-option",
                "--checks=-bugprone-suspicious-include"]
     judged = _Judged(command)

@@ -23,6 +23,18 @@ TEST(Quote, MakesForeignTextHarmless) {
     EXPECT_EQ(quote(std::string_view("a\0b", 3)), R"("a\x00b")");
 }
 
+TEST(TakeWord, TakesTheWordAndItsSeparator) {
+    std::string_view line = "one two  \nlast";
+    EXPECT_EQ(take_word(line), "one");
+    EXPECT_EQ(take_word(line), "two");
+    EXPECT_EQ(take_word(line), "");
+    EXPECT_EQ(take_word(line, '\n'), "");
+    EXPECT_EQ(line, "last");
+    EXPECT_EQ(take_word(line, '\0'), "last");
+    EXPECT_EQ(line, "");
+    EXPECT_EQ(take_word(line), "");
+}
+
 TEST(Quote, CutsWhatIsLong) {
     EXPECT_EQ(quote("abcd", 4), R"("abcd")");
     EXPECT_EQ(quote("abcde", 4), R"("abcd"...)");
