@@ -119,6 +119,7 @@ LanActions LanPort::set_links(const Links& links, const Addresses& addresses, Ti
     std::optional<ra::Source> source;
     if (!leaving_.empty() && !wants_address()) waiting_for_ = leaving_;
     if (waiting_for_.empty()) source = find_source(links, addresses);
+    if (source != source_) speaking_since_ = now;
     if (source != source_ && machine_) {
         announcer_.stop();
         source_ = source;
@@ -252,7 +253,7 @@ void LanPort::compare(const ra::RouterAdvertisement& theirs, const net::Ipv6Addr
                       LanActions& out) {
     std::optional<ra::Source> speaking = source_;
     if (speaking && !config_.ra.source_link_layer_address) speaking->link_address.reset();
-    ra::Ours ours{config_.ra.advertisement, speaking, {}};
+    ra::Ours ours{config_.ra.advertisement, speaking, speaking_since_, {}};
     if (machine_) ours.shared = machine_->config().address;
     for (ra::Notice& notice : watch_.on_advertisement(theirs, from, ours, now))
         out.emplace_back(std::move(notice));

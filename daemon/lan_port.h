@@ -156,6 +156,7 @@ private:
     std::vector<Deduction> deductions_;
     std::optional<net::Ipv6Address> self_;  // the interface's own link-local address, while the link works
     std::optional<ra::Source> source_;      // from where we advertise
+    TimePoint speaking_since_;              // from there
     // Without [lan.vrrp]: the address that we advertised from last.
     std::optional<net::Ipv6Address> spoke_from_;
     std::size_t mtu_ = kSmallestMtu;         // of the speaking interface

@@ -17,6 +17,7 @@ constexpr std::size_t kMaxSenders = 16;
 constexpr std::size_t kMaxFindings = 16;  // of a sender: an advertisement has room for hundreds
 constexpr Duration kForgetAfter = minutes{30};
 constexpr Duration kSplitFor = seconds{90};
+constexpr Duration kHandOver = seconds{1};
 // The same words sooner are no news: what counts down in seconds says them too.
 constexpr Duration kSameAgain = seconds{10};
 // What is said in several advertisements, one of which holds it, is said all the time.
@@ -223,13 +224,14 @@ std::vector<Notice> Watch::on_advertisement(const RouterAdvertisement& theirs, c
     ++sender.advertisements;
     sender.last = now;
     if (own_address) ++counters_.split_brain;
-    if (theirs == known.last && own_address == sender.split_brain && known.compared &&
+    const bool split_brain = own_address && speaks_on(known, ours, now);
+    if (theirs == known.last && split_brain == sender.split_brain && known.compared &&
         now - *known.compared < kSameAgain) {
         if (!sender.findings.empty()) ++counters_.differing;
         return {};
     }
     Comparison comparison{theirs, known.compared ? &known.last : nullptr, ours.advertisement};
-    if (own_address) comparison.add("it speaks from our address while we do: split brain");
+    if (split_brain) comparison.add("it speaks from our address while we do: split brain");
     comparison.compare_headers();
     comparison.compare_options();
     // Who speaks from the shared address is a router of ours, and to advertise what we would (RFC 9568
@@ -237,7 +239,7 @@ std::vector<Notice> Watch::on_advertisement(const RouterAdvertisement& theirs, c
     const bool of_ours = own_address || (ours.shared && from == *ours.shared);
     const bool intrudes = !of_ours && comparison.find_intrusions();
 
-    sender.split_brain = own_address;
+    sender.split_brain = split_brain;
     known.compared = now;
     known.last = theirs;
     const std::vector<std::string> findings = comparison.release();
@@ -252,6 +254,13 @@ std::vector<Notice> Watch::on_advertisement(const RouterAdvertisement& theirs, c
     if (sender.findings.empty())
         return {{was_serious, name_of(sender) + " advertises nothing that differs any more"}};
     return {{known.serious, name_of(sender) + " advertises: " + list(sender.findings)}};
+}
+
+// When one router takes over from another, the last words of the one may cross the first of the other: it
+// hears of that only from the other's VRRP advertisement. A split goes on.
+bool Watch::speaks_on(Known& known, const Ours& ours, TimePoint now) {
+    if (!known.first_beside_us || *known.first_beside_us < ours.since) known.first_beside_us = now;
+    return now - *known.first_beside_us >= kHandOver;
 }
 
 // Whether the findings are others now.

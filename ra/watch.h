@@ -18,6 +18,7 @@ struct Ours {
     const RouterAdvertisement& advertisement;  // as configured
     // From where we advertise now; nothing: we are silent.
     const std::optional<Source>& source;
+    TimePoint since;  // from there
     // The virtual router's address: while we are silent, another router of ours speaks from it.
     std::optional<net::Ipv6Address> shared;
 };
@@ -30,7 +31,7 @@ struct Sender {
     std::uint64_t advertisements = 0;
     std::uint64_t changes = 0;  // of the findings
     TimePoint last;             // heard
-    // It speaks from our own address while we do.
+    // It speaks from our own address while we do, for longer than a hand-over takes.
     bool split_brain = false;
     std::vector<std::string> findings;  // "the MTU is 1400, ours 1500"; of its last three advertisements
 };
@@ -61,7 +62,8 @@ public:
 
     // Heard within half an hour, which is the longest interval there is (MaxRtrAdvInterval).
     [[nodiscard]] std::vector<Sender> senders(TimePoint now) const;
-    // Somebody speaks from our own address: heard within the last 90 s, three intervals of ours by default.
+    // Somebody speaks on from our own address: heard within the last 90 s, three intervals of ours by
+    // default.
     [[nodiscard]] std::optional<Sender> split_brain(TimePoint now) const;
     [[nodiscard]] const WatchCounters& counters() const { return counters_; }
 
@@ -72,7 +74,10 @@ private:
         std::optional<TimePoint> compared;
         std::vector<unsigned> missed;  // for each of its findings: advertisements without it since
         bool serious = false;
+        // From our own address, in this time of our speaking.
+        std::optional<TimePoint> first_beside_us;
     };
+    static bool speaks_on(Known& known, const Ours& ours, TimePoint now);
     static bool take(Known& known, const std::vector<std::string>& found);
     Known& remember(const net::Ipv6Address& from, const std::optional<net::MacAddress>& link_address,
                     TimePoint now);

@@ -21,7 +21,7 @@ const net::MacAddress kStrangersMac{{2, 0, 0, 0, 0, 0xbd}};
 class RaWatch : public ::testing::Test {
 protected:
     std::vector<Notice> hear(const RouterAdvertisement& theirs, const net::Ipv6Address& from = kStranger) {
-        return watch_.on_advertisement(theirs, from, {ours_, source_, kSource.address}, now_);
+        return watch_.on_advertisement(theirs, from, {ours_, source_, since_, kSource.address}, now_);
     }
     std::vector<std::string> findings() const {
         const auto senders = watch_.senders(now_);
@@ -35,6 +35,7 @@ protected:
     RouterAdvertisement ours_ = config().advertisement;
     std::optional<Source> source_ = kSource;
     TimePoint now_{1000s};
+    TimePoint since_ = now_;  // we speak
     Watch watch_;
 };
 
@@ -178,20 +179,41 @@ TEST_F(RaWatch, R43_OurAddressWithAnotherMacWhileWeAdvertiseIsSplitBrain) {
     EXPECT_THAT(hear(from_mac(ours_, *kSource.link_address), kSource.address), IsEmpty())
         << "our own words, which the link sends back";
     EXPECT_THAT(watch_.senders(now_), IsEmpty());
+    hear(from_mac(ours_, kStrangersMac), kSource.address);
+    now_ += 1s;
     const auto notices = hear(from_mac(ours_, kStrangersMac), kSource.address);
     EXPECT_THAT(notices, ElementsAre(AllOf(Field(&Notice::serious, true),
                                            Field(&Notice::text, HasSubstr("split brain")))));
     now_ += 30s;
     EXPECT_THAT(hear(from_mac(ours_, kStrangersMac), kSource.address), IsEmpty()) << "once";
-    EXPECT_EQ(watch_.counters().split_brain, 2U);
+    EXPECT_EQ(watch_.counters().split_brain, 3U);
     ASSERT_TRUE(watch_.split_brain(now_));
     EXPECT_EQ(watch_.split_brain(now_)->link_address, kStrangersMac);
     EXPECT_TRUE(watch_.split_brain(now_ + 90s));
     EXPECT_FALSE(watch_.split_brain(now_ + 91s));
 }
 
+TEST_F(RaWatch, R43_WordsThatCrossAtAHandOverAreNoSplit) {
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_THAT(hear(from_mac(ours_, kStrangersMac), kSource.address), IsEmpty());
+        now_ += 300ms;
+    }
+    EXPECT_FALSE(watch_.split_brain(now_)) << "the other router did not know yet that we took over";
+    now_ += 10s;
+    since_ = now_;  // we were silent meanwhile, and heard nothing
+    EXPECT_THAT(hear(from_mac(ours_, kStrangersMac), kSource.address), IsEmpty());
+    EXPECT_FALSE(watch_.split_brain(now_)) << "the next hand-over";
+    EXPECT_EQ(watch_.counters().split_brain, 4U);
+    now_ += 1s;
+    EXPECT_THAT(hear(from_mac(ours_, kStrangersMac), kSource.address), SizeIs(1)) << "it speaks on";
+    EXPECT_TRUE(watch_.split_brain(now_));
+}
+
 TEST_F(RaWatch, R43_TheSplitIsOverWhenOneIsSilent) {
     hear(from_mac(ours_, kStrangersMac), kSource.address);
+    now_ += 1s;
+    hear(from_mac(ours_, kStrangersMac), kSource.address);
+    EXPECT_TRUE(watch_.split_brain(now_));
     source_.reset();  // we yield
     now_ += 1s;
     EXPECT_THAT(hear(from_mac(ours_, kStrangersMac), kSource.address), IsEmpty());
