@@ -11,10 +11,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::string in_words(Duration duration) {
-    return fmt::format("{:.4f} s", std::chrono::duration<double>(duration).count());
-}
-
 // From an event to what the process makes of it, and both ways over the slowest calm wire: kernel events are
 // merged for 20 ms, the rest are handlers that run one after the other.
 constexpr Duration kReaction = 20ms + 30ms;

@@ -13,15 +13,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::byte kRouterAdvertisement{134};
-constexpr std::byte kNeighborSolicitation{135};
 constexpr std::byte kNeighborAdvertisement{136};
 constexpr std::byte kSourceLinkAddress{1};
 
 // The defaults of RFC 4861 section 10.
 constexpr Duration kReachable = 30s;
 constexpr Duration kDelayFirstProbe = 5s;
-constexpr Duration kRetransTimer = 1s;
 constexpr unsigned kMaxNeighborSolicitations = 3;
 constexpr Duration kRouterSolicitationInterval = 4s;
 constexpr unsigned kMaxRouterSolicitations = 3;

@@ -10,7 +10,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration kLook = 100ms;
 constexpr unsigned kIdleEvery = 10;  // looks
 constexpr std::size_t kMostFaults = 20;
 constexpr unsigned kHops = 8;

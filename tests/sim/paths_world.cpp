@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "tests/unit/wg_control_support.h"
+#include "tests/unit/text_values.h"
 #include "tests/unit/wg_test_support.h"
 
 namespace ulagate::wg::control {
@@ -11,20 +11,19 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const net::Ipv6Prefix kOverlay = test::prefix("fd12:3456:789a::/48");
+const net::Ipv6Prefix kOverlay = prefix("fd12:3456:789a::/48");
 constexpr Duration kTick = 1s;
-constexpr Duration kLook = 100ms;
 
 net::Ipv6Prefix numbered_site(std::size_t number) {
-    net::Ipv6Prefix site = test::prefix("fd12:3456:789a:a000::/64");
+    net::Ipv6Prefix site = prefix("fd12:3456:789a:a000::/64");
     site.address.bytes[7] = static_cast<std::uint8_t>(number);
     return site;
 }
 
 net::Ipv6Address numbered_router(std::size_t number) {
-    net::Ipv6Address address = test::address("fd99::a000");
-    address.bytes[15] = static_cast<std::uint8_t>(number);
-    return address;
+    net::Ipv6Address router = address("fd99::a000");
+    router.bytes[15] = static_cast<std::uint8_t>(number);
+    return router;
 }
 
 }  // namespace

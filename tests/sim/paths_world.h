@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -24,6 +25,8 @@
 #include "wg/site_publisher.h"
 
 namespace ulagate::wg::control {
+
+inline constexpr Duration kLook = std::chrono::milliseconds{100};  // at what the sites reach
 
 // An overlay in virtual time: the routers of many sites and three relays, each of the parts that the daemon
 // joins, and between them the links of every site to every relay, which can be cut (each direction), lose and

@@ -12,11 +12,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::byte kRouterAdvertisement{134};
-
 // RFC 4861 section 10, and the default of our configuration.
 constexpr Duration kMinDelayBetweenAdvertisements = 3s;
-constexpr Duration kRetransTimer = 1s;
 // MAX_NEIGHBOR_ADVERTISEMENT, when it takes over, and once more when a rival has gone.
 constexpr unsigned kMaxAnnouncements = 3 + 3;
 constexpr Duration kMaxRouterInterval = 30s;
@@ -34,11 +31,11 @@ Duration interval_in(const Frame& frame) {
 // Section 6.1, in our own words: the product's are under test.
 Duration skew(std::uint8_t priority, Duration interval) { return interval * (256 - priority) / 256; }
 
+}  // namespace
+
 std::string in_words(Duration duration) {
     return fmt::format("{:.4f} s", std::chrono::duration<double>(duration).count());
 }
-
-}  // namespace
 
 Referee::Referee(const std::vector<std::unique_ptr<Router>>& routers, const Wire& wire)
     : routers_(routers), wire_(wire) {}

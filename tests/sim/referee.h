@@ -16,6 +16,8 @@
 
 namespace ulagate::sim {
 
+std::string in_words(Duration duration);
+
 // Knows what no router may do, whatever happens to it: rules of RFC 9568, RFC 4861 and our own, each for one
 // router and the moment. It sees what is on the wire, what reaches the router, and its changes of state. How
 // long things may take that need two routers, or a host, depends on the wire: that is for Day.

@@ -14,7 +14,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::byte kNeighborSolicitation{135};
 constexpr std::byte kSolicitedFlag{0x40};
 constexpr Duration kMergeEvents = 20ms;     // daemon/service.cpp
 constexpr std::size_t kSocketBuffer = 100;  // packets; the kernel drops those that come when it is full

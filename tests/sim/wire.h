@@ -2,6 +2,8 @@
 #pragma once
 
 #include <array>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -18,6 +20,9 @@ inline constexpr std::size_t kMaxRouters = 5;
 inline constexpr std::size_t kMaxStations = 8;  // the routers first, then the hosts
 
 inline constexpr std::uint8_t kIcmpv6 = 58;
+inline constexpr std::byte kRouterAdvertisement{134};
+inline constexpr std::byte kNeighborSolicitation{135};
+inline constexpr Duration kRetransTimer = std::chrono::seconds{1};  // RFC 4861 section 10
 
 // An Ethernet frame with an IPv6 packet, as far as anybody here looks into it.
 struct Frame {

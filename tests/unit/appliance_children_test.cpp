@@ -10,7 +10,7 @@
 #include "image/appliance/wifi_lines.h"
 
 // Which programs run, when they start again, what they may say; and the small rules beside.
-namespace ulagate::appliance {
+namespace ulagate::appliance::children_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -208,4 +208,4 @@ TEST(WifiLines, ClientsOfTheAccessPoint) {
 }
 
 }  // namespace
-}  // namespace ulagate::appliance
+}  // namespace ulagate::appliance::children_test

@@ -6,7 +6,7 @@
 #include "image/appliance/wifi_files.h"
 
 // The files that other programs read: each once in full, and what must never get into them.
-namespace ulagate::appliance {
+namespace ulagate::appliance::files_test {
 namespace {
 
 using testing::AllOf;
@@ -178,4 +178,4 @@ TEST(AuthorizedKeys, OneLineEach) {
 }
 
 }  // namespace
-}  // namespace ulagate::appliance
+}  // namespace ulagate::appliance::files_test

@@ -4,7 +4,7 @@
 
 #include "image/appliance/lease.h"
 
-namespace ulagate::appliance {
+namespace ulagate::appliance::lease_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -107,4 +107,4 @@ TEST(Lease, AFileThatIsNoneIsRefused) {
 }
 
 }  // namespace
-}  // namespace ulagate::appliance
+}  // namespace ulagate::appliance::lease_test

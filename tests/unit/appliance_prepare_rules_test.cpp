@@ -4,7 +4,7 @@
 
 #include "image/appliance/prepare_rules.h"
 
-namespace ulagate::appliance {
+namespace ulagate::appliance::prepare_rules_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -115,4 +115,4 @@ TEST(ClockFloor, ReadsItsSources) {
 }
 
 }  // namespace
-}  // namespace ulagate::appliance
+}  // namespace ulagate::appliance::prepare_rules_test

@@ -15,7 +15,7 @@
 #include "tests/unit/daemon_config_text.h"
 #include "wg/key.h"
 
-namespace ulagate::appliance {
+namespace ulagate::appliance::prepare_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -261,4 +261,4 @@ TEST_F(PrepareTest, NoSecretIsEverSaid) {
 }
 
 }  // namespace
-}  // namespace ulagate::appliance
+}  // namespace ulagate::appliance::prepare_test

@@ -4,8 +4,9 @@
 
 #include "image/appliance/clock_rule.h"
 #include "image/appliance/sntp_client.h"
+#include "tests/unit/text_values.h"
 
-namespace ulagate::appliance {
+namespace ulagate::appliance::sntp_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -15,8 +16,6 @@ using testing::SizeIs;
 
 const WallTime kWall{std::chrono::sys_days{std::chrono::year{2026} / 11 / 27} + 13h};
 constexpr std::chrono::steady_clock::time_point kStart{100s};
-
-net::IpAddress ip(std::string_view text) { return net::parse_ip(text).value(); }
 
 TEST(SntpPacket, QuestionByHand) {
     const auto packet = sntp_question({0x01020304, 0x05060708});
@@ -241,4 +240,4 @@ TEST(ClockRule, AFarFutureIsALie) {
 }
 
 }  // namespace
-}  // namespace ulagate::appliance
+}  // namespace ulagate::appliance::sntp_test

@@ -6,7 +6,7 @@
 #include "image/appliance/qr.h"
 #include "image/appliance/status_page.h"
 
-namespace ulagate::appliance {
+namespace ulagate::appliance::status_test {
 namespace {
 
 using testing::AllOf;
@@ -173,4 +173,4 @@ TEST(QrCode, DrawingsShowTheSameModules) {
 TEST(QrCode, TooMuchIsAnError) { EXPECT_FALSE(make_qr(std::string(4000, 'x'))); }
 
 }  // namespace
-}  // namespace ulagate::appliance
+}  // namespace ulagate::appliance::status_test

@@ -5,7 +5,7 @@
 #include "image/appliance/uplinks.h"
 
 // Stories of cables, phones and leases, in virtual time.
-namespace ulagate::appliance {
+namespace ulagate::appliance::uplinks_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -330,4 +330,4 @@ TEST(Uplinks, SeveralNetworksOfOneRadioAreOneUplink) {
 }
 
 }  // namespace
-}  // namespace ulagate::appliance
+}  // namespace ulagate::appliance::uplinks_test

@@ -4,7 +4,7 @@
 
 #include "daemon/base/address.h"
 
-namespace ulagate::net {
+namespace ulagate::net::address_test {
 namespace {
 
 TEST(Address, PrintsWhatItParses) {
@@ -61,4 +61,4 @@ TEST(InterfaceIdentifier, FillsTheLowHalf) {
 }
 
 }  // namespace
-}  // namespace ulagate::net
+}  // namespace ulagate::net::address_test

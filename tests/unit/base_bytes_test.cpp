@@ -6,7 +6,7 @@
 
 #include "daemon/base/bytes.h"
 
-namespace ulagate::net {
+namespace ulagate::net::bytes_test {
 namespace {
 
 using testing::ElementsAre;
@@ -91,4 +91,4 @@ TEST(ByteWriter, TheReaderReadsWhatItWrites) {
 }
 
 }  // namespace
-}  // namespace ulagate::net
+}  // namespace ulagate::net::bytes_test

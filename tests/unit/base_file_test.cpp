@@ -11,7 +11,7 @@
 
 #include "daemon/base/file.h"
 
-namespace ulagate {
+namespace ulagate::file_test {
 namespace {
 
 using testing::ElementsAre;
@@ -129,4 +129,4 @@ TEST_F(File, WhatCannotBeWrittenLeavesTheOldContent) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::file_test

@@ -8,7 +8,7 @@
 #include "daemon/base/file.h"
 #include "daemon/base/file_writer.h"
 
-namespace ulagate {
+namespace ulagate::file_writer_test {
 namespace {
 
 class FileWriterTest : public testing::Test {
@@ -73,4 +73,4 @@ TEST_F(FileWriterTest, WhatCouldNotBeWrittenIsTold) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::file_writer_test

@@ -4,7 +4,7 @@
 
 #include "daemon/base/ipv4_prefix.h"
 
-namespace ulagate::net {
+namespace ulagate::net::ipv4_prefix_test {
 namespace {
 
 Ipv4Prefix prefix(std::string_view text) { return parse_ipv4_prefix(text).value(); }
@@ -41,4 +41,4 @@ TEST(Ipv4Prefix, RefusesWhatIsNone) {
 }
 
 }  // namespace
-}  // namespace ulagate::net
+}  // namespace ulagate::net::ipv4_prefix_test

@@ -5,7 +5,7 @@
 
 #include "daemon/base/result.h"
 
-namespace ulagate {
+namespace ulagate::result_test {
 namespace {
 
 Result<int> denied() { return fail_errno("set route fd12::/48", EPERM); }
@@ -43,4 +43,4 @@ TEST(Result, HoldsValuesThatCannotBeCopied) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::result_test

@@ -6,7 +6,7 @@
 
 #include "daemon/base/text.h"
 
-namespace ulagate {
+namespace ulagate::text_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -118,4 +118,4 @@ TEST(HumanDuration, HasTwoUnitsAtMost) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::text_test

@@ -11,7 +11,7 @@
 #include "image/card/card.h"
 #include "tests/unit/card_image.h"
 
-namespace ulagate::card {
+namespace ulagate::card::fat_test {
 namespace {
 
 using testing::ElementsAre;
@@ -221,4 +221,4 @@ TEST_F(FatTest, DamageAnywhereInItsTablesIsNoHarm) {
 }
 
 }  // namespace
-}  // namespace ulagate::card
+}  // namespace ulagate::card::fat_test

@@ -6,7 +6,7 @@
 
 #include "image/card/state_record.h"
 
-namespace ulagate::card {
+namespace ulagate::card::state_record_test {
 namespace {
 
 const StateFiles kFiles{{"clock", "1795255267\n"}, {"key", std::string(45, 'k')}, {"ulagate/routers", ""}};
@@ -109,4 +109,4 @@ TEST(StateRecord, HasRoomForAnAreaAndNotForAByteMore) {
 }
 
 }  // namespace
-}  // namespace ulagate::card
+}  // namespace ulagate::card::state_record_test

@@ -14,7 +14,7 @@
 
 #include "image/card/state_store.h"
 
-namespace ulagate::card {
+namespace ulagate::card::state_store_test {
 namespace {
 
 using testing::HasSubstr;
@@ -222,4 +222,4 @@ TEST_F(StateStoreTest, RefusesRoomThatIsTooSmall) {
 }
 
 }  // namespace
-}  // namespace ulagate::card
+}  // namespace ulagate::card::state_store_test

@@ -3,8 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "daemon/advertised_memory.h"
+#include "tests/unit/text_values.h"
 
-namespace ulagate {
+namespace ulagate::advertised_memory_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -14,8 +15,6 @@ using testing::SizeIs;
 
 constexpr ra::TimePoint kNow{1000s};
 constexpr AdvertisedMemory::WallTime kWall{1'795'255'000s};
-
-net::Ipv6Prefix prefix(std::string_view text) { return net::parse_ipv6_prefix(text).value(); }
 
 const ra::Option kLan = ra::PrefixInformation{prefix("fd12:3456:789a:a::/64")};
 const ra::Option kOverlay = ra::RouteInformation{prefix("fd12:3456:789a::/48"), ra::Preference::high};
@@ -97,4 +96,4 @@ TEST(AdvertisedMemory, WhatMakesNoSenseIsLeftOut) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::advertised_memory_test

@@ -5,11 +5,10 @@
 #include "daemon/clock_cure.h"
 #include "tests/unit/daemon_fake_kernel.h"
 
-namespace ulagate {
+namespace ulagate::clock_cure_test {
 namespace {
 
 using namespace std::chrono_literals;
-using fake::endpoint;
 using fake::key;
 using testing::ElementsAre;
 using testing::IsEmpty;
@@ -210,4 +209,4 @@ TEST_F(ClockCureStory, JudgesNotMoreOftenThanEveryFourSeconds) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::clock_cure_test

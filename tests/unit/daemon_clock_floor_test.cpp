@@ -6,7 +6,7 @@
 
 #include "daemon/clock_floor.h"
 
-namespace ulagate {
+namespace ulagate::clock_floor_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -122,4 +122,4 @@ TEST(ClockFloor, WhatIsNoTimeIsNoFloor) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::clock_floor_test

@@ -10,7 +10,7 @@
 #include "tests/unit/daemon_config_text.h"
 
 // [appliance] and [wifi_ap], and files as they come from other people's editors.
-namespace ulagate {
+namespace ulagate::config_appliance_test {
 namespace {
 
 using config_text::findings;
@@ -319,4 +319,4 @@ TEST(ConfigFile, LineEndsAndByteOrderMarkOfWindows) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::config_appliance_test

@@ -7,7 +7,7 @@
 
 #include "daemon/config_check.h"
 // The cross checks on values alone, without a file.
-namespace ulagate::config_file {
+namespace ulagate::config_file::config_check_test {
 namespace {
 
 using testing::IsEmpty;
@@ -101,4 +101,4 @@ TEST(ConfigCheck, InterfacesOfVirtualMacsHaveNamesOfTheirOwn) {
 }
 
 }  // namespace
-}  // namespace ulagate::config_file
+}  // namespace ulagate::config_file::config_check_test

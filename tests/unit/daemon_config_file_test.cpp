@@ -14,7 +14,7 @@
 #include "tests/unit/daemon_config_text.h"
 
 // Files as a whole: the reference files, broken and hostile ones, large ones.
-namespace ulagate {
+namespace ulagate::config_file_test {
 namespace {
 
 using config_text::findings;
@@ -269,4 +269,4 @@ TEST(ConfigFile, TenThousandSitesThatAreAllTheSame) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::config_file_test

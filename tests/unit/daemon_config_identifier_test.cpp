@@ -8,7 +8,7 @@
 
 #include "daemon/config.h"
 
-namespace ulagate {
+namespace ulagate::config_identifier_test {
 namespace {
 
 constexpr std::uint64_t kUniversal = 0x0200000000000000ULL;
@@ -47,4 +47,4 @@ TEST(InterfaceIdentifier, GoesAroundWhatLooksLikeAMacAddress) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::config_identifier_test

@@ -7,9 +7,10 @@
 
 #include "daemon/config.h"
 #include "tests/unit/daemon_config_text.h"
+#include "tests/unit/text_values.h"
 
 // [[lan]] and [lan.ra].
-namespace ulagate {
+namespace ulagate::config_lan_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -48,8 +49,6 @@ void expect_ra(const std::vector<RaCase>& cases) {
         }
     }
 }
-
-net::Ipv6Prefix prefix(std::string_view text) { return net::parse_ipv6_prefix(text).value(); }
 
 TEST(LanConfig, Interface) {
     expect(kEdge,
@@ -312,4 +311,4 @@ TEST(RaConfig, UnknownKeys) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::config_lan_test

@@ -7,9 +7,10 @@
 
 #include "daemon/config.h"
 #include "tests/unit/daemon_config_text.h"
+#include "tests/unit/text_values.h"
 
 // [lan.ra]: the options that not every site uses, and what hosts are told when the tunnel is down.
-namespace ulagate {
+namespace ulagate::config_ra_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -48,9 +49,6 @@ void expect(const std::vector<Case>& cases) {
         }
     }
 }
-
-net::Ipv6Prefix prefix(std::string_view text) { return net::parse_ipv6_prefix(text).value(); }
-net::Ipv6Address address(std::string_view text) { return net::parse_ipv6(text).value(); }
 
 TEST(RaOptionConfig, EveryKeyArrives) {
     const LanConfig config = lan(R"(snac_router = true
@@ -268,4 +266,4 @@ TEST(RaOptionConfig, WhenIsolated) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::config_ra_test

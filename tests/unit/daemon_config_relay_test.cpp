@@ -7,7 +7,7 @@
 #include "tests/unit/daemon_config_text.h"
 
 // [[relay]] of an edge; [[site]] and [[site.router]] of a relay.
-namespace ulagate {
+namespace ulagate::config_relay_test {
 namespace {
 
 using config_text::expect;
@@ -294,4 +294,4 @@ TEST(SiteConfig, AtMostEightRouters) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::config_relay_test

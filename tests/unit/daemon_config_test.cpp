@@ -6,7 +6,7 @@
 #include "daemon/config.h"
 #include "tests/unit/daemon_config_text.h"
 
-namespace ulagate {
+namespace ulagate::config_test {
 namespace {
 
 using config_text::expect;
@@ -286,4 +286,4 @@ TEST(Config, WindowsLineEndsAndByteOrderMark) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::config_test

@@ -8,7 +8,7 @@
 #include "tests/unit/daemon_config_text.h"
 
 // [[uplink]], LANs with gateway = true, and what the two have to agree on.
-namespace ulagate {
+namespace ulagate::config_uplink_test {
 namespace {
 
 using config_text::expect;
@@ -368,4 +368,4 @@ TEST(GatewayConfig, NeedsTheRulesOfTheFirewall) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::config_uplink_test

@@ -9,7 +9,7 @@
 #include "tests/unit/daemon_config_text.h"
 
 // [lan.vrrp] and [lan.vrrp.track].
-namespace ulagate {
+namespace ulagate::config_vrrp_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -322,4 +322,4 @@ TEST(VrrpConfig, TheInterfaceOfAVirtualMacIsNamedAfterItsId) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::config_vrrp_test

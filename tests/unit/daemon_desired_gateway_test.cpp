@@ -6,7 +6,7 @@
 #include "tests/unit/daemon_desired_story.h"
 
 // LANs with gateway = true, and what the tables of the firmware mean for the firewall.
-namespace ulagate {
+namespace ulagate::desired_gateway_test {
 namespace {
 
 using fake::edge;
@@ -84,4 +84,4 @@ TEST(DesiredFirmware, TheFirewallFollowsItsTables) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::desired_gateway_test

@@ -7,15 +7,13 @@
 #include "daemon/reconciler.h"
 #include "tests/unit/daemon_fake_kernel.h"
 
-namespace ulagate {
+namespace ulagate::desired_pair_test {
 namespace {
 
-using fake::address;
 using fake::edge;
 using fake::facts;
 using fake::key;
 using fake::machine;
-using fake::prefix;
 using fake::relay;
 using fake::with_tunnels;
 using testing::Contains;
@@ -261,4 +259,4 @@ TEST_F(LeaseStory, AStepAheadOfThePlanIsNotRepeated) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::desired_pair_test

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/unit/daemon_desired_story.h"
 
-namespace ulagate {
+namespace ulagate::desired_relay_test {
 namespace {
 
 using desired_story::addresses;
 using desired_story::another_relay;
 using desired_story::routes;
-using fake::address;
 using fake::edge;
 using fake::facts;
 using fake::key;
 using fake::machine;
-using fake::prefix;
 using fake::relay;
 using fake::with_tunnels;
 using testing::ElementsAre;
@@ -181,4 +179,4 @@ TEST(DesiredRelay, ErrorsToHostsAreNotStarvedByRedirects) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::desired_relay_test

@@ -34,7 +34,7 @@ inline std::vector<std::string> addresses(const Wanted& wanted) {
 inline RelayConfig another_relay(const std::string& name, std::uint8_t n) {
     RelayConfig relay;
     relay.name = name;
-    relay.address = fake::address(fmt::format("fd99::{:x}", n));
+    relay.address = address(fmt::format("fd99::{:x}", n));
     relay.public_key = fake::key(n);
     relay.host = "192.0.2.9";
     relay.port = 51820;

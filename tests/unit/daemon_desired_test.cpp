@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/unit/daemon_desired_story.h"
 
-namespace ulagate {
+namespace ulagate::desired_test {
 namespace {
 
 using desired_story::addresses;
 using desired_story::another_relay;
 using desired_story::routes;
-using fake::address;
 using fake::edge;
 using fake::facts;
 using fake::machine;
-using fake::prefix;
 using fake::with_tunnels;
 using testing::ElementsAre;
 using testing::IsEmpty;
@@ -283,4 +281,4 @@ TEST(Desired, InterfaceNames) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::desired_test

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/unit/daemon_endpoint_race_story.h"
 
-namespace ulagate {
+namespace ulagate::endpoint_race_session_test {
 namespace {
 
 using namespace race_story;
@@ -208,4 +208,4 @@ TEST(EndpointRace, TrafficKeepsAnotherUplinkForAnHourOnly) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::endpoint_race_session_test

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "daemon/endpoint_race.h"
+#include "tests/unit/text_values.h"
 
 namespace ulagate::race_story {
 
@@ -20,8 +21,6 @@ using std::chrono::milliseconds;
 using TimePoint = EndpointRace::TimePoint;
 
 inline constexpr TimePoint kStart{1000s};
-
-inline net::IpAddress ip(std::string_view text) { return net::parse_ip(text).value(); }
 
 inline const net::IpAddress kSix = ip("2001:db8::1");
 inline const net::IpAddress kSixToo = ip("2001:db8::2");

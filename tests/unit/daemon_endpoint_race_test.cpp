@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/unit/daemon_endpoint_race_story.h"
 
-namespace ulagate {
+namespace ulagate::endpoint_race_test {
 namespace {
 
 using namespace race_story;
@@ -205,4 +205,4 @@ TEST(EndpointRace, WhileNothingMayBeSentNothingIsTried) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::endpoint_race_test

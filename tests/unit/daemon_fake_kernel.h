@@ -20,14 +20,11 @@
 #include "daemon/desired.h"
 #include "daemon/kernel.h"
 #include "daemon/simulate.h"
+#include "tests/unit/text_values.h"
 
 // A machine as it was before us, the reference configurations, and a kernel made of maps that fails on
 // demand.
 namespace ulagate::fake {
-
-inline net::Ipv6Address address(std::string_view text) { return net::parse_ipv6(text).value(); }
-inline net::Ipv6Prefix prefix(std::string_view text) { return net::parse_ipv6_prefix(text).value(); }
-inline net::Endpoint endpoint(std::string_view text) { return net::parse_endpoint(text).value(); }
 
 inline wg::PublicKey key(std::uint8_t n) {
     wg::PublicKey key;

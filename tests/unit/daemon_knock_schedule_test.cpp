@@ -6,7 +6,7 @@
 
 #include "daemon/knock_schedule.h"
 
-namespace ulagate {
+namespace ulagate::knock_schedule_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -121,4 +121,4 @@ TEST_F(Knocking, GivesUpAfterHalfAMinuteAndDoesNotBeginAgain) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::knock_schedule_test

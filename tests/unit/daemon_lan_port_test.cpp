@@ -7,12 +7,10 @@
 #include "daemon/lan_port.h"
 #include "tests/unit/daemon_fake_kernel.h"
 
-namespace ulagate {
+namespace ulagate::lan_port_test {
 namespace {
 
 using namespace std::chrono_literals;
-using fake::address;
-using fake::prefix;
 using ra::Send;
 using testing::AllOf;
 using testing::HasSubstr;
@@ -372,4 +370,4 @@ TEST_F(LanPortStory, SwitchedOffAndOnAgainItAdvertises) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::lan_port_test

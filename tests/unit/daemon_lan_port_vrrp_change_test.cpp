@@ -2,7 +2,7 @@
 #include "tests/unit/daemon_lan_port_vrrp_story.h"
 
 // Deductions, other configurations, and the end.
-namespace ulagate {
+namespace ulagate::lan_port_vrrp_change_test {
 namespace {
 
 using namespace lan_port_story;
@@ -314,4 +314,4 @@ TEST(LanPortVrrpChange, R40_BothRoutersAdvertiseTheSameButForTheirLinkAddress) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::lan_port_vrrp_change_test

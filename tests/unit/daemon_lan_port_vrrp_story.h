@@ -18,8 +18,6 @@
 namespace ulagate::lan_port_story {
 
 using namespace std::chrono_literals;
-using fake::address;
-using fake::prefix;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using Words = std::vector<std::string>;

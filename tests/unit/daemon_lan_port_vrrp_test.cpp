@@ -4,7 +4,7 @@
 #include "tests/unit/daemon_lan_port_vrrp_story.h"
 
 // Who holds the address, and what follows for the neighbours and the advertisements, from start to failure.
-namespace ulagate {
+namespace ulagate::lan_port_vrrp_test {
 namespace {
 
 using namespace lan_port_story;
@@ -327,4 +327,4 @@ TEST(LanPortVrrp, V06_V07_V36_WhatIsNotForItIsCountedAndNamed) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::lan_port_vrrp_test

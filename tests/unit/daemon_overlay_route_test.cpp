@@ -6,7 +6,7 @@
 #include "tests/unit/daemon_lan_port_vrrp_story.h"
 
 // The route to the overlay follows the tunnel, if the configuration says so.
-namespace ulagate::lan_port_story {
+namespace ulagate::lan_port_story::overlay_route_test {
 namespace {
 
 using testing::Each;
@@ -173,4 +173,4 @@ TEST(OverlayRoute, WhoLeavesIsNotKeptByIt) {
 }
 
 }  // namespace
-}  // namespace ulagate::lan_port_story
+}  // namespace ulagate::lan_port_story::overlay_route_test

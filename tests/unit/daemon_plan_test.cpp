@@ -6,14 +6,13 @@
 #include "daemon/simulate.h"
 #include "tests/unit/daemon_random_config.h"
 
-namespace ulagate {
+namespace ulagate::plan_test {
 namespace {
 
 using fake::described;
 using fake::edge;
 using fake::facts;
 using fake::machine;
-using fake::prefix;
 using fake::relay;
 using testing::AllOf;
 using testing::Contains;
@@ -301,4 +300,4 @@ TEST_P(Transition, MakesBeforeItBreaksWithOtherTunnelsToo) { run(true); }
 INSTANTIATE_TEST_SUITE_P(Seeds, Transition, testing::Range(1U, 9U));
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::plan_test

@@ -6,11 +6,10 @@
 #include "daemon/reconciler.h"
 #include "tests/unit/daemon_reconciler_story.h"
 
-namespace ulagate {
+namespace ulagate::reconciler_failure_test {
 namespace {
 
 using fake::edge;
-using fake::prefix;
 using fake::relay;
 using testing::ElementsAre;
 using testing::IsEmpty;
@@ -182,7 +181,7 @@ protected:
     ListenPorts() {
         RelayConfig second = config_.relays.front();
         second.name = "r2";
-        second.address = fake::address("fd99::2");
+        second.address = address("fd99::2");
         second.public_key = fake::key(2);
         config_.relays.push_back(second);
         facts_ = fake::facts(config_);
@@ -228,4 +227,4 @@ TEST_F(ListenPorts, ChangePlaces) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::reconciler_failure_test

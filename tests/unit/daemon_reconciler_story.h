@@ -18,7 +18,7 @@ namespace ulagate {
 using namespace std::chrono_literals;
 
 inline constexpr Reconciler::TimePoint kStart{1000s};
-inline const RouteKey kOverlay{fake::prefix("fd12:3456:789a::/48"), kRouteMetric};
+inline const RouteKey kOverlay{prefix("fd12:3456:789a::/48"), kRouteMetric};
 
 inline std::vector<std::string> done(const Reconciler::Report& report) {
     std::vector<std::string> out;

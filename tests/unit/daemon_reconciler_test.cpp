@@ -5,10 +5,9 @@
 #include "daemon/reconciler.h"
 #include "tests/unit/daemon_reconciler_story.h"
 
-namespace ulagate {
+namespace ulagate::reconciler_test {
 namespace {
 
-using fake::prefix;
 using testing::AllOf;
 using testing::Contains;
 using testing::Each;
@@ -220,4 +219,4 @@ TEST_F(ReconcilerStory, ButWhatFailedIs) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::reconciler_test

@@ -4,7 +4,7 @@
 
 #include "daemon/relay_addresses.h"
 
-namespace ulagate {
+namespace ulagate::relay_addresses_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -195,4 +195,4 @@ TEST(RelayAddresses, WhatWasRememberedServesUntilThereIsAnAnswer) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::relay_addresses_test

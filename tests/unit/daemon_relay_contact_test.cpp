@@ -4,8 +4,9 @@
 
 #include "daemon/relay_contact.h"
 #include "daemon/relay_memory.h"
+#include "tests/unit/text_values.h"
 
-namespace ulagate {
+namespace ulagate::relay_contact_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -14,7 +15,6 @@ using Send = WayWatch::Send;
 
 constexpr std::chrono::steady_clock::time_point kStart{1000s};
 
-net::IpAddress ip(std::string_view text) { return net::parse_ip(text).value(); }
 Way way(const char* link, const char* source) { return {link, 1500, ip("198.51.100.1"), ip(source)}; }
 
 // --- the way ---
@@ -160,4 +160,4 @@ TEST(RelayMemory, LinesThatMakeNoSenseAreLeftOut) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::relay_contact_test

@@ -7,11 +7,10 @@
 #include "daemon/router_memory.h"
 #include "tests/unit/daemon_fake_kernel.h"
 
-namespace ulagate {
+namespace ulagate::router_memory_test {
 namespace {
 
 using namespace std::chrono_literals;
-using fake::endpoint;
 using fake::key;
 using testing::ElementsAre;
 using testing::Pair;
@@ -143,4 +142,4 @@ TEST_F(RouterMemoryStory, TheFileHoldsTenThousandAtMost) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::router_memory_test

@@ -7,7 +7,7 @@
 #include "daemon/show.h"
 #include "tests/unit/daemon_fake_kernel.h"
 
-namespace ulagate {
+namespace ulagate::show_test {
 namespace {
 
 using fake::edge;
@@ -104,11 +104,11 @@ TEST(ShowRa, OfOneOfTwoRoutersNamesTheVirtualAddress) {
     Config config = fake::edge();
     VrrpConfig vrrp;
     vrrp.machine.vrid = 51;
-    vrrp.machine.address = fake::address("fe80::5eed");
+    vrrp.machine.address = address("fe80::5eed");
     config.lans.front().vrrp = vrrp;
     EXPECT_THAT(show_ra(config),
                 testing::HasSubstr("from fe80::5eed while this router is Active (VRRP 51)\n"));
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::show_test

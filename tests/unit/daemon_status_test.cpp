@@ -8,7 +8,7 @@
 
 #include "daemon/status.h"
 
-namespace ulagate {
+namespace ulagate::status_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -308,4 +308,4 @@ TEST(StatusText, SurvivesWhatItDoesNotExpect) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::status_test

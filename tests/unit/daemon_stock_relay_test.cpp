@@ -6,7 +6,7 @@
 
 #include "daemon/stock_relay.h"
 
-namespace ulagate {
+namespace ulagate::stock_relay_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -108,4 +108,4 @@ TEST_F(StockRelayStory, WhoIsNotActiveAnyMoreDoesNotRemindIt) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::stock_relay_test

@@ -11,7 +11,7 @@
 
 // LANs with gateway = true and the services of the firmware. What the rules do is shown by
 // tests/lab/firewall_packets.py; here is when they are there at all.
-namespace ulagate::firewall {
+namespace ulagate::firewall::gateway_test {
 namespace {
 
 using testing::HasSubstr;
@@ -98,4 +98,4 @@ TEST(FirewallFirmware, ARelayHasNoLanToShowItsPageTo) {
 }
 
 }  // namespace
-}  // namespace ulagate::firewall
+}  // namespace ulagate::firewall::gateway_test

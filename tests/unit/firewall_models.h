@@ -6,13 +6,12 @@
 #include <string>
 
 #include "firewall/model.h"
+#include "tests/unit/text_values.h"
 
 namespace ulagate::firewall {
 
 // The models whose rulesets are kept as golden files; tests/lab/firewall_packets.py sends packets through
 // these very files, so their interface names and addresses are those of its namespaces.
-
-inline net::Ipv6Prefix prefix(const std::string& text) { return net::parse_ipv6_prefix(text).value(); }
 
 inline Model edge_model(Mode mode = Mode::appliance) {
     Model model;

@@ -17,7 +17,7 @@
 #include "firewall/render.h"
 #include "tests/unit/firewall_models.h"
 
-namespace ulagate::firewall {
+namespace ulagate::firewall::nftables_test {
 namespace {
 
 using ::testing::AllOf;
@@ -314,4 +314,4 @@ TEST(BusySites, ReadsWhatTheRulesNotedWhichIsNoForeignHand) {
 }
 
 }  // namespace
-}  // namespace ulagate::firewall
+}  // namespace ulagate::firewall::nftables_test

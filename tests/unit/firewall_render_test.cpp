@@ -16,7 +16,7 @@
 #include "firewall/render.h"
 #include "tests/unit/firewall_models.h"
 
-namespace ulagate::firewall {
+namespace ulagate::firewall::render_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -241,4 +241,4 @@ TEST(FirewallRender, TenThousandSites) {
 }
 
 }  // namespace
-}  // namespace ulagate::firewall
+}  // namespace ulagate::firewall::render_test

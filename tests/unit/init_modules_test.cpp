@@ -5,7 +5,7 @@
 #include "image/init/log_lines.h"
 #include "image/init/modules.h"
 
-namespace ulagate::init {
+namespace ulagate::init::modules_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -104,4 +104,4 @@ TEST(LogAllowance, ABurstAndThenFiveASecond) {
 }
 
 }  // namespace
-}  // namespace ulagate::init
+}  // namespace ulagate::init::modules_test

@@ -4,7 +4,7 @@
 
 #include "image/init/supervisor.h"
 
-namespace ulagate::init {
+namespace ulagate::init::supervisor_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -202,4 +202,4 @@ TEST(Message, ReadsWhatServicesSay) {
 }
 
 }  // namespace
-}  // namespace ulagate::init
+}  // namespace ulagate::init::supervisor_test

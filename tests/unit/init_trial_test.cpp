@@ -20,7 +20,7 @@
 
 #include "image/init/init.h"
 
-namespace ulagate::init {
+namespace ulagate::init::trial_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -312,4 +312,4 @@ os.wait()
 }
 
 }  // namespace
-}  // namespace ulagate::init
+}  // namespace ulagate::init::trial_test

@@ -15,7 +15,7 @@
 
 #include "daemon/control_server.h"
 
-namespace ulagate {
+namespace ulagate::control_server_test {
 namespace {
 
 namespace asio = boost::asio;
@@ -80,4 +80,4 @@ TEST(ControlServer, AnAnswerOfMegabytesNeedsFewTurnsOfABusyLoop) {
 }
 
 }  // namespace
-}  // namespace ulagate
+}  // namespace ulagate::control_server_test

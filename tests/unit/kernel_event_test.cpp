@@ -5,7 +5,7 @@
 
 #include "tests/unit/kernel_namespace.h"
 
-namespace ulagate::test {
+namespace ulagate::test::event_test {
 namespace {
 
 // Everything that is reported until the kernel has been quiet for a moment.
@@ -106,4 +106,4 @@ TEST_F(RtnlEvents, ThatGotLostCountAsEverything) {
 }
 
 }  // namespace
-}  // namespace ulagate::test
+}  // namespace ulagate::test::event_test

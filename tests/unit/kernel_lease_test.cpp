@@ -7,7 +7,7 @@
 
 #include "tests/unit/kernel_namespace.h"
 
-namespace ulagate::test {
+namespace ulagate::test::lease_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -108,4 +108,4 @@ TEST_F(RtnlMacvlans, AreNotMadeWhereTheyCannotBe) {
 }
 
 }  // namespace
-}  // namespace ulagate::test
+}  // namespace ulagate::test::lease_test

@@ -3,7 +3,7 @@
 
 #include "tests/unit/kernel_namespace.h"
 
-namespace ulagate::test {
+namespace ulagate::test::link_test {
 namespace {
 
 class RtnlLinks : public RtnlTest {};
@@ -177,4 +177,4 @@ TEST_F(RtnlAddresses, OfPointToPointLinksAreTheNearEnd) {
 }
 
 }  // namespace
-}  // namespace ulagate::test
+}  // namespace ulagate::test::link_test

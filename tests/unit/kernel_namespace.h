@@ -21,6 +21,7 @@
 
 #include "daemon/base/address.h"
 #include "daemon/rtnl.h"
+#include "tests/unit/text_values.h"
 
 // Only there under the address sanitizer, which checks for leaks at an exit() that a child here must not
 // take.
@@ -70,8 +71,6 @@ inline bool eventually(const std::function<bool()>& condition) {
     }
     return false;
 }
-
-inline net::Ipv6Prefix prefix(const char* text) { return net::parse_ipv6_prefix(text).value(); }
 
 class KernelTest : public testing::Test {
 protected:

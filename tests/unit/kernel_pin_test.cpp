@@ -2,13 +2,12 @@
 #include <fmt/format.h>
 
 #include "tests/unit/kernel_namespace.h"
+#include "tests/unit/text_values.h"
 
-namespace ulagate::test {
+namespace ulagate::test::pin_test {
 namespace {
 
 class RtnlPins : public RtnlTest {};
-
-net::IpAddress ip(std::string_view text) { return net::parse_ip(text).value(); }
 
 const net::IpAddress kFour = ip("203.0.113.9");
 const net::IpAddress kSix = ip("2001:db8:ffff::9");
@@ -114,4 +113,4 @@ TEST_F(RtnlPins, SayWhyTheyCannotBe) {
 }
 
 }  // namespace
-}  // namespace ulagate::test
+}  // namespace ulagate::test::pin_test

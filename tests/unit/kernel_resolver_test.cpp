@@ -9,16 +9,15 @@
 #include "daemon/base/fd.h"
 #include "daemon/resolver.h"
 #include "tests/unit/kernel_namespace.h"
+#include "tests/unit/text_values.h"
 
-namespace ulagate::test {
+namespace ulagate::test::resolver_test {
 namespace {
 
 using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using Bytes = std::vector<std::uint8_t>;
-
-net::IpAddress ip(std::string_view text) { return net::parse_ip(text).value(); }
 
 // A name server on one address of the loopback (RFC 1035 section 4.1). It answers when it is told to.
 class NameServer {
@@ -274,4 +273,4 @@ TEST_F(ResolverTest, EndsWithQuestionsOpen) {
 }
 
 }  // namespace
-}  // namespace ulagate::test
+}  // namespace ulagate::test::resolver_test

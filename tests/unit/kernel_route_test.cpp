@@ -3,8 +3,9 @@
 #include <gmock/gmock.h>
 
 #include "tests/unit/kernel_namespace.h"
+#include "tests/unit/text_values.h"
 
-namespace ulagate::test {
+namespace ulagate::test::route_test {
 namespace {
 
 using testing::HasSubstr;
@@ -214,8 +215,6 @@ TEST_F(RtnlRoutes, TwentyThousandAreNoMatter) {
     });
 }
 
-net::IpAddress ip(const char* text) { return net::parse_ip(text).value(); }
-
 Way way(Rtnl& kernel, const char* destination) {
     const auto way = kernel.way_to(ip(destination));
     EXPECT_TRUE(way) << way.error().text();
@@ -289,4 +288,4 @@ TEST_F(RtnlWay, EndsAtARouteThatRefuses) {
 }
 
 }  // namespace
-}  // namespace ulagate::test
+}  // namespace ulagate::test::route_test

@@ -11,7 +11,7 @@
 
 #include "daemon/rtnl_rows.h"
 
-namespace ulagate::rtnl {
+namespace ulagate::rtnl::rows_test {
 namespace {
 
 // A message as the kernel would write it. Kept apart from the code under test, which is built on libnl.
@@ -158,4 +158,4 @@ TEST(RtnlRows, ACutMessageIsNeverReadBeyondItsEnd) {
 }
 
 }  // namespace
-}  // namespace ulagate::rtnl
+}  // namespace ulagate::rtnl::rows_test

@@ -4,7 +4,7 @@
 #include "daemon/sysctl.h"
 #include "tests/unit/kernel_namespace.h"
 
-namespace ulagate::test {
+namespace ulagate::test::sysctl_test {
 namespace {
 
 class Sysctl : public KernelTest {};
@@ -65,4 +65,4 @@ TEST_F(Sysctl, SaysThatAContainerHasThemReadOnly) {
 }
 
 }  // namespace
-}  // namespace ulagate::test
+}  // namespace ulagate::test::sysctl_test

@@ -3,7 +3,7 @@
 
 #include "tests/unit/ra_advertiser_story.h"
 
-namespace ulagate::ra {
+namespace ulagate::ra::advertiser_change_test {
 namespace {
 
 using ::testing::Contains;
@@ -270,4 +270,4 @@ TEST_F(AdvertiserStory, R26_R28_NeverSendsTheSameRouteTwiceNorALinkLocalPrefix) 
 }
 
 }  // namespace
-}  // namespace ulagate::ra
+}  // namespace ulagate::ra::advertiser_change_test

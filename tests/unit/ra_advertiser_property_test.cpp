@@ -9,7 +9,7 @@
 
 // What must hold whatever happens: days of virtual time with random links, hosts and reloads, from fixed
 // seeds.
-namespace ulagate::ra {
+namespace ulagate::ra::advertiser_property_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -269,4 +269,4 @@ TEST(Advertiser, R42_AFloodKeepsTheMulticastScheduleAndTheUnicastLimit) {
 }
 
 }  // namespace
-}  // namespace ulagate::ra
+}  // namespace ulagate::ra::advertiser_property_test

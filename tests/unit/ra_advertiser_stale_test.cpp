@@ -4,7 +4,7 @@
 #include "tests/unit/ra_advertiser_story.h"
 
 // What has been advertised and is not any more.
-namespace ulagate::ra {
+namespace ulagate::ra::advertiser_stale_test {
 namespace {
 
 using ::testing::Contains;
@@ -292,4 +292,4 @@ TEST_F(AdvertiserStory, TheSourceLinkLayerAddressCanBeLeftOut) {
 }
 
 }  // namespace
-}  // namespace ulagate::ra
+}  // namespace ulagate::ra::advertiser_stale_test

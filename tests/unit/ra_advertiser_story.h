@@ -15,14 +15,12 @@
 #include <vector>
 
 #include "ra/advertiser.h"
+#include "tests/unit/text_values.h"
 
 namespace ulagate::ra {
 
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
-
-inline net::Ipv6Address address(std::string_view text) { return net::parse_ipv6(text).value(); }
-inline net::Ipv6Prefix prefix(std::string_view text) { return net::parse_ipv6_prefix(text).value(); }
 
 inline const net::Ipv6Address kHost = address("fe80::a");
 inline const net::Ipv6Address kOtherHost = address("fe80::b");

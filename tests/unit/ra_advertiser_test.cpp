@@ -3,7 +3,7 @@
 
 #include "tests/unit/ra_advertiser_story.h"
 
-namespace ulagate::ra {
+namespace ulagate::ra::advertiser_test {
 namespace {
 
 using ::testing::Contains;
@@ -271,4 +271,4 @@ TEST_F(AdvertiserStory, R16_R42_AFloodNeitherGrowsMemoryNorMovesTheSchedule) {
 }
 
 }  // namespace
-}  // namespace ulagate::ra
+}  // namespace ulagate::ra::advertiser_test

@@ -7,7 +7,7 @@
 #include "tests/unit/ra_advertiser_story.h"
 
 // Hosts that tell where they are, and floods of them.
-namespace ulagate::ra {
+namespace ulagate::ra::direct_replies_test {
 namespace {
 
 using ::testing::Contains;
@@ -240,4 +240,4 @@ TEST_F(DirectReplies, R18_NobodyIsAnsweredByMulticast) {
 }
 
 }  // namespace
-}  // namespace ulagate::ra
+}  // namespace ulagate::ra::direct_replies_test

@@ -15,7 +15,7 @@
 #include "tests/unit/ra_namespace.h"
 
 // The packet socket against the kernel, on the same links as the ICMPv6 socket.
-namespace ulagate::ra {
+namespace ulagate::ra::link_socket_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -65,7 +65,7 @@ void put_on_wire(const std::vector<std::byte>& packet, const net::MacAddress& de
 }
 
 std::vector<std::byte> question(const net::Ipv6Address& to = kAllRouters) {
-    return Wrapper{kHost, build(kQuestion)}.to(to);
+    return Wrapper{kPeer, build(kQuestion)}.to(to);
 }
 
 // ICMPv6 behind destination options that are only padding.
@@ -74,7 +74,7 @@ std::vector<std::byte> question_behind_options() {
     std::vector<std::byte> rest{std::byte{58}, std::byte{0}, std::byte{1}, std::byte{4}};
     rest.insert(rest.end(), 4, std::byte{0});
     rest.insert(rest.end(), plain.begin() + 40, plain.end());
-    return with_header({kHost, kAllRouters, IPPROTO_DSTOPTS}, rest);
+    return with_header({kPeer, kAllRouters, IPPROTO_DSTOPTS}, rest);
 }
 
 void set_host_mac() {
@@ -87,10 +87,10 @@ TEST(RaLinkSocket, R42_TellsFromWhereASolicitationCame) {
         LinkSocket router = open_link("router");
         EXPECT_THAT(heard(router, 0ms), IsEmpty());
         Socket host = open("host");
-        ASSERT_EQ(why(host.send(kHost, kAllRouters, build(kQuestion))), "sent");
+        ASSERT_EQ(why(host.send(kPeer, kAllRouters, build(kQuestion))), "sent");
         const auto infos = heard(router, 2s);
         ASSERT_EQ(infos.size(), 1U);
-        EXPECT_EQ(infos.at(0).source, kHost);
+        EXPECT_EQ(infos.at(0).source, kPeer);
         EXPECT_EQ(infos.at(0).destination, kAllRouters);
         EXPECT_EQ(infos.at(0).hop_limit, 255);
         EXPECT_EQ(infos.at(0).link_source, kHostMac);
@@ -118,7 +118,7 @@ TEST(RaLinkSocket, R42_SharesTheSolicitationsWithTheIcmpv6Socket) {
             EXPECT_FALSE(readable(link.native_handle(), 100ms));
         }
         Socket host = open("host");
-        ASSERT_EQ(why(host.send(kHost, kAllNodes, build(RouterAdvertisement{}))), "sent");
+        ASSERT_EQ(why(host.send(kPeer, kAllNodes, build(RouterAdvertisement{}))), "sent");
         EXPECT_TRUE(next(router)) << "advertisements are the ICMPv6 socket's";
         EXPECT_FALSE(readable(link.native_handle(), 100ms));
     });
@@ -160,15 +160,15 @@ TEST(RaLinkSocket, R08_R42_AnswersWithoutTheNeighbourCache) {
         answer.options.emplace_back(RouteInformation{net::parse_ipv6_prefix("fd12:3456:789a::/48").value()});
         // More than go in one system call; the first hundred are elsewhere.
         std::vector<Neighbor> hosts;
-        for (std::uint8_t n = 0; n < 100; ++n) hosts.push_back({kHost, {{2, 0, 0, 0, 1, n}}});
-        hosts.push_back({kHost, kHostMac});
+        for (std::uint8_t n = 0; n < 100; ++n) hosts.push_back({kPeer, {{2, 0, 0, 0, 1, n}}});
+        hosts.push_back({kPeer, kHostMac});
         const auto sent = router.send(kRouter, hosts, build(answer));
         ASSERT_TRUE(sent) << sent.error().text();
         EXPECT_EQ(*sent, 101U);
         const auto got = next(host);
         ASSERT_TRUE(got);
         EXPECT_EQ(got->info.source, kRouter);
-        EXPECT_EQ(got->info.destination, kHost);
+        EXPECT_EQ(got->info.destination, kPeer);
         EXPECT_EQ(got->info.hop_limit, 255);
         EXPECT_EQ(parse_router_advertisement(got->message, got->info).value(), answer);
         EXPECT_FALSE(readable(host, 100ms)) << "one for this host";
@@ -194,13 +194,13 @@ TEST(RaLinkSocket, R42_ReachesAGroupWithoutTheNeighbourCache) {
 TEST(RaLinkSocket, R08_SendsOnlyFromAnAddressOfTheInterface) {
     in_namespaces([] {
         LinkSocket router = open_link("router");
-        const std::vector<Neighbor> hosts{{kHost, kHostMac}};
+        const std::vector<Neighbor> hosts{{kPeer, kHostMac}};
         const auto message = build(RouterAdvertisement{});
         EXPECT_TRUE(router.owns(address("fe80::5eed")));
         EXPECT_TRUE(router.send(address("fe80::5eed"), hosts, message));
         ASSERT_EQ(std::system("ip addr del fe80::5eed/128 dev router"), 0);  // NOLINT(cert-env33-c)
         EXPECT_FALSE(router.owns(address("fe80::5eed")));
-        EXPECT_FALSE(router.owns(kHost)) << "another interface's";
+        EXPECT_FALSE(router.owns(kPeer)) << "another interface's";
         const auto sent = router.send(address("fe80::5eed"), hosts, message);
         ASSERT_FALSE(sent);
         EXPECT_THAT(sent.error().text(), HasSubstr("send ICMPv6 from fe80::5eed: "));
@@ -220,7 +220,7 @@ TEST(RaLinkSocket, ALinkThatGoesDownIsNoErrorAndIsHeardAgainWhenItIsUp) {
         ASSERT_EQ(std::system("ip link set router up"), 0);  // NOLINT(cert-env33-c)
         Socket host = open("host");
         for (int i = 0; i < 20; ++i) {  // the link needs a moment
-            ASSERT_EQ(why(host.send(kHost, kAllRouters, build(kQuestion))), "sent");
+            ASSERT_EQ(why(host.send(kPeer, kAllRouters, build(kQuestion))), "sent");
             if (!heard(router, 100ms).empty()) return;
         }
         ADD_FAILURE() << "hears nothing any more";
@@ -236,4 +236,4 @@ TEST(RaLinkSocket, SaysWhichInterfaceDoesNotExist) {
 }
 
 }  // namespace
-}  // namespace ulagate::ra
+}  // namespace ulagate::ra::link_socket_test

@@ -3,7 +3,7 @@
 
 #include "tests/unit/ra_message_bytes.h"
 
-namespace ulagate::ra {
+namespace ulagate::ra::message_solicitation_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -117,4 +117,4 @@ TEST(RouterSolicitationParser, RefusesMoreOptionsThanAnybodySends) {
 }
 
 }  // namespace
-}  // namespace ulagate::ra
+}  // namespace ulagate::ra::message_solicitation_test

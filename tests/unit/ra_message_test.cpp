@@ -3,7 +3,7 @@
 
 #include "tests/unit/ra_message_bytes.h"
 
-namespace ulagate::ra {
+namespace ulagate::ra::message_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -288,4 +288,4 @@ TEST(RouterAdvertisementParser, ReadsBackWhateverIsBuilt) {
 }
 
 }  // namespace
-}  // namespace ulagate::ra
+}  // namespace ulagate::ra::message_test

@@ -18,7 +18,9 @@
 #include <string_view>
 #include <utility>
 
+#include "ra/advertiser.h"
 #include "ra/socket.h"
+#include "tests/unit/text_values.h"
 
 // A veth pair in a network namespace of its own, its addresses fixed and without duplicate address detection,
 // so that nothing has to be waited for but the packets.
@@ -28,11 +30,8 @@ using namespace std::chrono_literals;
 
 inline constexpr int kSkipped = 77;
 
-inline net::Ipv6Address address(std::string_view text) { return net::parse_ipv6(text).value(); }
-
 const net::Ipv6Address kRouter = address("fe80::1");
-const net::Ipv6Address kHost = address("fe80::2");
-const net::Ipv6Address kAllNodes = address("ff02::1");
+const net::Ipv6Address kPeer = address("fe80::2");
 const net::Ipv6Address kAllRouters = address("ff02::2");
 
 inline bool write_file(const char* path, const std::string& text) {

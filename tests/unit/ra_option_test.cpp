@@ -5,7 +5,7 @@
 #include "tests/unit/ra_message_bytes.h"
 
 // The options that a site may or may not use. Prefix, route and MTU are in ra_message_test.cpp.
-namespace ulagate::ra {
+namespace ulagate::ra::option_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -201,4 +201,4 @@ TEST(RaOption, R22_WhatFitsStaysTogether) {
 }
 
 }  // namespace
-}  // namespace ulagate::ra
+}  // namespace ulagate::ra::option_test

@@ -5,19 +5,16 @@
 #include <algorithm>
 
 #include "ra/packet.h"
+#include "tests/unit/text_values.h"
 
-namespace ulagate::ra {
+namespace ulagate::ra::packet_test {
 namespace {
-
-using Bytes = std::vector<std::byte>;
 
 Bytes bytes(std::initializer_list<unsigned> values) {
     Bytes out;
     for (const unsigned value : values) out.push_back(static_cast<std::byte>(value));
     return out;
 }
-
-net::Ipv6Address address(std::string_view text) { return net::parse_ipv6(text).value(); }
 
 // A solicitation from fe80::2 (02:00:00:00:00:02) to ff02::2, as a Linux host sends it.
 Bytes solicitation() {
@@ -101,4 +98,4 @@ TEST(RaPacket, ALengthThatIsOddHasARightChecksumToo) {
 }
 
 }  // namespace
-}  // namespace ulagate::ra
+}  // namespace ulagate::ra::packet_test

@@ -4,7 +4,7 @@
 #include "tests/unit/ra_advertiser_story.h"
 
 // Who is answered when too many ask, and when an answer does not arrive.
-namespace ulagate::ra {
+namespace ulagate::ra::replies_test {
 namespace {
 
 using ::testing::Contains;
@@ -134,4 +134,4 @@ TEST_F(Replies, R09_WithoutASourceNobodyIsMadeUpFor) {
 }
 
 }  // namespace
-}  // namespace ulagate::ra
+}  // namespace ulagate::ra::replies_test

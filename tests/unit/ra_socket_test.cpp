@@ -26,7 +26,7 @@
 #include "tests/unit/ra_namespace.h"
 
 // The socket against the kernel.
-namespace ulagate::ra {
+namespace ulagate::ra::socket_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -41,10 +41,10 @@ TEST(RaSocket, R08_CarriesASolicitationAndItsAnswer) {
         EXPECT_FALSE(*nothing);
 
         const RouterSolicitation question{net::MacAddress{{2, 0, 0, 0, 0, 1}}};
-        ASSERT_EQ(why(host.send(kHost, kAllRouters, build(question))), "sent");
+        ASSERT_EQ(why(host.send(kPeer, kAllRouters, build(question))), "sent");
         const auto asked = next(router);
         ASSERT_TRUE(asked);
-        EXPECT_EQ(asked->info.source, kHost);
+        EXPECT_EQ(asked->info.source, kPeer);
         EXPECT_EQ(asked->info.destination, kAllRouters);
         EXPECT_EQ(asked->info.hop_limit, 255);
         EXPECT_EQ(parse_router_solicitation(asked->message, asked->info).value(), question);
@@ -52,7 +52,7 @@ TEST(RaSocket, R08_CarriesASolicitationAndItsAnswer) {
         RouterAdvertisement answer;
         answer.options.emplace_back(RouteInformation{net::parse_ipv6_prefix("fd12:3456:789a::/48").value()});
         for (const auto& [from, to] :
-             {std::pair{kRouter, kHost}, std::pair{address("fe80::5eed"), kAllNodes}}) {
+             {std::pair{kRouter, kPeer}, std::pair{address("fe80::5eed"), kAllNodes}}) {
             ASSERT_EQ(why(router.send(from, to, build(answer))), "sent");
             const auto answered = next(host);
             ASSERT_TRUE(answered);
@@ -70,7 +70,7 @@ TEST(RaSocket, R09_DoesNotHearItselfNorAnotherLink) {
         Socket other = open("other");
         Socket other_host = open("otherhost");
         ASSERT_EQ(why(router.send(kRouter, kAllNodes, build(RouterAdvertisement{}))), "sent");
-        ASSERT_EQ(why(other_host.send(kHost, kAllRouters, build(RouterSolicitation{}))), "sent");
+        ASSERT_EQ(why(other_host.send(kPeer, kAllRouters, build(RouterSolicitation{}))), "sent");
         EXPECT_TRUE(next(other));
         EXPECT_FALSE(readable(router, 100ms));
     });
@@ -106,9 +106,9 @@ TEST(RaSocket, HearsSolicitationsAndAdvertisementsOnly) {
         for (const int type : {128, 129, 135, 136, 137, 143, 1, 3}) {
             std::vector<std::byte> message(24);
             message.front() = static_cast<std::byte>(type);
-            ASSERT_EQ(why(host.send(kHost, kRouter, message)), "sent");
+            ASSERT_EQ(why(host.send(kPeer, kRouter, message)), "sent");
         }
-        ASSERT_EQ(why(host.send(kHost, kRouter, build(RouterAdvertisement{}))), "sent");
+        ASSERT_EQ(why(host.send(kPeer, kRouter, build(RouterAdvertisement{}))), "sent");
         const auto heard = next(router);
         ASSERT_TRUE(heard);
         EXPECT_EQ(heard->message.front(), std::byte{134});
@@ -124,7 +124,7 @@ TEST(RaSocket, R01_TellsTheHopLimit) {
         const int hops = 64;
         ASSERT_EQ(::setsockopt(host.native_handle(), IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof(hops)),
                   0);
-        ASSERT_EQ(why(host.send(kHost, kAllRouters, build(RouterSolicitation{}))), "sent");
+        ASSERT_EQ(why(host.send(kPeer, kAllRouters, build(RouterSolicitation{}))), "sent");
         const auto heard = next(router);
         ASSERT_TRUE(heard);
         EXPECT_EQ(heard->info.hop_limit, 64);
@@ -159,7 +159,7 @@ TEST(RaSocket, R02_TheKernelDropsABadChecksum) {
         to.sin6_family = AF_INET6;
         std::memcpy(&to.sin6_addr, kRouter.bytes.data(), 16);
         to.sin6_scope_id = ::if_nametoindex("host");
-        const std::uint16_t good = checksum(kHost, kRouter, {133, 0, 0, 0, 0, 0, 0, 0});
+        const std::uint16_t good = checksum(kPeer, kRouter, {133, 0, 0, 0, 0, 0, 0, 0});
         for (const unsigned sum : {good ^ 1U, good + 0U}) {
             const auto high = static_cast<unsigned char>(sum >> 8U);
             const auto low = static_cast<unsigned char>(sum);
@@ -188,9 +188,9 @@ TEST(RaSocket, R07_DropsWhatCameInFragments) {
             fragmented.at(fragmented.size() - 24) = std::byte{0xfe};
             fragmented.at(fragmented.size() - 23) = std::byte{3};
         }
-        ASSERT_TRUE(parse_router_solicitation(fragmented, {kHost, kAllRouters, 255}));
-        ASSERT_EQ(why(host.send(kHost, kAllRouters, fragmented)), "sent");
-        ASSERT_EQ(why(host.send(kHost, kAllRouters, build(question))), "sent");
+        ASSERT_TRUE(parse_router_solicitation(fragmented, {kPeer, kAllRouters, 255}));
+        ASSERT_EQ(why(host.send(kPeer, kAllRouters, fragmented)), "sent");
+        ASSERT_EQ(why(host.send(kPeer, kAllRouters, build(question))), "sent");
         const auto heard = next(router);
         ASSERT_TRUE(heard);
         EXPECT_EQ(heard->message.size(), build(question).size());
@@ -204,7 +204,7 @@ TEST(RaSocket, DropsWhatIsLongerThanAnyMessage) {
         ASSERT_EQ(std::system("ip link set router mtu 20000 && ip link set host mtu 20000"), 0);
         Socket router = open("router");
         Socket host = open("host");
-        ASSERT_EQ(why(host.send(kHost, kRouter, std::vector<std::byte>(12000, std::byte{133}))), "sent");
+        ASSERT_EQ(why(host.send(kPeer, kRouter, std::vector<std::byte>(12000, std::byte{133}))), "sent");
         ASSERT_TRUE(readable(router, 2s));
         const auto received = router.receive();
         ASSERT_TRUE(received) << received.error().text();
@@ -297,7 +297,7 @@ TEST(RaSocket, R20_SolicitationsInTheNeighbourCache) {
         solicit_from({}, {});
         ASSERT_TRUE(next(router));  // the kernel looks first, so it has been there by now
         EXPECT_FALSE(cached("^:: ")) << "nobody is no neighbour";
-        solicit_from(kHost, {net::MacAddress{{2, 0, 0, 0, 0, 1}}});
+        solicit_from(kPeer, {net::MacAddress{{2, 0, 0, 0, 0, 1}}});
         ASSERT_TRUE(next(router));
         const auto end = std::chrono::steady_clock::now() + 2s;
         while (!cached("^fe80::2 .*:01 +STALE") && std::chrono::steady_clock::now() < end) ::usleep(10'000);
@@ -316,4 +316,4 @@ TEST(RaSocket, SaysWhichInterfaceDoesNotExist) {
 }
 
 }  // namespace
-}  // namespace ulagate::ra
+}  // namespace ulagate::ra::socket_test

@@ -4,7 +4,7 @@
 #include "ra/watch.h"
 #include "tests/unit/ra_advertiser_story.h"
 
-namespace ulagate::ra {
+namespace ulagate::ra::watch_test {
 namespace {
 
 using ::testing::AllOf;
@@ -306,4 +306,4 @@ TEST_F(RaWatch, AnAdvertisementFullOfFindingsIsCutShort) {
 }
 
 }  // namespace
-}  // namespace ulagate::ra
+}  // namespace ulagate::ra::watch_test

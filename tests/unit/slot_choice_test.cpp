@@ -6,7 +6,7 @@
 #include "image/slot/boot_choice.h"
 #include "image/slot/update_record.h"
 
-namespace ulagate::slot {
+namespace ulagate::slot::choice_test {
 namespace {
 
 using testing::HasSubstr;
@@ -155,4 +155,4 @@ TEST(SlotRecord, WhatIsNotUnderstoodIsRefused) {
 }
 
 }  // namespace
-}  // namespace ulagate::slot
+}  // namespace ulagate::slot::choice_test

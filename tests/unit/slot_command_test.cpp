@@ -15,7 +15,7 @@
 #include "tests/unit/slot_card_story.h"
 #include "tests/unit/slot_update_story.h"
 
-namespace ulagate::slot {
+namespace ulagate::slot::command_test {
 namespace {
 
 using testing::HasSubstr;
@@ -254,4 +254,4 @@ TEST_F(SlotCommand, WrongWordsAreUsage) {
 }
 
 }  // namespace
-}  // namespace ulagate::slot
+}  // namespace ulagate::slot::command_test

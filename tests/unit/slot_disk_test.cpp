@@ -33,7 +33,7 @@ extern "C" ssize_t pwrite(int fd, const void* data, size_t bytes, off_t place) {
     return n;
 }
 
-namespace ulagate::slot {
+namespace ulagate::slot::disk_test {
 namespace {
 
 using testing::HasSubstr;
@@ -244,4 +244,4 @@ TEST_F(SlotDiskTest, KilledInMidWriteEverythingElseIsAsBefore) {
 }
 
 }  // namespace
-}  // namespace ulagate::slot
+}  // namespace ulagate::slot::disk_test

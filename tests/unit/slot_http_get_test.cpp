@@ -4,7 +4,7 @@
 
 #include "image/appliance/http_get.h"
 
-namespace ulagate::appliance {
+namespace ulagate::appliance::http_get_test {
 namespace {
 
 using testing::HasSubstr;
@@ -60,4 +60,4 @@ TEST(HttpAnswer, OnlyAPlainYes) {
 }
 
 }  // namespace
-}  // namespace ulagate::appliance
+}  // namespace ulagate::appliance::http_get_test

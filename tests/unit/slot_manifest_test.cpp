@@ -4,7 +4,7 @@
 
 #include "image/slot/manifest.h"
 
-namespace ulagate::slot {
+namespace ulagate::slot::manifest_test {
 namespace {
 
 using testing::HasSubstr;
@@ -107,4 +107,4 @@ TEST(SlotManifest, SomeBoardsAndNotThousands) {
 }
 
 }  // namespace
-}  // namespace ulagate::slot
+}  // namespace ulagate::slot::manifest_test

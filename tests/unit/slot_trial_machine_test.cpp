@@ -3,7 +3,7 @@
 
 #include "image/slot/trial_machine.h"
 
-namespace ulagate::slot {
+namespace ulagate::slot::trial_machine_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -147,4 +147,4 @@ TEST(SlotTrial, APowerCutBetweenCommitAndRecordIsACommit) {
 }
 
 }  // namespace
-}  // namespace ulagate::slot
+}  // namespace ulagate::slot::trial_machine_test

@@ -5,7 +5,7 @@
 #include "image/slot/trial.h"
 #include "tests/unit/slot_card_story.h"
 
-namespace ulagate::slot {
+namespace ulagate::slot::trial_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -180,4 +180,4 @@ TEST_F(SlotTrialTest, WhatTheReleaseSays) {
 }
 
 }  // namespace
-}  // namespace ulagate::slot
+}  // namespace ulagate::slot::trial_test

@@ -7,7 +7,7 @@
 #include "daemon/base/file.h"
 #include "tests/unit/slot_update_story.h"
 
-namespace ulagate::slot {
+namespace ulagate::slot::update_file_test {
 namespace {
 
 using testing::HasSubstr;
@@ -239,4 +239,4 @@ TEST(SlotUpdateFile, AKeyIs32Bytes) {
 }
 
 }  // namespace
-}  // namespace ulagate::slot
+}  // namespace ulagate::slot::update_file_test

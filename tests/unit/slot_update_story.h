@@ -12,10 +12,9 @@
 #include <vector>
 
 #include "image/slot/update_file.h"
+#include "tests/unit/text_values.h"
 
 namespace ulagate::slot {
-
-using Bytes = std::vector<std::byte>;
 
 inline Bytes to_bytes(std::string_view text) {
     const auto bytes = std::as_bytes(std::span{text});

@@ -2,7 +2,7 @@
 #include "tests/unit/vrrp_story.h"
 
 // What RFC 9568 leaves to us: the preempt delay, priorities and settings that change, the lease, the record.
-namespace ulagate::vrrp {
+namespace ulagate::vrrp::machine_change_test {
 namespace {
 
 Config delayed(std::uint8_t priority, Duration delay = 10s) {
@@ -197,4 +197,4 @@ TEST(VrrpRecord, KeepsTheLastSixteenTransitions) {
 }
 
 }  // namespace
-}  // namespace ulagate::vrrp
+}  // namespace ulagate::vrrp::machine_change_test

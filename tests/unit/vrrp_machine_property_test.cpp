@@ -4,7 +4,7 @@
 #include "tests/unit/vrrp_story.h"
 
 // What holds whatever happens: random events of every kind, at random times, with timers that are late.
-namespace ulagate::vrrp {
+namespace ulagate::vrrp::machine_property_test {
 namespace {
 
 class Anything {
@@ -144,4 +144,4 @@ TEST_P(VrrpProperty, HoldsWhateverHappens) {
 INSTANTIATE_TEST_SUITE_P(Seeds, VrrpProperty, ::testing::Range(1U, 21U));
 
 }  // namespace
-}  // namespace ulagate::vrrp
+}  // namespace ulagate::vrrp::machine_property_test

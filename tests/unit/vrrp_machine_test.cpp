@@ -2,7 +2,7 @@
 #include "tests/unit/vrrp_story.h"
 
 // RFC 9568 section 6.4, paragraph by paragraph.
-namespace ulagate::vrrp {
+namespace ulagate::vrrp::machine_test {
 namespace {
 
 TEST(VrrpTimers, V16_SkewAndDownIntervalAreFinerThanCentiseconds) {
@@ -337,4 +337,4 @@ TEST(VrrpMachine, V50_WhoYieldsHasNothingToAnnounce) {
 }
 
 }  // namespace
-}  // namespace ulagate::vrrp
+}  // namespace ulagate::vrrp::machine_test

@@ -7,7 +7,7 @@
 #include "vrrp/checksum.h"
 #include "vrrp/neighbor.h"
 
-namespace ulagate::vrrp {
+namespace ulagate::vrrp::neighbor_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -84,4 +84,4 @@ TEST(VrrpAnnouncer, V50_AgainWhileItRunsIsThreeMoreAndNotFaster) {
 }
 
 }  // namespace
-}  // namespace ulagate::vrrp
+}  // namespace ulagate::vrrp::neighbor_test

@@ -8,7 +8,7 @@
 #include "vrrp/checksum.h"
 #include "vrrp/packet.h"
 
-namespace ulagate::vrrp {
+namespace ulagate::vrrp::packet_test {
 namespace {
 
 const PacketInfo kFromOther{kOther, kAllVrrpRouters, 255};
@@ -181,4 +181,4 @@ TEST(VrrpPacket, V15_EveryPriorityHasItsByte) {
 }
 
 }  // namespace
-}  // namespace ulagate::vrrp
+}  // namespace ulagate::vrrp::packet_test

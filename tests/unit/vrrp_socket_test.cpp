@@ -19,7 +19,7 @@
 
 // The sockets against the kernel: a veth pair in a network namespace of its own. "lan0" is our end, "far0"
 // the other; "ulg-v0" is a macvlan with the virtual MAC on lan0.
-namespace ulagate::vrrp {
+namespace ulagate::vrrp::socket_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -380,4 +380,4 @@ TEST_F(VrrpSocket, SaysWhichInterfaceDoesNotExist) {
 }
 
 }  // namespace
-}  // namespace ulagate::vrrp
+}  // namespace ulagate::vrrp::socket_test

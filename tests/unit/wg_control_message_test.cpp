@@ -4,16 +4,13 @@
 
 #include <string>
 
-#include "tests/unit/wg_control_support.h"
+#include "tests/unit/text_values.h"
 #include "wg/control_message.h"
 
-namespace ulagate::wg::control {
+namespace ulagate::wg::control::control_message_test {
 namespace {
 
 using namespace std::chrono_literals;
-using test::address;
-using test::hex;
-using test::prefix;
 
 std::string why(const std::vector<std::byte>& datagram) {
     const auto packet = parse(datagram);
@@ -271,4 +268,4 @@ TEST(WgControlMessage, StaleIsWhatIsALittleBehind) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg::control
+}  // namespace ulagate::wg::control::control_message_test

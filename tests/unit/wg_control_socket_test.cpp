@@ -9,16 +9,15 @@
 #include <stdexcept>
 
 #include "tests/unit/kernel_namespace.h"
-#include "tests/unit/wg_control_support.h"
+#include "tests/unit/text_values.h"
 #include "wg/control_socket.h"
 
 // The socket against the kernel: a relay and a router, each in a network namespace of its own, and between
 // them a veth pair in place of the tunnel. The tunnel addresses sit on lo.
-namespace ulagate::wg::control {
+namespace ulagate::wg::control::control_socket_test {
 namespace {
 
 using namespace std::chrono_literals;
-using test::address;
 using ulagate::test::eventually;
 using ulagate::test::run;
 
@@ -119,7 +118,7 @@ TEST_F(WgControlSocket, CarriesMessagesBothWays) {
         ControlSocket router = router_socket(world);
         EXPECT_TRUE(relay.receive().value().empty()) << "does not block";
 
-        const Packet claim{7, Claim{{test::prefix("fd12:3456:789a:a::/64")}, 3, 200}};
+        const Packet claim{7, Claim{{prefix("fd12:3456:789a:a::/64")}, 3, 200}};
         router.send(std::vector<Outgoing>{{kRelay, claim}});
         const auto claimed = take(relay, 1);
         ASSERT_EQ(claimed.size(), 1U);
@@ -202,8 +201,8 @@ TEST_F(WgControlSocket, WhatDoesNotParseIsCountedByItsKind) {
         auto longer = build({1, Goodbye{}});
         longer.resize(1400);
         send_raw(longer);
-        send_raw(test::hex("554c4743 0201000c 00000001"));  // version 2
-        send_raw(test::hex("554c4743 01c8000c 00000001"));  // type 200
+        send_raw(hex("554c4743 0201000c 00000001"));  // version 2
+        send_raw(hex("554c4743 01c8000c 00000001"));  // type 200
         router.send(std::vector<Outgoing>{{kRelay, {1, Goodbye{}}}});
         EXPECT_EQ(take(relay, 1).size(), 1U);
         EXPECT_EQ(relay.counters().malformed, 3U);
@@ -253,4 +252,4 @@ TEST_F(WgControlSocket, SaysThatThePortIsTaken) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg::control
+}  // namespace ulagate::wg::control::control_socket_test

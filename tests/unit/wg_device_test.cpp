@@ -5,12 +5,10 @@
 #include "tests/unit/wg_test_support.h"
 #include "wg/device.h"
 
-namespace ulagate::wg {
+namespace ulagate::wg::device_test {
 namespace {
 
-using test::endpoint;
 using test::key;
-using test::prefix;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
@@ -252,4 +250,4 @@ TEST(WgDiff, TenThousandPeersInAMoment) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg
+}  // namespace ulagate::wg::device_test

@@ -7,7 +7,7 @@
 
 #include "wg/echo_socket.h"
 
-namespace ulagate::wg {
+namespace ulagate::wg::echo_socket_test {
 namespace {
 
 // The kernel answers on the loopback interface, whose MTU is 65536 bytes.
@@ -54,4 +54,4 @@ INSTANTIATE_TEST_SUITE_P(Families, EchoSocketOnLoopback, testing::Values(Family:
                          [](const auto& test) { return test.param == Family::ipv4 ? "Ipv4" : "Ipv6"; });
 
 }  // namespace
-}  // namespace ulagate::wg
+}  // namespace ulagate::wg::echo_socket_test

@@ -12,13 +12,13 @@
 #include "wg/handshake_watch.h"
 
 // The watch against the kernel, in a network namespace of its own.
-namespace ulagate::wg {
+namespace ulagate::wg::handshake_watch_test {
 namespace {
 
 using namespace std::chrono_literals;
-using test::run;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using ulagate::test::run;
 
 constexpr std::uint16_t kFirst = 51820;  // and the next one
 
@@ -87,7 +87,7 @@ HandshakeWatch::Initiation from(const char* endpoint, std::uint16_t port) {
     return {net::parse_endpoint(endpoint).value(), port};
 }
 
-class HandshakeWatchKernel : public test::KernelTest {};
+class HandshakeWatchKernel : public ulagate::test::KernelTest {};
 
 TEST_F(HandshakeWatchKernel, PassesInitiationsOverIpv4AndIpv6) {
     in_namespace([] {
@@ -145,4 +145,4 @@ TEST_F(HandshakeWatchKernel, PassesWhatComesInByACableAndNotWhatGoesOut) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg
+}  // namespace ulagate::wg::handshake_watch_test

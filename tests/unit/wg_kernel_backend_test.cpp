@@ -4,7 +4,7 @@
 #include "wg/open_backend.h"
 #include "wg/userspace_backend.h"
 
-namespace ulagate::wg {
+namespace ulagate::wg::kernel_backend_test {
 namespace {
 
 class WgKernelBackend : public ::testing::Test {
@@ -35,7 +35,7 @@ TEST_F(WgKernelBackend, ReportsTheScopeOfALinkLocalEndpoint) {
     run([](Backend& backend) {
         test::expect_ok(backend.create("wgtest0"));
         DeviceConfig want = test::three_peers();
-        want.peers[test::key(1)].endpoint = test::endpoint("[fe80::1]:51820");
+        want.peers[test::key(1)].endpoint = endpoint("[fe80::1]:51820");
         want.peers[test::key(1)].endpoint->scope_id = 1;
         EXPECT_EQ(test::bring_to(backend, "wgtest0", want).peers.at(test::key(1)).endpoint->scope_id, 1U);
         test::expect_ok(backend.remove("wgtest0"));
@@ -66,4 +66,4 @@ TEST(WgOpenBackend, SaysWhatIsMissing) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg
+}  // namespace ulagate::wg::kernel_backend_test

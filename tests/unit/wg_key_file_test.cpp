@@ -9,7 +9,7 @@
 
 #include "wg/key_file.h"
 
-namespace ulagate::wg {
+namespace ulagate::wg::key_file_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -118,4 +118,4 @@ TEST_F(WgKeyFile, NeverFollowsALinkWhenItCreates) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg
+}  // namespace ulagate::wg::key_file_test

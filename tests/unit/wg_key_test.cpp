@@ -6,7 +6,7 @@
 
 #include "wg/key.h"
 
-namespace ulagate::wg {
+namespace ulagate::wg::key_test {
 namespace {
 
 constexpr const char* kBase64 = "ANn/cx84YetBPi86eO40S8mDF9JSnYaTj40PL+GDJ3g=";
@@ -115,4 +115,4 @@ TEST(WgKey, WipeEmptiesTheBuffer) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg
+}  // namespace ulagate::wg::key_test

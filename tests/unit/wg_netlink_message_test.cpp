@@ -7,12 +7,10 @@
 #include "wg/link_message.h"
 #include "wg/netlink_message.h"
 
-namespace ulagate::wg {
+namespace ulagate::wg::netlink_message_test {
 namespace {
 
-using test::endpoint;
 using test::key;
-using test::prefix;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
@@ -351,4 +349,4 @@ TEST(WgLink, NamesThatAreSafe) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg
+}  // namespace ulagate::wg::netlink_message_test

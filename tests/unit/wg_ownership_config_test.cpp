@@ -5,7 +5,7 @@
 #include "wg/ownership.h"
 
 // A new configuration under a running relay, and many sites.
-namespace ulagate::wg::control {
+namespace ulagate::wg::control::ownership_config_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -161,4 +161,4 @@ TEST_F(OwnershipStory, TenThousandSitesCostNoMoreThanTheirMessages) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg::control
+}  // namespace ulagate::wg::control::ownership_config_test

@@ -8,20 +8,20 @@
 #include <memory>
 #include <random>
 
-#include "tests/unit/wg_control_support.h"
+#include "tests/unit/text_values.h"
 #include "tests/unit/wg_test_support.h"
 #include "wg/ownership.h"
 #include "wg/relay_session.h"
 
 // Two routers of a site and a relay, joined by links that lose, double and reorder; in virtual time.
-namespace ulagate::wg::control {
+namespace ulagate::wg::control::ownership_simulation_test {
 namespace {
 
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
-const net::Ipv6Prefix kLan = test::prefix("fd12:3456:789a:a::/64");
-const std::array<net::Ipv6Address, 2> kRouters{test::address("fd99::a1"), test::address("fd99::a2")};
+const net::Ipv6Prefix kLan = prefix("fd12:3456:789a:a::/64");
+const std::array<net::Ipv6Address, 2> kRouters{address("fd99::a1"), address("fd99::a2")};
 
 class World {
 public:
@@ -344,4 +344,4 @@ TEST_P(LossySimulation, TheOwnerIsTheActiveOneInTheEnd) {
 INSTANTIATE_TEST_SUITE_P(Seeds, LossySimulation, ::testing::Range(0U, 200U));
 
 }  // namespace
-}  // namespace ulagate::wg::control
+}  // namespace ulagate::wg::control::ownership_simulation_test

@@ -3,7 +3,7 @@
 #include "wg/ownership.h"
 
 // What the list of connected sites needs of the relay.
-namespace ulagate::wg::control {
+namespace ulagate::wg::control::ownership_sites_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -37,4 +37,4 @@ TEST_F(OwnershipStory, EveryAnswerCarriesTheGenerationOfTheList) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg::control
+}  // namespace ulagate::wg::control::ownership_sites_test

@@ -4,7 +4,7 @@
 #include "tests/unit/wg_ownership_story.h"
 #include "wg/ownership.h"
 
-namespace ulagate::wg::control {
+namespace ulagate::wg::control::ownership_split_test {
 namespace {
 
 using ::testing::Contains;
@@ -127,4 +127,4 @@ TEST_F(OwnershipSplit, AReleaseThatTheNextClaimOvertookIsIgnored) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg::control
+}  // namespace ulagate::wg::control::ownership_split_test

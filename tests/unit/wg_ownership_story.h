@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/unit/wg_control_support.h"
+#include "tests/unit/text_values.h"
 #include "tests/unit/wg_test_support.h"
 #include "wg/ownership.h"
 
@@ -19,8 +19,6 @@ namespace ulagate::wg::control {
 
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
-using test::address;
-using test::prefix;
 
 inline const net::Ipv6Prefix kLan = prefix("fd12:3456:789a:a::/64");
 inline const net::Ipv6Prefix kOtherSite = prefix("fd12:3456:789a:b::/64");

@@ -2,7 +2,7 @@
 #include "tests/unit/wg_ownership_story.h"
 #include "wg/ownership.h"
 
-namespace ulagate::wg::control {
+namespace ulagate::wg::control::ownership_test {
 namespace {
 
 using ::testing::Contains;
@@ -385,4 +385,4 @@ TEST(WgOwnershipEvent, SaysWhatHappened) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg::control
+}  // namespace ulagate::wg::control::ownership_test

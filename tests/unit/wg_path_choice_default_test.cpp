@@ -2,7 +2,7 @@
 #include "tests/unit/wg_path_choice_story.h"
 
 // Which relay carries what has no reason to go another way.
-namespace ulagate::wg::control {
+namespace ulagate::wg::control::path_choice_default_test {
 namespace {
 
 TEST_F(PathChoiceStory, TheFirstOfTheConfigurationAnsweredFirstAndDies) {
@@ -185,4 +185,4 @@ TEST_F(PathChoiceStory, ARelayThatLeavesTheConfigurationIsLeft) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg::control
+}  // namespace ulagate::wg::control::path_choice_default_test

@@ -2,7 +2,7 @@
 #include "tests/unit/wg_path_choice_story.h"
 
 // Sites that a relay does not have itself but passes on to another relay.
-namespace ulagate::wg::control {
+namespace ulagate::wg::control::path_choice_detour_test {
 namespace {
 
 using ::testing::IsEmpty;
@@ -113,4 +113,4 @@ TEST_F(PathChoiceDetours, WhenTheDefaultMovesWhoWouldTakeADetourThereStays) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg::control
+}  // namespace ulagate::wg::control::path_choice_detour_test

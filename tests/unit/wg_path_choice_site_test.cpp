@@ -2,7 +2,7 @@
 #include "tests/unit/wg_path_choice_story.h"
 
 // Sites that take another way than the rest.
-namespace ulagate::wg::control {
+namespace ulagate::wg::control::path_choice_site_test {
 namespace {
 
 using ::testing::IsEmpty;
@@ -211,4 +211,4 @@ TEST_F(PathChoiceSites, WhoHasJustMovedStaysWhenTheDefaultFollowsIt) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg::control
+}  // namespace ulagate::wg::control::path_choice_site_test

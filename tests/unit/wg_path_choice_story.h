@@ -11,14 +11,13 @@
 #include <utility>
 #include <vector>
 
-#include "tests/unit/wg_control_support.h"
+#include "tests/unit/text_values.h"
 #include "wg/path_choice.h"
 
 namespace ulagate::wg::control {
 
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
-using test::prefix;
 
 inline const net::Ipv6Prefix kOwn = prefix("fd12:3456:789a:a::/64");
 inline const net::Ipv6Prefix kB = prefix("fd12:3456:789a:b::/64");

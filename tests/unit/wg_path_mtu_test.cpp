@@ -7,7 +7,7 @@
 
 #include "wg/path_mtu.h"
 
-namespace ulagate::wg {
+namespace ulagate::wg::path_mtu_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -204,4 +204,4 @@ TEST_F(PathMtuStory, AnAnswerThatNobodyAskedForCountsForNothing) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg
+}  // namespace ulagate::wg::path_mtu_test

@@ -2,7 +2,7 @@
 #include "tests/sim/paths_storm.h"
 
 // A short form of the storms of tests/sim: what each rule of the path choice is there for shows up in these.
-namespace ulagate::wg::control {
+namespace ulagate::wg::control::path_simulation_test {
 namespace {
 
 TEST(PathSimulation, FiftySitesWithRelaysAndLinksThatDie) {
@@ -44,4 +44,4 @@ TEST(PathSimulation, FiftySitesWithLinkedRelaysAndLinksThatDie) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg::control
+}  // namespace ulagate::wg::control::path_simulation_test

@@ -8,15 +8,14 @@
 #include <utility>
 #include <vector>
 
-#include "tests/unit/wg_control_support.h"
+#include "tests/unit/text_values.h"
 #include "wg/peer_relay.h"
 
 // Two relays with a tunnel between them: each learns which sites are connected to the other, and no more.
-namespace ulagate::wg::control {
+namespace ulagate::wg::control::peer_relay_test {
 namespace {
 
 using namespace std::chrono_literals;
-using test::prefix;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Pair;
@@ -166,4 +165,4 @@ TEST(Detours, OneStaysWithItsRelayAsLongAsThatHasTheSite) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg::control
+}  // namespace ulagate::wg::control::peer_relay_test

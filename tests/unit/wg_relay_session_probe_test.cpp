@@ -3,7 +3,7 @@
 #include "wg/relay_session.h"
 
 // Whether the relay answers, how fast, and how often not.
-namespace ulagate::wg::control {
+namespace ulagate::wg::control::relay_session_probe_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -131,4 +131,4 @@ TEST_F(RelaySessionStory, GoodbyeFromTheRelayIsTheEndAtOnce) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg::control
+}  // namespace ulagate::wg::control::relay_session_probe_test

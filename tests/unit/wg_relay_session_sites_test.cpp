@@ -3,7 +3,7 @@
 #include "wg/relay_session.h"
 
 // How a router learns which sites are connected to the relay.
-namespace ulagate::wg::control {
+namespace ulagate::wg::control::relay_session_sites_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -80,4 +80,4 @@ TEST_F(RelaySessionStory, WhoHasNoChoiceOfRelaysDoesNotAskForTheList) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg::control
+}  // namespace ulagate::wg::control::relay_session_sites_test

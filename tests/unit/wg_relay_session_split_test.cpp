@@ -3,7 +3,7 @@
 #include "tests/unit/wg_relay_session_story.h"
 #include "wg/relay_session.h"
 
-namespace ulagate::wg::control {
+namespace ulagate::wg::control::relay_session_split_test {
 namespace {
 
 using ::testing::Contains;
@@ -130,4 +130,4 @@ TEST_F(RelaySessionSplit, ABackupToWhichThePrefixFallsHasNothingToTell) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg::control
+}  // namespace ulagate::wg::control::relay_session_split_test

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/unit/wg_control_support.h"
+#include "tests/unit/text_values.h"
 #include "tests/unit/wg_test_support.h"
 #include "wg/relay_session.h"
 
@@ -18,8 +18,6 @@ namespace ulagate::wg::control {
 
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
-using test::address;
-using test::prefix;
 
 inline const net::Ipv6Prefix kLan = prefix("fd12:3456:789a:a::/64");
 inline const net::Ipv6Prefix kVlan = prefix("fd12:3456:789a:b::/64");

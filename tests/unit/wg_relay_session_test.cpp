@@ -3,7 +3,7 @@
 #include "wg/relay_session.h"
 
 // Claims, releases and epochs.
-namespace ulagate::wg::control {
+namespace ulagate::wg::control::relay_session_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -262,4 +262,4 @@ TEST_F(RelaySessionStory, SaysWhatHappened) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg::control
+}  // namespace ulagate::wg::control::relay_session_test

@@ -8,16 +8,14 @@
 #include <string>
 #include <vector>
 
-#include "tests/unit/wg_control_support.h"
+#include "tests/unit/text_values.h"
 #include "wg/remote_probe.h"
 
-namespace ulagate::wg::control {
+namespace ulagate::wg::control::remote_probe_test {
 namespace {
 
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
-using test::address;
-using test::prefix;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
@@ -198,4 +196,4 @@ TEST_F(RemoteProbeStory, AnAnswerCountsFromThePlaceThatWasAskedOnly) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg::control
+}  // namespace ulagate::wg::control::remote_probe_test

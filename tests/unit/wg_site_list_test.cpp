@@ -8,16 +8,15 @@
 #include <string>
 #include <vector>
 
-#include "tests/unit/wg_control_support.h"
+#include "tests/unit/text_values.h"
 #include "wg/site_list.h"
 #include "wg/site_publisher.h"
 
 // The list of connected sites: how the relay publishes it and how a router follows.
-namespace ulagate::wg::control {
+namespace ulagate::wg::control::site_list_test {
 namespace {
 
 using namespace std::chrono_literals;
-using test::prefix;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using Prefixes = std::vector<net::Ipv6Prefix>;
@@ -251,4 +250,4 @@ TEST(SiteSet, CoversWhatLiesInsideAndNothingElse) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg::control
+}  // namespace ulagate::wg::control::site_list_test

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "tests/unit/text_values.h"
 #include "wg/device.h"
 
 // What the tests of this folder share: readable values, a model of a device, random configurations.
@@ -23,18 +24,6 @@ inline Secret::Bytes secret_bytes(unsigned number) {
     Secret::Bytes bytes{};
     bytes.fill(static_cast<std::uint8_t>(number));
     return bytes;
-}
-
-inline net::Ipv6Prefix prefix(const char* text) {
-    const auto parsed = net::parse_ipv6_prefix(text);
-    if (!parsed) throw std::invalid_argument(text);
-    return *parsed;
-}
-
-inline net::Endpoint endpoint(const char* text) {
-    const auto parsed = net::parse_endpoint(text);
-    if (!parsed) throw std::invalid_argument(text);
-    return *parsed;
 }
 
 // fd00:0:<n>::/64, and 10.x.y.z/32 beside them.

@@ -11,7 +11,7 @@
 #include "daemon/base/fd.h"
 #include "wg/uapi_socket.h"
 
-namespace ulagate::wg {
+namespace ulagate::wg::uapi_socket_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -104,4 +104,4 @@ TEST_F(WgUapiSocket, TellsAbsentFromDead) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg
+}  // namespace ulagate::wg::uapi_socket_test

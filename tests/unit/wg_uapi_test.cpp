@@ -5,12 +5,10 @@
 #include "tests/unit/wg_test_support.h"
 #include "wg/uapi.h"
 
-namespace ulagate::wg {
+namespace ulagate::wg::uapi_test {
 namespace {
 
-using test::endpoint;
 using test::key;
-using test::prefix;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -239,4 +237,4 @@ TEST(WgUapi, TenThousandPeersAndAHundredThousandAddresses) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg
+}  // namespace ulagate::wg::uapi_test

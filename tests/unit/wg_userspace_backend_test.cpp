@@ -13,7 +13,7 @@
 #include "tests/unit/wg_backend_support.h"
 #include "wg/userspace_backend.h"
 
-namespace ulagate::wg {
+namespace ulagate::wg::userspace_backend_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -272,4 +272,4 @@ TEST_F(WgUserspaceBackend, AProgramThatDoesNotWorkIsAnError) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg
+}  // namespace ulagate::wg::userspace_backend_test

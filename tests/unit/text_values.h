@@ -7,18 +7,22 @@
 #include <string_view>
 #include <vector>
 
-#include "wg/control_message.h"
+#include "daemon/base/address.h"
 
-// What the tests of the overlay control protocol share.
-namespace ulagate::wg::control::test {
+// Values that the tests write as text. A text that cannot be read ends the test.
+namespace ulagate {
+
+using Bytes = std::vector<std::byte>;
 
 inline net::Ipv6Address address(std::string_view text) { return net::parse_ipv6(text).value(); }
 inline net::Ipv6Prefix prefix(std::string_view text) { return net::parse_ipv6_prefix(text).value(); }
+inline net::IpAddress ip(std::string_view text) { return net::parse_ip(text).value(); }
+inline net::Endpoint endpoint(std::string_view text) { return net::parse_endpoint(text).value(); }
 
-// "55 4c | 47 43": hexadecimal digits; everything else only helps the eye.
-inline std::vector<std::byte> hex(std::string_view text) {
+// "31 33 | c8 01": hexadecimal digits; everything else only helps the eye.
+inline Bytes hex(std::string_view text) {
     constexpr std::string_view kDigits = "0123456789abcdef";
-    std::vector<std::byte> bytes;
+    Bytes bytes;
     unsigned value = 0;
     bool half = false;
     for (const char c : text) {
@@ -32,4 +36,4 @@ inline std::vector<std::byte> hex(std::string_view text) {
     return bytes;
 }
 
-}  // namespace ulagate::wg::control::test
+}  // namespace ulagate
