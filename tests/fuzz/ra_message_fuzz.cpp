@@ -67,13 +67,15 @@ void check_watch(std::span<const std::byte> message, const ra::PacketInfo& info)
     const std::optional<ra::Source> source = ra::Source{info.source, net::MacAddress{{2, 0, 0, 0, 0, 1}}};
     const net::Ipv6Address other{{0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2}};
     ra::Watch watch;
-    ra::TimePoint now{std::chrono::seconds{1000}};
+    const ra::TimePoint since{std::chrono::seconds{1000}};
+    ra::TimePoint now = since;
     std::size_t notices = 0;
     for (const auto* advertisement : {&*theirs, &std::as_const(configured), &*theirs}) {
         for (const auto& from : {info.source, other}) {
             now += std::chrono::seconds{1};
-            notices += watch.on_advertisement(*advertisement, from, {*advertisement, source, {}}, now).size();
-            notices += watch.on_advertisement(*advertisement, from, {configured, source, {}}, now).size();
+            for (const auto* ours : {advertisement, &std::as_const(configured)})
+                notices +=
+                    watch.on_advertisement(*advertisement, from, {*ours, source, since, {}}, now).size();
         }
     }
     require(notices <= 10);
