@@ -259,6 +259,11 @@ void LanPort::compare(const ra::RouterAdvertisement& theirs, const net::Ipv6Addr
         out.emplace_back(std::move(notice));
 }
 
+std::optional<ra::Sender> LanPort::split_brain(TimePoint now) const {
+    if (!source_) return std::nullopt;
+    return watch_.split_brain(speaking_since_, now);
+}
+
 LanActions LanPort::on_vrrp(std::span<const std::byte> packet, const vrrp::PacketInfo& info, TimePoint now) {
     LanActions out;
     if (!machine_) return out;

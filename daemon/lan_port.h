@@ -125,6 +125,8 @@ public:
     [[nodiscard]] const std::string& last_refusal() const { return last_refusal_; }
     // The other routers on the link, as far as they advertise.
     [[nodiscard]] const ra::Watch& watch() const { return watch_; }
+    // The one that speaks from our address while we do.
+    [[nodiscard]] std::optional<ra::Sender> split_brain(TimePoint now) const;
     // Nothing without [lan.vrrp].
     [[nodiscard]] const vrrp::Machine* machine() const { return machine_ ? &*machine_ : nullptr; }
     [[nodiscard]] const std::vector<Deduction>& deductions() const { return deductions_; }

@@ -24,10 +24,10 @@ Status::Age age_of(std::chrono::system_clock::time_point when) {
     return std::max(milliseconds{0}, std::chrono::duration_cast<milliseconds>(age));
 }
 
-void add_strangers(Status& status, Status::Lan& lan, const ra::Watch& watch) {
+void add_strangers(Status& status, Status::Lan& lan, const LanPort& port) {
     const auto now = std::chrono::steady_clock::now();
-    lan.watched = watch.counters();
-    for (const ra::Sender& sender : watch.senders(now)) {
+    lan.watched = port.watch().counters();
+    for (const ra::Sender& sender : port.watch().senders(now)) {
         Status::Stranger stranger;
         stranger.address = net::to_string(sender.address);
         if (sender.link_address) stranger.link_address = net::to_string(*sender.link_address);
@@ -36,7 +36,7 @@ void add_strangers(Status& status, Status::Lan& lan, const ra::Watch& watch) {
         stranger.findings = sender.findings;
         lan.strangers.push_back(std::move(stranger));
     }
-    if (const auto split = watch.split_brain(now)) {
+    if (const auto split = port.split_brain(now)) {
         status.problems.push_back(fmt::format(
             "{}: {} advertises from our address {} too: split brain", lan.interface,
             split->link_address ? net::to_string(*split->link_address) : "a router without a MAC address",
@@ -153,7 +153,7 @@ void Service::add_lan_status(Status& status) const {
                                                       net::to_string(key.address.address)));
         }
         lan.counters = port.counters();
-        add_strangers(status, lan, port.watch());
+        add_strangers(status, lan, port);
         lan.vrrp = vrrp_status(port);
         lan.last_advertisement = age_of(port.last_sent());
         status.lans.push_back(std::move(lan));

@@ -317,9 +317,11 @@ std::vector<Sender> Watch::senders(TimePoint now) const {
     return out;
 }
 
-std::optional<Sender> Watch::split_brain(TimePoint now) const {
+std::optional<Sender> Watch::split_brain(TimePoint since, TimePoint now) const {
     for (const Known& known : known_) {
-        if (known.sender.split_brain && now - known.sender.last <= kSplitFor) return known.sender;
+        if (known.sender.split_brain && known.first_beside_us >= since &&
+            now - known.sender.last <= kSplitFor)
+            return known.sender;
     }
     return std::nullopt;
 }

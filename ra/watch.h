@@ -62,9 +62,9 @@ public:
 
     // Heard within half an hour, which is the longest interval there is (MaxRtrAdvInterval).
     [[nodiscard]] std::vector<Sender> senders(TimePoint now) const;
-    // Somebody speaks on from our own address: heard within the last 90 s, three intervals of ours by
-    // default.
-    [[nodiscard]] std::optional<Sender> split_brain(TimePoint now) const;
+    // Somebody speaks on from our own address, from which we have spoken since then: heard within the last 90
+    // s, three intervals of ours by default.
+    [[nodiscard]] std::optional<Sender> split_brain(TimePoint since, TimePoint now) const;
     [[nodiscard]] const WatchCounters& counters() const { return counters_; }
 
 private:

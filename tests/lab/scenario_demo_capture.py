@@ -106,8 +106,8 @@ def with_bad_checksum(found, name):
 
 
 def says_error(packet):
-    """What an ICMP error quotes is cut to fit, and tshark takes the TCP checksum of what is left for an error."""
-    return ERROR in packet["_ws.expert.severity"].split(",") and not is_icmp_error(packet)
+    """TCP that an ICMP error quotes is cut to fit, and tshark takes the checksum of what is left for an error."""
+    return ERROR in packet["_ws.expert.severity"].split(",") and not (is_icmp_error(packet) and packet["tcp.port"])
 
 
 def is_icmp_error(packet):

@@ -26,7 +26,8 @@
 
 namespace ulagate::wg::control {
 
-inline constexpr Duration kLook = std::chrono::milliseconds{100};  // at what the sites reach
+inline constexpr Duration kLook =
+    std::chrono::milliseconds{100};  // how often it is looked at what the sites reach
 
 // An overlay in virtual time: the routers of many sites and three relays, each of the parts that the daemon
 // joins, and between them the links of every site to every relay, which can be cut (each direction), lose and

@@ -167,7 +167,7 @@ TEST_F(RaWatch, R40_AnotherRouterOfOursSaysTheSame) {
     source_.reset();
     EXPECT_THAT(hear(from_mac(ours_, kStrangersMac), kSource.address), IsEmpty());
     EXPECT_THAT(findings(), IsEmpty());
-    EXPECT_FALSE(watch_.split_brain(now_));
+    EXPECT_FALSE(watch_.split_brain(since_, now_));
     RouterAdvertisement theirs = ours_;
     theirs.hop_limit = 255;
     now_ += 30s;
@@ -187,10 +187,10 @@ TEST_F(RaWatch, R43_OurAddressWithAnotherMacWhileWeAdvertiseIsSplitBrain) {
     now_ += 30s;
     EXPECT_THAT(hear(from_mac(ours_, kStrangersMac), kSource.address), IsEmpty()) << "once";
     EXPECT_EQ(watch_.counters().split_brain, 3U);
-    ASSERT_TRUE(watch_.split_brain(now_));
-    EXPECT_EQ(watch_.split_brain(now_)->link_address, kStrangersMac);
-    EXPECT_TRUE(watch_.split_brain(now_ + 90s));
-    EXPECT_FALSE(watch_.split_brain(now_ + 91s));
+    ASSERT_TRUE(watch_.split_brain(since_, now_));
+    EXPECT_EQ(watch_.split_brain(since_, now_)->link_address, kStrangersMac);
+    EXPECT_TRUE(watch_.split_brain(since_, now_ + 90s));
+    EXPECT_FALSE(watch_.split_brain(since_, now_ + 91s));
 }
 
 TEST_F(RaWatch, R43_WordsThatCrossAtAHandOverAreNoSplit) {
@@ -198,26 +198,26 @@ TEST_F(RaWatch, R43_WordsThatCrossAtAHandOverAreNoSplit) {
         EXPECT_THAT(hear(from_mac(ours_, kStrangersMac), kSource.address), IsEmpty());
         now_ += 300ms;
     }
-    EXPECT_FALSE(watch_.split_brain(now_)) << "the other router did not know yet that we took over";
+    EXPECT_FALSE(watch_.split_brain(since_, now_)) << "the other router did not know yet that we took over";
     now_ += 10s;
     since_ = now_;  // we were silent meanwhile, and heard nothing
     EXPECT_THAT(hear(from_mac(ours_, kStrangersMac), kSource.address), IsEmpty());
-    EXPECT_FALSE(watch_.split_brain(now_)) << "the next hand-over";
+    EXPECT_FALSE(watch_.split_brain(since_, now_)) << "the next hand-over";
     EXPECT_EQ(watch_.counters().split_brain, 4U);
     now_ += 1s;
     EXPECT_THAT(hear(from_mac(ours_, kStrangersMac), kSource.address), SizeIs(1)) << "it speaks on";
-    EXPECT_TRUE(watch_.split_brain(now_));
+    EXPECT_TRUE(watch_.split_brain(since_, now_));
 }
 
 TEST_F(RaWatch, R43_TheSplitIsOverWhenOneIsSilent) {
     hear(from_mac(ours_, kStrangersMac), kSource.address);
     now_ += 1s;
     hear(from_mac(ours_, kStrangersMac), kSource.address);
-    EXPECT_TRUE(watch_.split_brain(now_));
+    EXPECT_TRUE(watch_.split_brain(since_, now_));
     source_.reset();  // we yield
     now_ += 1s;
     EXPECT_THAT(hear(from_mac(ours_, kStrangersMac), kSource.address), IsEmpty());
-    EXPECT_FALSE(watch_.split_brain(now_));
+    EXPECT_FALSE(watch_.split_brain(since_, now_));
     now_ += 30s;
     EXPECT_THAT(hear(from_mac(ours_, kStrangersMac), kSource.address), IsEmpty());
     now_ += 30s;

@@ -9,7 +9,7 @@
 
 #include "daemon/base/address.h"
 
-// Values that the tests write as text. A text that cannot be read ends the test.
+// Values that the tests write as text. One that cannot be read fails the test.
 namespace ulagate {
 
 using Bytes = std::vector<std::byte>;
