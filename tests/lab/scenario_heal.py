@@ -13,6 +13,7 @@ WITHIN = 1.0  # seconds: what the kernel reports when it changes
 # and another one to start. The relay's new interface is there at once, but its peers have a keepalive until the routers
 # answer.
 LATER = 2.5
+ALONE = "it judges a second, and beside three others a wireguard-go that has to die and start again takes it"
 LATE = ("a peer", "forwarding", "wireguard-go", "the interface of all sites")
 
 
