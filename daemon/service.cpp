@@ -216,6 +216,7 @@ void Service::reconcile(bool slow_too) {
     send_by_new_ways();
     note_tunnel_changes();
     find_silent_routers();
+    report_obstacles();
     update_lans();
     take_lan_states();
     schedule();
@@ -252,6 +253,12 @@ void Service::report(const Reconciler::Report& report) {
         log::error("kernel", "{}: {}, retrying in {}", failed.what, failed.error.text(),
                    human_duration(failed.retry_in));
     }
+}
+
+void Service::report_obstacles() {
+    const Obstacles::Changes changes = obstacles_.take_changes();
+    for (const std::string& sentence : changes.appeared) log::warning("ulagate", "{}", sentence);
+    for (const std::string& sentence : changes.gone) log::notice("ulagate", "over: {}", sentence);
 }
 
 // A relay that carries something now has to be missed sooner when it dies.

@@ -25,6 +25,7 @@
 #include "daemon/linux_kernel.h"
 #include "daemon/loop.h"
 #include "daemon/mtu_probe.h"
+#include "daemon/obstacles.h"
 #include "daemon/path_control.h"
 #include "daemon/reconciler.h"
 #include "daemon/relay_contact.h"
@@ -116,6 +117,7 @@ private:
     void reconcile_soon();
     void reconcile(bool slow_too = true);
     void report(const Reconciler::Report& report);
+    void report_obstacles();
     void update_lans();
     void set_lans();
     void load_advertised_memory();
@@ -205,6 +207,7 @@ private:
     std::optional<Facts>
         reconciled_facts_;  // those of the last plan; nothing after a change of configuration
     std::map<std::string, bool> logged_up_;  // by relay: what the log said of its tunnel last
+    Obstacles obstacles_;  // what the checks of the result have found
     std::string key_trouble_;
     std::string last_reload_;
     ControlServer::Reply withdrawing_;  // who asked for it; empty while nobody has

@@ -180,6 +180,7 @@ std::vector<Deduction> Service::deductions(const LanConfig& lan) const {
     };
     deduct(!any_relay_reachable(), lan.vrrp->no_tunnel, "no relay can be reached");
     deduct(!facts_.uplink, lan.vrrp->no_uplink, "no default route");
+    for (const std::string& reason : obstacles_.cuts(lan.interface)) deduct(true, lan.vrrp->no_tunnel, reason);
     for (const TrackedInterface& tracked : lan.vrrp->tracked) {
         const auto link = reconciler_->have().links.find(tracked.name);
         const bool works = link != reconciler_->have().links.end() && link->second.running;

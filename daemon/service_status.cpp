@@ -123,6 +123,7 @@ Status Service::status() const {
     add_router_status(status);
     if (!key_trouble_.empty()) status.problems.push_back(key_trouble_);
     if (facts_.clock_behind) status.problems.push_back(clock_floor_.trouble(paths_.clock_file()));
+    for (const Obstacle& obstacle : obstacles_.all()) status.problems.push_back(obstacle.sentence);
     for (const auto& [subject, trouble] : reconciler_->troubles()) {
         status.problems.push_back(
             fmt::format("{}: {} (tried {} times)", trouble.what, trouble.error.text(), trouble.attempts));

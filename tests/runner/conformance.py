@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 from report import ROOT
 
-UNIT_TEST = re.compile(r"^\s*(?:TYPED_)?TEST(?:_F|_P)?\(\s*(\w+),\s*((?:[VR]\d\d_)+\w*)\s*\)", re.M)
-ROW = re.compile(r"([VR]-\d\d) \| (\S+) \| ([^|]+) \| (.+)")
+UNIT_TEST = re.compile(r"^\s*(?:TYPED_)?TEST(?:_F|_P)?\(\s*(\w+),\s*((?:[VRF]\d\d_)+\w*)\s*\)", re.M)
+ROW = re.compile(r"([VRF]-\d\d) \| (\S+) \| ([^|]+) \| (.+)")
 REASON = "    does not apply: "
 
 
@@ -79,7 +79,7 @@ def unit_tests(path, text):
 
 def _rows_of(case):
     """V20_V21_Text -> V-20, V-21"""
-    prefix = re.match(r"(?:[VR]\d\d_)+", case)[0]
+    prefix = re.match(r"(?:[VRF]\d\d_)+", case)[0]
     return tuple(f"{word[0]}-{word[1:]}" for word in prefix.split("_") if word)
 
 
