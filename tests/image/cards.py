@@ -22,30 +22,31 @@ def image(kind="rpi"):
     return path
 
 
-def make(target, files, kind="rpi"):
-    """A card of that kind with these files (name -> bytes or text) on its first partition."""
+def make(target, files, kind="rpi", written=None):
+    """A card of that kind with these files (name -> bytes or text) on its first partition; `written`: see put()."""
     target = pathlib.Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["cp", "--sparse=always", image(kind), target], check=True)
     os.truncate(target, max(SIZE, target.stat().st_size))
-    put(target, 1, files)
+    put(target, 1, files, written)
     return target
 
 
-def put(card, number, files):
-    """Puts files on a FAT partition, as a PC would."""
+def put(card, number, files, written=None):
+    """Puts files on a FAT partition, as a PC in UTC would whose clock says `written` (seconds since 1970; else now)."""
     where = f"{card}@@{firmware.partition(card, number).first_byte}"
     for name, content in files.items():
         data = content.encode() if isinstance(content, str) else content
-        _mtools(["mcopy", "-o", "-i", where, "-", f"::{name}"], data)
+        _mtools(["mcopy", "-o", "-i", where, "-", f"::{name}"], data, written)
 
 
 def delete(card, number, name):
     _mtools(["mdel", "-i", f"{card}@@{firmware.partition(card, number).first_byte}", f"::{name}"], b"")
 
 
-def _mtools(command, data):
-    done = subprocess.run(command, input=data, capture_output=True, env=firmware.MTOOLS)
+def _mtools(command, data, written=None):
+    clock = {"SOURCE_DATE_EPOCH": str(written)} if written else {}
+    done = subprocess.run(command, input=data, capture_output=True, env={**firmware.MTOOLS, "TZ": "UTC", **clock})
     if done.returncode:
         raise Failed(f"{' '.join(command)}: {done.stderr.decode(errors='replace').strip()}")
 

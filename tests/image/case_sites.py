@@ -84,7 +84,7 @@ def pair_ready(bench):
 def gateway_mac(sites):
     """Who answers for the virtual address, asked by the host."""
     sites.host.run("ip", "neigh", "flush", "dev", "eth0", check=False)
-    sites.host.run("ping", "-c1", "-W1", f"{VIRTUAL_ADDRESS}%eth0", check=False)
+    sites.host.run("ping", "-n", "-c1", "-W1", f"{VIRTUAL_ADDRESS}%eth0", check=False)
     known = json.loads(sites.host.out("ip", "-j", "-6", "neigh", "show", VIRTUAL_ADDRESS) or "[]")
     return known[0].get("lladdr") if known else None
 

@@ -97,8 +97,8 @@ class Bench:
         self.machines = []
         self.ssh_line = make_ssh_key(self.directory)
 
-    def card(self, name, files):
-        return cards.make(self.directory / f"{name}.img", files, self.kind)
+    def card(self, name, files, written=None):
+        return cards.make(self.directory / f"{name}.img", files, self.kind, written)
 
     def machine(self, name, files, **options):
         """A machine with a card of its own; not yet started."""
@@ -152,8 +152,7 @@ class Desk:
     def serve(self, directory):
         """The directory's files over HTTP; returns its URL."""
         url = f"http://{self.ADDRESS}:8000"
-        self.pc.start("python3", "-m", "http.server", "--bind", self.ADDRESS, "--directory", str(directory), "8000")
-        # It looks its own name up before it listens.
+        self.pc.start("python3", "-B", str(pathlib.Path(__file__).parent / "file_server.py"), self.ADDRESS, "8000", str(directory))
         lab.wait_for(lambda: self.pc.run("curl", "-sI", "--max-time", "5", url, check=False).returncode == 0, 60, f"{url} answers")
         return url
 

@@ -71,9 +71,12 @@ class Appliance:
         os.makedirs(self.runtime, mode=0o700)
         self.home = f"{self.node.dir}/home"
         os.makedirs(self.home, mode=0o700)
-        # What dropbear takes for root's home. /root itself may be where this tree is.
-        with open(f"{self.node.dir}/passwd", "w", encoding="ascii") as file:
-            file.write(f"root:x:0:0:root:{self.home}:/bin/sh\n")
+        # What dropbear takes for root's home (/root itself may be where this tree is), and this machine's other users: its
+        # dnsmasq becomes one of them, which systemd's name service would make up, but a small root has none.
+        with open("/etc/passwd", encoding="utf-8") as file:
+            others = [line for line in file if not line.startswith("root:")]
+        with open(f"{self.node.dir}/passwd", "w", encoding="utf-8") as file:
+            file.writelines([f"root:x:0:0:root:{self.home}:/bin/sh\n", *others])
         self.node.run("mount", "--bind", f"{self.node.dir}/passwd", "/etc/passwd")
         self.console = f"{self.node.dir}/console"
         open(self.console, "w").close()

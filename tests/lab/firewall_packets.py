@@ -13,6 +13,7 @@ import contextlib, errno, os, select, socket, struct, sys
 
 import firewall_gateway
 import firewall_wire
+import sandbox
 from firewall_wire import (ADDRESS, ANY_GROUP, FAR, FAR2, NO_ROUTE_FORBIDDEN, PORT, SILENCE, SITE, SITE2, VIRTUAL,
                            VIRTUAL2, VIRTUAL_MAC, Net, check, icmp6, icmp6_error, inside, ip6, neighbor, pack, sh, tcp,
                            udp, udp4, with_router_alert)
@@ -320,9 +321,6 @@ def relay(net):
 
 
 def main():
-    if os.geteuid() != 0:
-        print("skipped: needs root")
-        return 77
     net = Net()
     try:
         net.build()
@@ -334,4 +332,7 @@ def main():
     return 1 if firewall_wire.failures else 0
 
 
-sys.exit(main())
+if os.geteuid() != 0:
+    print("skipped: needs root")
+    sys.exit(77)
+sandbox.run(main)

@@ -11,6 +11,7 @@ Nothing of a lab is visible outside, so two labs cannot disturb each other and a
 """
 
 import ctypes
+import errno
 import os
 import shutil
 import signal
@@ -148,11 +149,41 @@ def _exit_code(status):
     return code if code >= 0 else 128 - code
 
 
-def _private_mounts():
+def keep_mounts_here():
+    """In a mount namespace that was just made: no mount that follows is seen outside of it."""
     try:
         mount(None, "/", None, MS_REC | MS_PRIVATE)
-    except OSError:
-        pass  # inside a plain chroot "/" is not a mount point; there is nobody to propagate to in a minimal root
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        _leave_chroot()
+
+
+def _leave_chroot():
+    """In a plain chroot "/" is no mount point: what it is part of, and what would hand our mounts on, lies outside, and
+    `ip netns exec` fails as well. So the mount outside becomes private, and our root a mount of its own."""
+    where, root = os.getcwd(), os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    os.chdir("/")
+    os.chroot("/proc")  # any folder below will do: who is outside of his root may go up
+    while True:
+        try:
+            mount(None, ".", None, MS_REC | MS_PRIVATE)
+            break
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            os.chdir("..")
+    os.chroot(".")
+    os.fchdir(root)
+    os.close(root)
+    path = os.getcwd()
+    mount(path, path, None, MS_BIND | MS_REC)
+    os.chroot(path)
+    os.chdir(where)
+
+
+def _private_mounts():
+    keep_mounts_here()
     mount("proc", "/proc", "proc")
     mount("tmpfs", "/run", "tmpfs")
     for directory in (LAB_DIR, "/run/wireguard", "/run/lock"):
@@ -181,3 +212,9 @@ def _make_tun():
     if not os.path.exists("/dev/net/tun"):
         os.makedirs("/dev/net", exist_ok=True)
         os.mknod("/dev/net/tun", 0o600 | 0o020000, os.makedev(10, 200))
+
+
+if __name__ == "__main__":
+    # sandbox.py COMMAND …: in a mount namespace that was just made; no mount of the command's is seen outside of it.
+    keep_mounts_here()
+    os.execvp(sys.argv[1], sys.argv[1:])

@@ -51,7 +51,7 @@ def scenario():
     lab.wait_for(lambda: box.first() == SESSION, 60, "the default route is the session's")
     lab.check("192.0.4.50" in box.node.out("ip", "-4", "address", "show", SESSION), "with the address that the provider gave")
     lab.check("mtu 1492" in box.node.out("ip", "link", "show", SESSION), "and 8 bytes less in a packet")
-    lab.check(box.node.ok("ping", "-c1", "-W5", "192.0.4.1"), "the provider answers")
+    lab.check(box.node.ok("ping", "-n", "-c1", "-W5", "192.0.4.1"), "the provider answers")
     lab.wait_for(lambda: "192.0.4.1" in open(f"{box.node.dir}/resolv.dhcp").read(), 10, "its name server is asked")
     lab.wait_for(lambda: "in use: 192.0.4.50" in box.status(), 10, "the status says so")
     lab.check("of the contract" not in box.node.out("ps", "-eo", "args"), "the password is in no command line")
@@ -61,7 +61,7 @@ def scenario():
     isp.run("pkill", "-f", f"pppd .*{isp.dir}/options", check=False)  # its sessions
     lab.wait_for(lambda: not box.default_routes(), 60, "the route goes with the session")
     serve(isp)
-    lab.wait_for(lambda: box.first() == SESSION and box.node.ok("ping", "-c1", "-W2", "192.0.4.1"), 90, "a new session")
+    lab.wait_for(lambda: box.first() == SESSION and box.node.ok("ping", "-n", "-c1", "-W2", "192.0.4.1"), 90, "a new session")
     lab.check_equal(box.process.stop(), 0, "SIGTERM ends it with exit code 0")
 
 

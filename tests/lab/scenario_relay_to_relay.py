@@ -65,7 +65,7 @@ def packet_too_big(world, relays, hosts):
         world.relays[here].node.ip(f"route add {world.relays[there].ipv4}/32 dev eth0 mtu {NARROW}")
     for daemon, other in ((relays.one, "r2"), (relays.two, "r1")):
         lab.wait_for(lambda: daemon.relay_status(other).get("mtu") == 1328, 30, f"{daemon.node.name}'s tunnel follows")
-    told = world.sites["a"].host.run("ping", "-c2", "-i0.2", "-W1", "-M", "do", "-s", "1352", hosts["b"], check=False).stdout
+    told = world.sites["a"].host.run("ping", "-n", "-c2", "-i0.2", "-W1", "-M", "do", "-s", "1352", hosts["b"], check=False).stdout
     lab.check("mtu=1328" in told or "mtu = 1328" in told, f"a host of a learns what fits: {told}")
     lab.check(lab.can_ping(world.sites["a"].host, hosts["b"], "-M", "do", "-s", "1280"), "and that gets through")
 

@@ -113,7 +113,7 @@ class Story:
         def kill():
             self.takes_over(two, one.kill9)
             # What the dead router's kernel still sends has the relay answer to there, until a2 is heard again.
-            one.node.run("ping", "-c1", "-W0.1", "-I", "fd99::a1", "fd99::1", check=False)
+            one.node.run("ping", "-n", "-c1", "-W0.1", "-I", "fd99::a1", "fd99::1", check=False)
         self.during("kill -9 of the Active router, and a late packet of it", kill, 1.45)
 
     def cable(self, one, two):

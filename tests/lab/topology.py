@@ -230,6 +230,6 @@ def _wait_for_uplink(site, relay):
     for node in (*site.edges, site.host):
         wait_for(lambda: link_local(node), 15, f"{node.name} has a link-local address")
         if site.uplink in ("dual", "ipv4"):
-            wait_for(lambda: node.ok("ping", "-c1", "-W1", relay.ipv4), 15, f"{node.name} reaches the relay by IPv4")
+            wait_for(lambda: node.ok("ping", "-n", "-c1", "-W1", relay.ipv4), 15, f"{node.name} reaches the relay by IPv4")
         if site.uplink in ("dual", "ipv6"):
-            wait_for(lambda: node.ok("ping", "-c1", "-W1", relay.ipv6), 15, f"{node.name} reaches the relay by IPv6")
+            wait_for(lambda: node.ok("ping", "-n", "-c1", "-W1", relay.ipv6), 15, f"{node.name} reaches the relay by IPv6")

@@ -21,6 +21,7 @@
 
 #include "daemon/base/address.h"
 #include "daemon/rtnl.h"
+#include "tests/unit/private_mounts.h"
 #include "tests/unit/text_values.h"
 
 // Only there under the address sanitizer, which checks for leaks at an exit() that a child here must not
@@ -94,8 +95,7 @@ protected:
 private:
     static int run_child(const std::function<void()>& body) {
         if (!enter_namespaces() || !run("ip link set lo up")) return kNotPermitted;
-        // Mounts made here stay here.
-        if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0) return kNotPermitted;
+        if (!keep_mounts_here()) return kNotPermitted;
         try {
             body();
         } catch (const std::exception& error) {

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/unit/private_mounts.h"
 #include "tests/unit/wg_test_support.h"
 #include "wg/backend.h"
 
@@ -30,8 +31,7 @@ void in_namespace(bool with_empty_run, Body body) {
     const pid_t child = ::fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
-        if (::unshare(CLONE_NEWNET | CLONE_NEWNS) != 0 ||
-            ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        if (::unshare(CLONE_NEWNET | CLONE_NEWNS) != 0 || !ulagate::test::keep_mounts_here() ||
             (with_empty_run && ::mount("run", "/run", "tmpfs", 0, nullptr) != 0)) {
             std::perror("set up a namespace");
             ::_exit(2);
