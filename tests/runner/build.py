@@ -45,9 +45,10 @@ def simulate():
     return f"{RELEASE}/tests/unit_sim"
 
 
-def sanitize():
+def sanitize(*programs):
+    """All unit tests, or those."""
     # More debug information than lines costs time, and clang 14 with libstdc++ 12 makes of it what does not assemble.
-    _build(SANITIZE, ["unit_tests"], "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-gline-tables-only",
+    _build(SANITIZE, programs or ["unit_tests"], "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-gline-tables-only",
            "-DULAGATE_SANITIZE=ON", *_clang_options())
 
 
