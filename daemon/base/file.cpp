@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <cerrno>
 
 #include "daemon/base/fd.h"
 
@@ -28,6 +29,22 @@ Result<std::string> read_file(const std::string& path, std::size_t max_bytes) {
     }
 }
 
+namespace {
+
+// A power cut may else bring the old file back: its name is the folder's, and not part of what fsync() of a
+// file writes.
+Result<void> sync_folder_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    const UniqueFd fd{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    // Some file systems have nothing to be synced there, and say so.
+    if (!fd || (::fsync(fd.get()) != 0 && errno != EINVAL && errno != ENOTSUP))
+        return fail_errno("fsync " + folder);
+    return {};
+}
+
+}  // namespace
+
 Result<void> write_file_atomically(const std::string& path, std::string_view content, mode_t mode) {
     const std::string temporary = path + ".new";
     UniqueFd fd{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode)};
@@ -42,7 +59,7 @@ Result<void> write_file_atomically(const std::string& path, std::string_view con
     }
     if (::fsync(fd.get()) != 0) return fail_errno("fsync " + temporary);
     if (::rename(temporary.c_str(), path.c_str()) != 0) return fail_errno("rename to " + path);
-    return {};
+    return sync_folder_of(path);
 }
 
 }  // namespace ulagate

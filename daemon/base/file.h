@@ -15,7 +15,7 @@ namespace ulagate {
 Result<std::string> read_file(const std::string& path, std::size_t max_bytes);
 
 // Replaces the file so that a reader, or the next boot after a power cut, sees the old content or the new one
-// and nothing between (temporary file in the same folder, fsync, rename).
+// and nothing between (temporary file in the same folder, fsync, rename, fsync of the folder).
 Result<void> write_file_atomically(const std::string& path, std::string_view content, mode_t mode);
 
 }  // namespace ulagate

@@ -24,6 +24,7 @@ public:
         if (!config_.hostname.empty())
             spec.argv.insert(spec.argv.end(), {"-x", "hostname:" + config_.hostname});
         spec.attempt = attempt;
+        spec.capabilities = Capabilities{CAP_NET_RAW, CAP_NET_BIND_SERVICE};
         out_.children["dhcp " + link] = std::move(spec);
     }
 
@@ -31,7 +32,10 @@ public:
         const std::string file = fmt::format("{}/{}.options", paths_.runtime, session.link);
         auto options = pppoe_options(below, session, paths_.script);
         if (!options) return complain(options.error());
-        out_.children["pppoe " + below] = {{"pppd", "nodetach", "file", file}, {{file, std::move(*options)}}};
+        out_.children["pppoe " + below] = {{"pppd", "nodetach", "file", file},
+                                           {{file, std::move(*options)}},
+                                           0,
+                                           Capabilities{CAP_NET_ADMIN, CAP_NET_RAW, CAP_SETUID, CAP_SETGID}};
     }
 
     void wifi_client(const std::string& link, const std::vector<UplinkConfig::Wifi>& networks) {
@@ -39,7 +43,9 @@ public:
         auto conf = wpa_supplicant_conf(networks, config_.country);
         if (!conf) return complain(conf.error());
         out_.children["wifi " + link] = {{"wpa_supplicant", "-i", link, "-D", "nl80211", "-c", file},
-                                         {{file, std::move(*conf)}}};
+                                         {{file, std::move(*conf)}},
+                                         0,
+                                         Capabilities{CAP_NET_ADMIN, CAP_NET_RAW}};
     }
 
     void access_point(const WifiApConfig& ap, const LinkTable& links) {
@@ -51,7 +57,8 @@ public:
         const std::string file = paths_.runtime + "/hostapd.conf";
         auto conf = hostapd_conf(ap, config_.country);
         if (!conf) return complain(conf.error());
-        out_.children["access point"] = {{"hostapd", file}, {{file, std::move(*conf)}}};
+        out_.children["access point"] = {
+            {"hostapd", file}, {{file, std::move(*conf)}}, 0, Capabilities{CAP_NET_ADMIN, CAP_NET_RAW}};
     }
 
     void dns_and_dhcp(const std::vector<GatewayLan>& lans, const std::vector<NameServer>& servers) {
@@ -62,7 +69,11 @@ public:
         if (!conf) return complain(conf.error());
         out_.children["dnsmasq"] = {
             {"dnsmasq", "--keep-in-foreground", "--conf-file=" + file},
-            {{file, std::move(*conf), 0644}, {servers_file, dnsmasq_servers(servers), 0644, true}}};
+            {{file, std::move(*conf), 0644}, {servers_file, dnsmasq_servers(servers), 0644, true}},
+            0,
+            // It gives most of them back itself, and looks whether it has them.
+            Capabilities{CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE, CAP_SETUID, CAP_SETGID,
+                         CAP_CHOWN}};
     }
 
     void ssh() {
@@ -71,13 +82,15 @@ public:
         // By key only: no passwords at all (-s), no messages of the day (-m), nothing opened towards others
         // (-k).
         out_.children["ssh"] = {{"dropbear", "-F", "-E", "-s", "-m", "-k", "-r", paths_.host_key, "-p", "22"},
-                                {{paths_.root_home + "/.ssh/authorized_keys", std::move(*keys)}}};
+                                {{paths_.root_home + "/.ssh/authorized_keys", std::move(*keys)}},
+                                0,
+                                Capabilities::all()};  // it is how root does whatever has to be done
     }
 
     void login(const std::string& console) {
         // There are no passwords: whoever sits at the machine could take its card out as well.
         out_.children["login " + console] = {
-            {"busybox", "getty", "-n", "-l", "/bin/sh", "-L", "115200", console}, {}};
+            {"busybox", "getty", "-n", "-l", "/bin/sh", "-L", "115200", console}, {}, 0, Capabilities::all()};
     }
 
 private:

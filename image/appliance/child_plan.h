@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/base/capabilities.h"
 #include "daemon/config.h"
 #include "image/appliance/lan_files.h"
 #include "image/appliance/links.h"
@@ -25,6 +26,8 @@ struct ChildSpec {
     std::vector<std::string> argv;
     std::vector<ChildFile> files;
     unsigned attempt = 0;  // another number is another start
+    // What it, and whatever it starts, may have of root's; with all of them it is not limited in any way.
+    Capabilities capabilities;
     bool operator==(const ChildSpec&) const = default;
 };
 using ChildSpecs = std::map<std::string, ChildSpec>;  // by a name for people: "dhcp eth0"

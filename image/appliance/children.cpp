@@ -27,6 +27,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kPatience = 3s;  // from SIGTERM to SIGKILL
 constexpr int kNoSuchProgram = 127;
+constexpr int kNotLimited = 126;
 
 std::vector<char*> pointers(std::vector<std::string>& words) {
     std::vector<char*> out;
@@ -37,7 +38,7 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
 }
 
 // In the new process: nothing of ours but what it should have.
-[[noreturn]] void become(char* const* argv, int output, pid_t parent) {
+[[noreturn]] void become(char* const* argv, int output, pid_t parent, Capabilities capabilities) {
     ::setsid();
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != parent) ::_exit(0);
@@ -53,21 +54,23 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
     ::unsetenv("NOTIFY_SOCKET");
     ::unsetenv("WATCHDOG_USEC");
     ::unsetenv("WATCHDOG_PID");
+    if (capabilities != Capabilities::all() && !keep_only(capabilities)) ::_exit(kNotLimited);
     ::execvp(argv[0], argv);
     ::_exit(kNoSuchProgram);
 }
 
-pid_t launch(std::vector<std::string> words, int output) {
+pid_t launch(std::vector<std::string> words, int output, Capabilities capabilities) {
     const auto argv = pointers(words);
     const pid_t parent = ::getpid();
     const pid_t pid = ::fork();
-    if (pid == 0) become(argv.data(), output, parent);
+    if (pid == 0) become(argv.data(), output, parent, capabilities);
     return pid;
 }
 
 std::string ending_text(int status) {
     if (WIFSIGNALED(status)) return std::string("killed by signal ") + std::to_string(WTERMSIG(status));
     if (WEXITSTATUS(status) == kNoSuchProgram) return "cannot be started: there is no such program";
+    if (WEXITSTATUS(status) == kNotLimited) return "cannot be started: its capabilities cannot be taken away";
     return "exit code " + std::to_string(WEXITSTATUS(status));
 }
 
@@ -190,7 +193,7 @@ void Children::start(const std::string& name, Child& child) {
     child.lines = OutputLines{};
     auto readable = Readable::watch(io_, child.output.get(), [this, name] { read_output(name); });
     if (readable) child.readable = std::move(*readable);
-    child.pid = std::max<pid_t>(launch(child.spec.argv, theirs.get()), 0);
+    child.pid = std::max<pid_t>(launch(child.spec.argv, theirs.get(), child.spec.capabilities), 0);
     if (child.pid == 0) {
         log::warning(name, "cannot make a process, retrying");
         child.readable.reset();
@@ -262,8 +265,9 @@ std::vector<Children::Trouble> Children::troubles() const {
     return out;
 }
 
-bool run_to_end(const std::vector<std::string>& argv, std::chrono::milliseconds patience) {
-    const pid_t pid = launch(argv, STDERR_FILENO);
+bool run_to_end(const std::vector<std::string>& argv, Capabilities capabilities,
+                std::chrono::milliseconds patience) {
+    const pid_t pid = launch(argv, STDERR_FILENO, capabilities);
     if (pid < 0) return false;
     const auto until = Clock::now() + patience;
     int status = 0;

@@ -72,6 +72,7 @@ private:
 };
 
 // Runs a program to its end, at most that long. False when it failed.
-bool run_to_end(const std::vector<std::string>& argv, std::chrono::milliseconds patience);
+bool run_to_end(const std::vector<std::string>& argv, Capabilities capabilities,
+                std::chrono::milliseconds patience);
 
 }  // namespace ulagate::appliance

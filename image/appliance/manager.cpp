@@ -132,7 +132,7 @@ void Manager::read_rescue_keys() {
 void Manager::keep_strangers_out() {
     const std::string file = options_.runtime + "/rescue.nft";
     const auto written = write_file_atomically(file, rescue_ruleset(options_.page_port), 0600);
-    if (written && run_to_end({"nft", "-f", file}, 20s)) return;
+    if (written && run_to_end({"nft", "-f", file}, Capabilities{CAP_NET_ADMIN}, 20s)) return;
     appliance_.ssh_keys.clear();
     rescue_.emplace_back("no rules could be made that keep strangers out, so there is no ssh");
     log::error("appliance", "{}", rescue_.back());
@@ -177,7 +177,8 @@ void Manager::make_host_key() {
         if (auto written = write_file_atomically(file, kept, 0600); !written)
             log::warning("ssh", "{}, ignoring", written.error().text());
     }
-    if (::access(file.c_str(), R_OK) != 0 && !run_to_end({"dropbearkey", "-t", "ed25519", "-f", file}, 20s)) {
+    if (::access(file.c_str(), R_OK) != 0 &&
+        !run_to_end({"dropbearkey", "-t", "ed25519", "-f", file}, {}, 20s)) {
         log::error("ssh", "cannot make a host key, so there is no ssh");
         return;
     }

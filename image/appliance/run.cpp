@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
@@ -12,6 +13,7 @@
 #include <optional>
 #include <string_view>
 
+#include "daemon/base/capabilities.h"
 #include "daemon/base/log.h"
 #include "image/appliance/commands.h"
 #include "image/appliance/manager.h"
@@ -111,6 +113,11 @@ int run(const Words& words) {
         fmt::print(stderr, "ulagate-appliance: run takes options only\n");
         return kUsageError;
     }
+    // The page is served by this very process. What its children need, it must have to hand on; ssh and
+    // logins get all, anew.
+    constexpr Capabilities kOwn{CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE,
+                                CAP_SYS_TIME,  CAP_KILL,    CAP_SETPCAP};
+    if (!use_only(kOwn)) log::warning("appliance", "uses all of its capabilities: {}", std::strerror(errno));
     const UniqueFd signals = take_signals();
     boost::asio::io_context io{1};
     Manager manager{io, std::move(*options)};

@@ -29,6 +29,11 @@ using std::chrono::steady_clock;
 constexpr std::size_t kPrepare = 0;
 constexpr std::size_t kRouter = 1;
 constexpr std::size_t kAppliance = 2;
+// What needs which: modules; the clock, the host name, the card; links, routes, tunnels and the firewall, the
+// group of the control socket, and a priority.
+constexpr Capabilities kModprobeHas{CAP_SYS_MODULE};
+constexpr Capabilities kPrepareHas{CAP_SYS_TIME, CAP_SYS_ADMIN};
+constexpr Capabilities kRouterHas{CAP_NET_ADMIN, CAP_NET_RAW, CAP_CHOWN, CAP_SYS_NICE};
 constexpr std::size_t kMaxPreload = 16U << 10U;
 constexpr auto kTryWatchdog = 500ms;  // while its driver is not there
 constexpr auto kAfterFailure = 1s;
@@ -244,7 +249,7 @@ void Init::load_modules() {
     if (modprobe_ > 0) return;
     const auto names = modules_.empty() ? std::exchange(preload_, {}) : modules_.take();
     if (names.empty()) return;
-    Command command{plan_.modprobe, {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, -1};
+    Command command{plan_.modprobe, {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, -1, kModprobeHas};
     command.words.insert(command.words.end(), names.begin(), names.end());
     const auto started = spawn(command);
     if (!started) return say(true, started.error().text());
@@ -255,7 +260,8 @@ void Init::load_modules() {
 void Init::start_prepare() {
     const auto started = spawn({plan_.prepare,
                                 {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "JOURNAL_STREAM=0:0"},
-                                outputs_[kPrepare].write.get()});
+                                outputs_[kPrepare].write.get(),
+                                kPrepareHas});
     if (!started) return prepared(started.error().text(), false);
     prepare_ = *started;
     prepare_until_ = steady_clock::now() + plan_.prepare_within;
@@ -273,8 +279,9 @@ void Init::prepared(const std::string& how, bool good) {
 void Init::start_services(bool with_router) {
     std::vector<std::string> names;
     // The router first: it says goodbye while there still are uplinks.
-    if (with_router) services_.push_back({plan_.router, kRouter, 0});
-    services_.push_back({plan_.appliance, kAppliance, 0});
+    if (with_router) services_.push_back({plan_.router, kRouter, 0, kRouterHas});
+    // Its ssh and its login are root's own, for whatever has to be done: it limits the others itself.
+    services_.push_back({plan_.appliance, kAppliance, 0, Capabilities::all()});
     for (const Running& service : services_) names.push_back(outputs_.at(service.output).name);
     supervisor_.emplace(std::move(names), plan_.limits);
     if (!asked_) act(supervisor_->start(steady_clock::now()));
@@ -305,7 +312,8 @@ void Init::start_service(std::size_t index) {
     const auto started = spawn({service.command,
                                 {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "JOURNAL_STREAM=0:0",
                                  "NOTIFY_SOCKET=" + plan_.notify, fmt::format("WATCHDOG_USEC={}", usec)},
-                                outputs_.at(service.output).write.get()});
+                                outputs_.at(service.output).write.get(),
+                                service.capabilities});
     if (started) {
         service.pid = *started;
     } else {

@@ -80,6 +80,7 @@ private:
         std::vector<std::string> command;
         std::size_t output = 0;
         pid_t pid = 0;
+        Capabilities capabilities = Capabilities::all();
     };
     std::vector<Running> services_;
     std::optional<Supervisor> supervisor_;

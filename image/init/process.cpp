@@ -33,6 +33,7 @@ std::vector<char*> pointers(const std::vector<std::string>& words) {
         ::dup2(out, STDERR_FILENO) < 0) {
         ::_exit(kNotStarted);
     }
+    if (command.capabilities != Capabilities::all() && !keep_only(command.capabilities)) ::_exit(kNotStarted);
     if (::chdir("/") == 0) ::execve(words[0], words, environment);
     ::_exit(kNotStarted);
 }

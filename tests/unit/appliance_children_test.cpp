@@ -55,6 +55,17 @@ TEST(ChildPlan, EverythingAtOnce) {
                 ElementsAre("busybox", "udhcpc", "-f", "-i", "eth0", "-s", "/run/appliance/lease-event", "-t",
                             "4", "-T", "1", "-A", "2", "-O", "121", "-O", "ntpsrv", "-x", "hostname:box"));
     EXPECT_EQ(plan.children.at("dhcp eth0").attempt, 3U);
+    for (const auto& [name, child] : plan.children) {
+        // Root's own sessions can do whatever has to be done; nobody else loads modules, mounts or reads what
+        // is root's.
+        const bool roots_own = name == "ssh" || name == "login tty1";
+        EXPECT_EQ(child.capabilities == Capabilities::all(), roots_own) << name;
+        for (const unsigned number :
+             {CAP_SYS_ADMIN, CAP_SYS_MODULE, CAP_DAC_OVERRIDE, CAP_SYS_PTRACE, CAP_SYS_BOOT})
+            EXPECT_EQ(child.capabilities.contains(number), roots_own) << name << " " << number;
+    }
+    EXPECT_EQ(plan.children.at("wifi wlan1").capabilities, (Capabilities{CAP_NET_ADMIN, CAP_NET_RAW}));
+    EXPECT_FALSE(plan.children.at("dhcp eth0").capabilities.contains(CAP_NET_ADMIN));
     EXPECT_THAT(plan.children.at("ssh").argv, ElementsAre("dropbear", "-F", "-E", "-s", "-m", "-k", "-r",
                                                           "/run/appliance/ssh_host_key", "-p", "22"));
     EXPECT_EQ(plan.children.at("ssh").files.at(0),

@@ -3,13 +3,24 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "daemon/base/file.h"
+
+// Instead of the library's: what was synced, in its order, by the name that it has then.
+namespace {
+std::vector<std::string> synced;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+}
+extern "C" int fsync(int fd) {
+    synced.push_back(std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd)));
+    return static_cast<int>(::syscall(SYS_fsync, fd));
+}
 
 namespace ulagate::file_test {
 namespace {
@@ -52,6 +63,23 @@ TEST_F(File, IsReadAsItWasWritten) {
     ASSERT_TRUE(write_file_atomically(path("f"), "", 0600));
     EXPECT_EQ(read_file(path("f"), 0).value(), "");
     EXPECT_THAT(files(), ElementsAre("f"));
+}
+
+TEST_F(File, IsSyncedWithItsFolderSoThatAPowerCutDoesNotBringTheOldOneBack) {
+    ASSERT_TRUE(write_file_atomically(path("f"), "old", 0600));
+    synced.clear();
+    ASSERT_TRUE(write_file_atomically(path("f"), "new", 0600));
+    EXPECT_THAT(synced, ElementsAre(path("f.new"), folder_))
+        << "the content before the name, and then the name";
+}
+
+TEST_F(File, InTheCurrentFolderIsSyncedWithThat) {
+    const fs::path before = fs::current_path();
+    fs::current_path(folder_);
+    synced.clear();
+    EXPECT_TRUE(write_file_atomically("g", "new", 0600));
+    fs::current_path(before);
+    EXPECT_THAT(synced, ElementsAre(path("g.new"), folder_));
 }
 
 TEST_F(File, IsReplacedAsAWhole) {

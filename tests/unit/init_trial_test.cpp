@@ -125,6 +125,22 @@ protected:
     pid_t init_ = 0;
 };
 
+TEST_F(InitTrial, EachHasTheCapabilitiesThatItNeeds) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    write("prepare", "#!/bin/sh\ngrep CapBnd /proc/self/status >\"${0%/*}/prepare.caps\"\n");
+    write("ulagate", service("note(open('/proc/self/status').read())\n"));
+    write("preload", "one\n");
+    write("modprobe", "#!/bin/sh\ngrep CapBnd /proc/self/status >\"${0%/*}/modprobe.caps\"\n");
+    start();
+    ASSERT_TRUE(says("<5>ulagate-init: ready after "));
+    EXPECT_EQ(read("prepare.caps"), "CapBnd:\t0000000002200000\n") << "clock, host name";
+    EXPECT_TRUE(eventually([&] { return !read("modprobe.caps").empty(); }));
+    EXPECT_EQ(read("modprobe.caps"), "CapBnd:\t0000000000010000\n") << "modules";
+    EXPECT_TRUE(eventually([&] { return count("notes", "CapEff:\t0000000000803001\n") == 1; })) << read("notes");
+    EXPECT_THAT(read("notes"), HasSubstr("NoNewPrivs:\t1\n"));
+    end(SIGTERM);
+}
+
 TEST_F(InitTrial, StartsBothFeedsTheWatchdogAndEndsThemInOrder) {
     start();
     ASSERT_TRUE(says("<5>ulagate-init: ready after "));
