@@ -109,6 +109,16 @@ firewall::Model firewall_model(const Config& config) {
     return model;
 }
 
+// Our table holds nothing but prefixes that are ours to route, so all packets may ask it.
+void want_rules(Wanted& wanted, const Config& config, const Have& have) {
+    wanted.rules.insert({kRulePreference, kRouteTable});
+    const bool local_first = std::any_of(have.rules.begin(), have.rules.end(), [](const Rule& rule) {
+        return rule.plain && !rule.ours() && !rule.key.to && rule.key.table == kLocalTable &&
+               rule.key.preference < kRulePreference;
+    });
+    if (!local_first) wanted.rules.insert({kLocalRulePreference, kLocalTable, config.overlay});
+}
+
 void want_tunnel(Wanted& wanted, const std::string& interface, unsigned mtu, std::uint16_t port,
                  bool relay_to_relay = false) {
     wanted.tunnels[interface].mtu = mtu;
@@ -319,6 +329,7 @@ Wanted desired(const Config& config, const Facts& facts, const Have& have) {
     // cryptokey routing accepts it from us, but the remote router's does not.
     wanted.addresses[{"lo", {config.tunnel.address, 128}}] = {false, false};
     wanted.routes[{config.overlay, kUnreachableMetric}] = {};
+    want_rules(wanted, config, have);
     if (config.role == Role::edge) {
         want_lans(wanted, config, facts, have);
         want_relays(wanted, config, facts, have);

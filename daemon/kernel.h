@@ -25,6 +25,7 @@ public:
     virtual Result<Links> links() = 0;
     virtual Result<Addresses> addresses() = 0;
     virtual Result<Routes> our_routes() = 0;
+    virtual Result<Rules> rules() = 0;
     virtual Result<Pins> pins() = 0;
     // The devices of those of `interfaces` that exist and answer.
     virtual Result<std::map<std::string, wg::Device>> tunnels(const std::set<std::string>& interfaces) = 0;

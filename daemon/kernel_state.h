@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "daemon/base/address.h"
 #include "daemon/ip_family.h"
@@ -17,6 +18,13 @@ namespace ulagate {
 // The routing protocol number that marks our routes (rtm_protocol): nobody else's are ever touched. 117 is
 // not in /etc/iproute2/rt_protos of Debian 12 or 13 and not used by FRR (11, 186-196) or BIRD (12).
 inline constexpr std::uint8_t kRouteProtocol = 117;
+
+// Where our routes are: a table that nobody else writes to, asked before all others (kRulePreference). In the
+// main table a route of a network manager with a lower metric, or a stranger's longer prefix, would take the
+// overlay's traffic away, and so would any rule that another VPN puts before that table.
+inline constexpr std::uint32_t kRouteTable = 117;
+// The main table (RT_TABLE_MAIN): what of ours is found there is a former version's.
+inline constexpr std::uint32_t kMainTable = 254;
 
 // Every interface that we create starts with this.
 inline constexpr const char* kLinkPrefix = "ulg-";
@@ -49,10 +57,11 @@ struct AddressState {
 };
 using Addresses = std::map<AddressKey, AddressState>;
 
-// An IPv6 route of the main table. Two with the same key cannot both be ours: a put replaces.
+// An IPv6 route. Two with the same key cannot both be ours: a put replaces.
 struct RouteKey {
     net::Ipv6Prefix destination;
     std::uint32_t metric = 0;
+    std::uint32_t table = kRouteTable;
     auto operator<=>(const RouteKey&) const = default;
 };
 struct RouteTarget {
@@ -60,6 +69,54 @@ struct RouteTarget {
     auto operator<=>(const RouteTarget&) const = default;
 };
 using Routes = std::map<RouteKey, RouteTarget>;
+
+// A rule of the routing policy for IPv6: which table is asked for which packets, and in which order.
+struct RuleKey {
+    std::uint32_t preference = 0;  // the lowest is asked first
+    std::uint32_t table = 0;
+    std::optional<net::Ipv6Prefix> to = std::nullopt;  // nothing: for all destinations
+    auto operator<=>(const RuleKey&) const = default;
+};
+struct Rule {
+    RuleKey key;
+    // Asks a table, of all packets to key.to: no other condition, nothing suppressed. We set no others.
+    bool plain = false;
+    std::uint8_t protocol = 0;  // who set it (FRA_PROTOCOL, Linux 4.17): kRouteProtocol is ours
+    std::string text;           // as iproute2 writes it, without preference: "from all iif eth0 lookup 52"
+    enum class Kind { look_up, drop, jump, other } kind = Kind::look_up;
+    bool inverted = false;                               // for packets that the conditions do not describe
+    std::string iif = {};                                // from that interface; "" = any
+    std::optional<net::Ipv6Prefix> from = std::nullopt;  // nothing: any source
+    bool operator==(const Rule&) const = default;
+    [[nodiscard]] bool ours() const { return protocol == kRouteProtocol; }
+};
+using Rules = std::vector<Rule>;  // everybody's, in the order in which the kernel asks them
+
+// Ours comes after "0: from all lookup local" and before all that people and programs use (Tailscale 5210,
+// wg-quick 32764, VRFs 1000): only a rule somebody puts at 0 or 1 by hand is asked earlier.
+inline constexpr std::uint32_t kRulePreference = 2;
+// Where the local table is asked too late (its rule was moved behind that of the VRFs, say), what is for this
+// machine itself must not take the way of its neighbours.
+inline constexpr std::uint32_t kLocalRulePreference = 1;
+inline constexpr std::uint32_t kLocalTable = 255;  // RT_TABLE_LOCAL
+
+// A packet that came in, and is for somebody else.
+struct Forwarding {
+    std::string from;  // interface
+    net::Ipv6Address source;
+    net::Ipv6Address destination;
+    auto operator<=>(const Forwarding&) const = default;
+};
+// What becomes of it. With an error (a rule that says "unreachable", no route at all) there is no route.
+struct Forwarded {
+    int error = 0;  // errno
+    std::string link;
+    RouteKey route;  // that the kernel chose
+    std::uint8_t protocol = 0;
+    std::uint8_t type = 0;  // RTN_UNICAST, …
+    std::optional<net::IpAddress> gateway = std::nullopt;
+    bool operator==(const Forwarded&) const = default;
+};
 
 // How packets to one outside address leave this machine now.
 struct Way {

@@ -181,6 +181,8 @@ Result<void> LinuxKernel::apply(const Step& step) {
     if (const auto* s = std::get_if<DeleteAddress>(&step)) return rtnl_->delete_address(s->address);
     if (const auto* s = std::get_if<PutRoute>(&step)) return rtnl_->put_route(s->key, s->target);
     if (const auto* s = std::get_if<DeleteRoute>(&step)) return rtnl_->delete_route(s->key, s->target);
+    if (const auto* s = std::get_if<PutRule>(&step)) return rtnl_->put_rule(s->rule);
+    if (const auto* s = std::get_if<DeleteRule>(&step)) return rtnl_->delete_rule(s->rule);
     if (const auto* s = std::get_if<PutPin>(&step)) return put_pin(*s);
     if (const auto* s = std::get_if<DeletePin>(&step)) return rtnl_->delete_pin(s->address);
     const auto backend = need_backend();

@@ -23,6 +23,7 @@ public:
     Result<Links> links() override { return rtnl_->links(); }
     Result<Addresses> addresses() override { return rtnl_->addresses(); }
     Result<Routes> our_routes() override { return rtnl_->our_routes(); }
+    Result<Rules> rules() override { return rtnl_->rules(); }
     Result<Pins> pins() override;
     Result<std::map<std::string, wg::Device>> tunnels(const std::set<std::string>& interfaces) override;
     Result<std::optional<firewall::Model>> firewall() override;

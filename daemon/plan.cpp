@@ -101,6 +101,26 @@ RouteSteps plan_routes(const Routes& want, const Routes& have) {
     return steps;
 }
 
+// Ours are put when the routes are there, and go after them. One of another shape with our mark goes first,
+// or it would be taken for the right one.
+void put_rules(std::vector<Step>& steps, const Wanted& want, const Have& have) {
+    for (const RuleKey& rule : want.rules) {
+        const bool there = std::any_of(have.rules.begin(), have.rules.end(), [&](const Rule& now) {
+            return now.ours() && now.plain && now.key == rule;
+        });
+        if (!there) steps.emplace_back(PutRule{rule});
+    }
+}
+
+void remove_rules(std::vector<Step>& steps, const Wanted& want, const Have& have) {
+    std::set<RuleKey> seen;
+    for (const Rule& rule : have.rules) {
+        if (!rule.ours()) continue;
+        const bool right = rule.plain && want.rules.contains(rule.key) && seen.insert(rule.key).second;
+        if (!right) steps.emplace_back(DeleteRule{rule.key});
+    }
+}
+
 void append(std::vector<Step>& steps, std::vector<Step>&& more) {
     std::move(more.begin(), more.end(), std::back_inserter(steps));
 }
@@ -122,6 +142,7 @@ std::vector<Step> plan(const Wanted& want, const Have& have) {
     plan_tunnels(steps, want, have);
     RouteSteps routes = plan_routes(want.routes, have.routes);
     append(steps, std::move(routes.puts));
+    put_rules(steps, want, have);
     // Until each new interface is there and has its routes, the old ones carry.
     const bool more_to_come = std::any_of(steps.begin(), steps.end(), [](const Step& step) {
         return std::holds_alternative<CreateTunnel>(step);
@@ -133,6 +154,7 @@ std::vector<Step> plan(const Wanted& want, const Have& have) {
         });
     }
     append(steps, std::move(routes.removals));
+    remove_rules(steps, want, have);
     for (const auto& [address, uplink] : have.pins) {
         if (!want.pins.contains(address)) steps.emplace_back(DeletePin{address});
     }

@@ -52,6 +52,7 @@ Stale touched_by(const Step& step) {
         std::holds_alternative<PutPin>(step) || std::holds_alternative<DeletePin>(step)) {
         stale.routes = true;
     }
+    if (std::holds_alternative<PutRule>(step) || std::holds_alternative<DeleteRule>(step)) stale.rules = true;
     return stale;
 }
 
@@ -85,6 +86,7 @@ bool restores(const Step& step, const Wanted& was, const Wanted& wanted) {
         const auto found = was.routes.find(s->key);
         return found != was.routes.end() && found->second == s->target;
     }
+    if (const auto* s = std::get_if<PutRule>(&step)) return was.rules.contains(s->rule);
     if (const auto* s = std::get_if<PutPin>(&step)) {
         const auto found = was.pins.find(s->address);
         return found != was.pins.end() && found->second == s->uplink;
@@ -118,6 +120,7 @@ Stale& Stale::operator|=(const Stale& other) {
     links |= other.links;
     addresses |= other.addresses;
     routes |= other.routes;
+    rules |= other.rules;
     tunnels |= other.tunnels;
     firewall |= other.firewall;
     sysctls |= other.sysctls;
@@ -145,6 +148,7 @@ Result<bool> Reconciler::refresh() {
     bool stale_pins = stale_.routes;
     read(stale_pins, have_.pins, "pinned routes", [&] { return kernel_.pins(); });
     read(stale_.routes, have_.routes, "routes", [&] { return kernel_.our_routes(); });
+    read(stale_.rules, have_.rules, "rules", [&] { return kernel_.rules(); });
     read(stale_.tunnels, have_.tunnels, "tunnels",
          [&] { return kernel_.tunnels(our_interfaces(have_.links)); });
     read(stale_.firewall, have_.firewall, "firewall", [&] { return kernel_.firewall(); });

@@ -18,13 +18,16 @@ struct Stale {
     bool links = false;
     bool addresses = false;
     bool routes = false;
+    bool rules = false;
     bool tunnels = false;
     bool firewall = false;
     bool sysctls = false;
 
-    static Stale all() { return {true, true, true, true, true, true}; }
+    static Stale all() { return {true, true, true, true, true, true, true}; }
     Stale& operator|=(const Stale& other);
-    [[nodiscard]] bool any() const { return links || addresses || routes || tunnels || firewall || sysctls; }
+    [[nodiscard]] bool any() const {
+        return links || addresses || routes || rules || tunnels || firewall || sysctls;
+    }
 };
 
 // Brings the kernel to the wanted state and keeps it there. Level-triggered: events only say what to read

@@ -104,8 +104,9 @@ Result<std::unique_ptr<Rtnl>> Rtnl::open() {
     if (!commands) return fail(commands.error(), "commands");
     auto events = rtnl::Socket::open(kEventBuffer);
     if (!events) return fail(events.error(), "events");
-    constexpr std::array<int, 5> kGroups{RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_IFADDR,
-                                         RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_ROUTE};
+    constexpr std::array<int, 7> kGroups{RTNLGRP_LINK,       RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_IFADDR,
+                                         RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_ROUTE,  RTNLGRP_IPV6_RULE,
+                                         RTNLGRP_IPV4_RULE};
     if (auto joined = events->join(kGroups); !joined) return fail(joined.error(), "events");
     return std::unique_ptr<Rtnl>(new Rtnl(std::make_unique<Impl>(std::move(*commands), std::move(*events))));
 }
@@ -163,6 +164,29 @@ Result<Way> Rtnl::way_to(const net::IpAddress& destination) {
     unsigned mtu = link->link.mtu;
     if (ipv6 != nullptr && link->ipv6_mtu) mtu = std::min(mtu, *link->ipv6_mtu);
     return Way{std::move(link->name), route->mtu.value_or(mtu), route->gateway, route->source};
+}
+
+Result<Forwarded> Rtnl::forwarded(const Forwarding& packet) {
+    const std::string what =
+        fmt::format("ask for the way from {} to {}", packet.from, net::to_string(packet.destination));
+    const auto from = rtnl::link_index(impl_->commands, packet.from);
+    if (!from) return fail_errno(what, ENODEV);
+    rtmsg header{};
+    header.rtm_family = AF_INET6;
+    header.rtm_src_len = header.rtm_dst_len = 128;
+    header.rtm_flags = RTM_F_FIB_MATCH;
+    Message request{RTM_GETROUTE, 0, header};
+    request.put_bytes(RTA_SRC, packet.source.bytes);
+    request.put_bytes(RTA_DST, packet.destination.bytes);
+    request.put_u32(RTA_IIF, *from);
+    std::optional<rtnl::RouteRow> row;
+    const Answer answer =
+        impl_->commands.ask(request, [&](const nlmsghdr& message) { row = rtnl::decode_match(message); });
+    if (answer.code == ENODEV || answer.code == ETIMEDOUT) return rtnl::fail(answer, what);
+    if (!answer.ok() || !row) return Forwarded{answer.ok() ? ENETUNREACH : answer.code, {}, {}};
+    Forwarded out{0, {}, row->key, row->protocol, row->type, row->gateway};
+    out.link = rtnl::link_name(impl_->commands, row->link).value_or(std::string{});
+    return out;
 }
 
 Result<void> Rtnl::set_link(const std::string& name, bool up, unsigned mtu) {
@@ -267,7 +291,7 @@ Result<RtnlChanges> Rtnl::changes() {
             return fail_errno("read rtnetlink events", code);
         }
     }
-    if (lost) return RtnlChanges{true, true, true, true};
+    if (lost) return RtnlChanges{true, true, true, true, true};
     return out;
 }
 

@@ -18,8 +18,9 @@ struct RtnlChanges {
     bool links = false;
     bool addresses = false;
     bool our_routes = false;    // routes with our protocol number
+    bool rules = false;         // of the routing policy for IPv6
     bool other_routes = false;  // others, IPv4 and IPv6: the way to a relay may have moved
-    [[nodiscard]] bool any() const { return links || addresses || our_routes || other_routes; }
+    [[nodiscard]] bool any() const { return links || addresses || our_routes || rules || other_routes; }
 };
 
 // Links, IPv6 addresses and IPv6 routes over rtnetlink (libnl). One socket to ask and change, one to listen.
@@ -35,10 +36,14 @@ public:
 
     Result<Links> links();
     Result<Addresses> addresses();
-    // Routes of the main table with our protocol number. One of a shape that put_route never makes (a
-    // gateway, several hops, "blackhole", the same key twice) has a target with an empty link name: nobody
-    // wants that, so it gets replaced, or deleted by the same name.
+    // Routes of our table and of the main table with our protocol number. One of a shape that put_route never
+    // makes (a gateway, several hops, "blackhole", the same key twice) has a target with an empty link name:
+    // nobody wants that, so it gets replaced, or deleted by the same name.
     Result<Routes> our_routes();
+    // IPv6, everybody's, in the kernel's order.
+    Result<Rules> rules();
+    // What the kernel does with a packet that it has to forward: a route look-up with the rules, no packet.
+    Result<Forwarded> forwarded(const Forwarding& packet);
     // std::errc::network_unreachable when there is no route.
     Result<Way> way_to(const net::IpAddress& destination);
     // Those of the main table that lead to one working link each, the one that the kernel prefers first.
@@ -62,6 +67,10 @@ public:
     // std::errc::file_exists when another program has a route of the same key: that is not touched.
     Result<void> put_route(const RouteKey& key, const RouteTarget& target);
     Result<void> delete_route(const RouteKey& key, const RouteTarget& target);
+    // Adding one that is there with our mark, and removing one that is not, succeeds.
+    Result<void> put_rule(const RuleKey& rule);
+    // The first of ours with this preference, destination and table, whatever else it asks.
+    Result<void> delete_rule(const RuleKey& rule);
     // Whatever another pin of the same address was. std::errc::file_exists: see put_route().
     Result<void> put_pin(const net::IpAddress& address, const Uplink& uplink);
     Result<void> delete_pin(const net::IpAddress& address);

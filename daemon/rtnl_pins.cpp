@@ -24,6 +24,7 @@ unsigned char family_number(IpFamily family) { return family == IpFamily::ipv6 ?
 Message dump_request(IpFamily family) {
     rtmsg header{};
     header.rtm_family = family_number(family);
+    header.rtm_table = RT_TABLE_MAIN;
     return Message{RTM_GETROUTE, NLM_F_DUMP, header};
 }
 
@@ -54,7 +55,7 @@ Result<std::vector<DefaultRoute>> Rtnl::default_routes() {
             dump_request(family), "default routes",
             [&](std::vector<DefaultRoute>& found, const nlmsghdr& message) {
                 const auto row = rtnl::decode_outer_route(message);
-                if (!row || row->host || !row->works || row->route.table != RT_TABLE_MAIN) return;
+                if (!row || row->host || !row->works || row->route.key.table != RT_TABLE_MAIN) return;
                 if (const auto& link = name_of(row->route.link))
                     found.push_back({family, {*link, row->route.gateway}, row->metric});
             });
@@ -74,7 +75,7 @@ Result<Pins> Rtnl::pins() {
             dump_request(family), "pinned routes", [&](Pins& pins, const nlmsghdr& message) {
                 const auto row = rtnl::decode_outer_route(message);
                 if (!row || !row->host || row->metric != kPinMetric ||
-                    row->route.protocol != kRouteProtocol || row->route.table != RT_TABLE_MAIN)
+                    row->route.protocol != kRouteProtocol || row->route.key.table != RT_TABLE_MAIN)
                     return;
                 pins.insert_or_assign(
                     *row->host, Uplink{name_of(row->route.link).value_or(std::string{}), row->route.gateway});

@@ -32,7 +32,7 @@ Message route_request(int type, int flags, const RouteKey& key, std::uint8_t rou
     rtmsg header{};
     header.rtm_family = AF_INET6;
     header.rtm_dst_len = key.destination.length;
-    header.rtm_table = RT_TABLE_MAIN;
+    header.rtm_table = static_cast<unsigned char>(key.table);
     header.rtm_protocol = protocol;
     header.rtm_scope = RT_SCOPE_UNIVERSE;
     header.rtm_type = route_type;
@@ -42,11 +42,11 @@ Message route_request(int type, int flags, const RouteKey& key, std::uint8_t rou
     return request;
 }
 
-// Without a protocol: everybody's.
-Message dump_request(std::uint8_t protocol) {
+// Without a protocol: everybody's. Only our table and the main one are ever asked for.
+Message dump_request(std::uint8_t protocol, std::uint32_t table) {
     rtmsg header{};
     header.rtm_family = AF_INET6;
-    header.rtm_table = RT_TABLE_MAIN;
+    header.rtm_table = static_cast<unsigned char>(table);
     header.rtm_protocol = protocol;
     return Message{RTM_GETROUTE, NLM_F_DUMP, header};
 }
@@ -62,7 +62,8 @@ RouteTarget target_of(const RouteRow& row, rtnl::LinkNames& name_of) {
 bool is_any(const RouteTarget& target) { return target.link && target.link->empty(); }
 
 std::string describe(const RouteKey& key) {
-    return fmt::format("route {} metric {}", net::to_string(key.destination), key.metric);
+    return fmt::format("route {} metric {}{}", net::to_string(key.destination), key.metric,
+                       key.table == kRouteTable ? "" : fmt::format(" table {}", key.table));
 }
 
 std::string describe(const RouteKey& key, const RouteTarget& target) {
@@ -98,6 +99,8 @@ std::string protocol_name(std::uint8_t protocol) {
 
 // What the kernel would take but store as something else, so that it never compares equal again.
 Result<void> check(const RouteKey& key) {
+    if (key.table != kRouteTable && key.table != kMainTable)
+        return fail_errno(describe(key) + ": not a table of ours", EINVAL);
     if (key.metric == 0) return fail_errno(describe(key) + ": metric 0 means the kernel's default", EINVAL);
     if (key.destination.length > 128 || key.destination.network() != key.destination) {
         return fail_errno(describe(key) + ": has bits set behind its length", EINVAL);
@@ -105,7 +108,7 @@ Result<void> check(const RouteKey& key) {
     return {};
 }
 
-// All of the main table that have one destination and metric, as a count of ours and one of the others.
+// All of a table that have one destination and metric, as a count of ours and one of the others.
 struct Present {
     std::vector<RouteTarget> ours;
     std::optional<RouteRow> foreign;
@@ -156,16 +159,16 @@ Result<void> Rtnl::Impl::settle_route(const RouteKey& key, const RouteTarget& ta
         return {};
     }
     rtnl::LinkNames name_of{commands};
-    const auto present = read_table<Present>(
-        dump_request(RTPROT_UNSPEC), "routes", [&](Present& out, const nlmsghdr& message) {
-            const auto row = rtnl::decode_route(message);
-            if (!row || row->cached || row->table != RT_TABLE_MAIN || row->key != key) return;
-            if (row->protocol != kRouteProtocol) {
-                out.foreign = row;
-            } else {
-                out.ours.push_back(target_of(*row, name_of));
-            }
-        });
+    const auto present = read_table<Present>(dump_request(RTPROT_UNSPEC, key.table), "routes",
+                                             [&](Present& out, const nlmsghdr& message) {
+                                                 const auto row = rtnl::decode_route(message);
+                                                 if (!row || row->cached || row->key != key) return;
+                                                 if (row->protocol != kRouteProtocol) {
+                                                     out.foreign = row;
+                                                 } else {
+                                                     out.ours.push_back(target_of(*row, name_of));
+                                                 }
+                                             });
     if (!present) return fail(present.error(), what);
     if (present->ours.empty() && present->foreign) {
         last_known.erase(key);
@@ -190,17 +193,25 @@ Result<void> Rtnl::Impl::settle_route(const RouteKey& key, const RouteTarget& ta
 
 Result<Routes> Rtnl::our_routes() {
     rtnl::LinkNames name_of{impl_->commands};
-    auto routes = impl_->read_table<Routes>(
-        dump_request(kRouteProtocol), "routes", [&](Routes& out, const nlmsghdr& message) {
-            const auto row = rtnl::decode_route(message);
-            // A kernel before 4.20 ignores the filter in the request.
-            if (!row || row->cached || row->protocol != kRouteProtocol || row->table != RT_TABLE_MAIN) return;
-            if (row->key.metric == kPinMetric && row->key.destination.length == 128) return;
-            const auto [entry, is_new] = out.try_emplace(row->key, target_of(*row, name_of));
-            if (!is_new) entry->second = {std::string{}};  // two of them: not as we would have it
-        });
-    if (routes) impl_->last_known = *routes;
-    return routes;
+    Routes all;
+    for (const std::uint32_t table : {kRouteTable, kMainTable}) {
+        auto routes = impl_->read_table<Routes>(
+            dump_request(kRouteProtocol, table), "routes", [&](Routes& out, const nlmsghdr& message) {
+                const auto row = rtnl::decode_route(message);
+                // A kernel before 4.20 ignores the filter in the request.
+                if (!row || row->cached || row->protocol != kRouteProtocol || row->key.table != table) return;
+                const bool pin = row->key.metric == kPinMetric && row->key.destination.length == 128;
+                if (table == kMainTable && pin) return;
+                const auto [entry, is_new] = out.try_emplace(row->key, target_of(*row, name_of));
+                if (!is_new) entry->second = {std::string{}};  // two of them: not as we would have it
+            });
+        // The kernel has no such table before its first route.
+        if (!routes && routes.error().code == std::errc::no_such_file_or_directory) continue;
+        if (!routes) return routes;
+        all.merge(*routes);
+    }
+    impl_->last_known = all;
+    return all;
 }
 
 Result<void> Rtnl::put_route(const RouteKey& key, const RouteTarget& target) {
@@ -226,7 +237,7 @@ Result<void> Rtnl::put_link_local_route(const std::string& link) {
     const std::string what = "put the link-local route on " + link;
     const auto index = rtnl::link_index(impl_->commands, link);
     if (!index) return fail_errno(what, ENODEV);
-    const RouteKey key{{{std::array<std::uint8_t, 16>{0xfe, 0x80}}, 64}, kKernelMetric};
+    const RouteKey key{{{std::array<std::uint8_t, 16>{0xfe, 0x80}}, 64}, kKernelMetric, kMainTable};
     // Not NLM_F_EXCL: those of the other interfaces have the same destination and metric.
     Message request = route_request(RTM_NEWROUTE, NLM_F_CREATE, key, RTN_UNICAST, RTPROT_KERNEL);
     request.put_u32(RTA_OIF, *index);

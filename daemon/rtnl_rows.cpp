@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/rtnl_rows.h"
 
+#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -38,7 +39,7 @@ RouteRow route_of_any_family(const rtmsg& header, const RouteAttributes& attribu
     RouteRow row;
     row.gateway = address_of(header, attributes, RTA_GATEWAY);
     row.source = address_of(header, attributes, RTA_PREFSRC);
-    row.table = attributes.u32(RTA_TABLE).value_or(header.rtm_table);
+    row.key.table = attributes.u32(RTA_TABLE).value_or(header.rtm_table);
     row.protocol = header.rtm_protocol;
     row.type = header.rtm_type;
     row.link = attributes.u32(RTA_OIF).value_or(0);
@@ -73,7 +74,8 @@ void note_route(const nlmsghdr& message, RtnlChanges& changes) {
     // The local table follows the addresses, which have events of their own. Any other table may carry the
     // way to a relay, when rules lead there.
     if (table == RT_TABLE_LOCAL) return;
-    const bool ours = table == RT_TABLE_MAIN && header->rtm_protocol == kRouteProtocol;
+    const bool ours =
+        header->rtm_protocol == kRouteProtocol && (table == kRouteTable || table == RT_TABLE_MAIN);
     (ours ? changes.our_routes : changes.other_routes) = true;
 }
 
@@ -124,6 +126,12 @@ std::optional<RouteRow> decode_route(const nlmsghdr& message) {
     if (message.nlmsg_type != RTM_NEWROUTE || !header || header->rtm_family != AF_INET6) return std::nullopt;
     // Routes of one source prefix live in trees of their own and do not stand in the way of ours.
     if (header->rtm_src_len != 0) return std::nullopt;
+    return decode_match(message);
+}
+
+std::optional<RouteRow> decode_match(const nlmsghdr& message) {
+    const auto header = fixed_header<rtmsg>(message);
+    if (message.nlmsg_type != RTM_NEWROUTE || !header || header->rtm_family != AF_INET6) return std::nullopt;
     const RouteAttributes attributes{message, sizeof *header};
     RouteRow row = route_of_any_family(*header, attributes);
     // The default route has no destination.
@@ -177,6 +185,14 @@ void note_change(const nlmsghdr& message, RtnlChanges& changes) {
         case RTM_DELROUTE:
             note_route(message, changes);
             break;
+        case RTM_NEWRULE:
+        case RTM_DELRULE: {
+            // Those for IPv4 matter to us only as a part of the way to a relay.
+            const auto header = fixed_header<fib_rule_hdr>(message);
+            if (header && header->family == AF_INET6) changes.rules = true;
+            if (header) changes.other_routes = true;
+            break;
+        }
         default:
             break;
     }

@@ -30,7 +30,6 @@ std::optional<AddressRow> decode_address(const nlmsghdr& message);
 
 struct RouteRow {
     RouteKey key;
-    std::uint32_t table = 0;
     std::uint8_t protocol = 0;
     std::uint8_t type = 0;        // RTN_UNICAST, …
     unsigned link = 0;            // "unreachable" has the loopback's
@@ -41,6 +40,11 @@ struct RouteRow {
     bool plain = false;   // of the shape that we set ourselves: to one link, or unreachable
 };
 std::optional<RouteRow> decode_route(const nlmsghdr& message);  // an IPv6 route without a source prefix
+
+// The same, and one with a source prefix too: what a look-up found (RTM_F_FIB_MATCH).
+std::optional<RouteRow> decode_match(const nlmsghdr& message);
+
+std::optional<Rule> decode_rule(const nlmsghdr& message);  // for IPv6
 
 // The answer to a look-up of one address, IPv4 or IPv6, which names both ends in full; `key` stays empty.
 std::optional<RouteRow> decode_way(const nlmsghdr& message);

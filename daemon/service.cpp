@@ -22,7 +22,8 @@ using namespace std::chrono_literals;
 constexpr auto kMergeEvents = 20ms;
 constexpr auto kTick = 1s;
 constexpr auto kFullCheck = 60s;
-constexpr auto kWaysKept = 10s;  // a path MTU that the kernel has learnt is no event
+constexpr auto kWaysKept = 10s;   // a path MTU that the kernel has learnt is no event
+constexpr auto kLookAtWays = 5s;  // prefixes take turns
 // In a second, both ways: more than our own probes and a keepalive make of it.
 constexpr std::uint64_t kIdleBytes = 2000;
 // A dump of 10,000 peers costs a relay tens of milliseconds; handshakes are seconds apart.
@@ -153,6 +154,7 @@ void Service::on_kernel_event() {
     const auto changes = kernel_->rtnl().changes();
     if (changes && !changes->any()) return;
     forget_ways();
+    ways_look_at_ = {};          // with the next tick
     Stale stale = Stale::all();  // an error means that we do not know what changed
     if (changes) {
         stale = {};
@@ -160,7 +162,8 @@ void Service::on_kernel_event() {
         stale.addresses = changes->addresses;
         stale.routes =
             changes->our_routes || changes->links;  // the kernel drops routes with their link, silently
-        stale.sysctls = changes->links;             // a new interface has settings of its own
+        stale.rules = changes->rules;
+        stale.sysctls = changes->links;  // a new interface has settings of its own
         stale.tunnels = changes->links;
         if (changes->links || changes->addresses) reconciler_->retry_now();
     } else {
@@ -261,6 +264,22 @@ void Service::report_obstacles() {
     for (const std::string& sentence : changes.gone) log::notice("ulagate", "over: {}", sentence);
 }
 
+// Only when all of ours is in place, or cannot be: what is under way is no finding. At most once a second.
+void Service::look_at_ways() {
+    if (now() < ways_look_at_ || (!reconciler_->settled() && reconciler_->troubles().empty())) return;
+    ways_look_at_ = now() + kLookAtWays;
+    const Have& have = reconciler_->have();
+    const auto ask = [this](const Forwarding& packet) { return kernel_->rtnl().forwarded(packet); };
+    const auto& busy = path_control_ ? path_control_->busy() : std::vector<net::Ipv6Prefix>{};
+    const auto before = obstacles_.all();
+    obstacles_.set("forwarding", forward_check_.look(config_, have, busy, ask));
+    obstacles_.set("addresses", misplaced_addresses(config_, have));
+    if (obstacles_.all() == before) return;
+    report_obstacles();
+    update_lans();
+    take_lan_states();
+}
+
 // A relay that carries something now has to be missed sooner when it dies.
 void Service::note_traffic() {
     for (const RelayConfig& relay : config_.relays) {
@@ -304,6 +323,7 @@ void Service::tick() {
     keep_advertised_memory();
     report_unwritten();
     reconcile();
+    look_at_ways();
     cure_clocks();
     note_traffic();
     if (path_control_) note_busy_sites();

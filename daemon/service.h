@@ -20,6 +20,7 @@
 #include "daemon/control_server.h"
 #include "daemon/desired.h"
 #include "daemon/edge_control.h"
+#include "daemon/forward_check.h"
 #include "daemon/knock_schedule.h"
 #include "daemon/lan_task.h"
 #include "daemon/linux_kernel.h"
@@ -118,6 +119,7 @@ private:
     void reconcile(bool slow_too = true);
     void report(const Reconciler::Report& report);
     void report_obstacles();
+    void look_at_ways();
     void update_lans();
     void set_lans();
     void load_advertised_memory();
@@ -207,7 +209,8 @@ private:
     std::optional<Facts>
         reconciled_facts_;  // those of the last plan; nothing after a change of configuration
     std::map<std::string, bool> logged_up_;  // by relay: what the log said of its tunnel last
-    Obstacles obstacles_;  // what the checks of the result have found
+    Obstacles obstacles_;                    // what the checks of the result have found
+    ForwardCheck forward_check_;
     std::string key_trouble_;
     std::string last_reload_;
     ControlServer::Reply withdrawing_;  // who asked for it; empty while nobody has
@@ -226,6 +229,7 @@ private:
     TimePoint started_ = std::chrono::steady_clock::now();
     TimePoint full_check_at_;
     TimePoint ways_until_;
+    TimePoint ways_look_at_;  // when forwarded packets' ways are asked for again
     TimePoint tunnels_read_at_;
     TimePoint key_retry_at_;
     TimePoint give_up_withdraw_at_;

@@ -23,6 +23,7 @@ Have assumed_machine(const Config& config) {
     Have have;
     have.sysctls["net/ipv6/conf/all/forwarding"] = "0";
     have.sysctls[kIpv4Forwarding] = "0";
+    have.rules = {{{0, kLocalTable}, true, 0, {}}, {{32766, kMainTable}, true, 0, {}}};
     unsigned index = 2;
     for (const LanConfig& lan : config.lans) {
         have.links[lan.interface] = Link{index++, true, true, 1500, std::nullopt};

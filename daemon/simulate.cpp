@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/simulate.h"
 
+#include <algorithm>
+
 namespace ulagate {
 namespace {
 
@@ -60,6 +62,17 @@ void perform(Have& have, const SwitchLink& step) {
 void perform(Have& have, const PutAddress& step) { have.addresses[step.address] = {true, false, false}; }
 void perform(Have& have, const PutRoute& step) { have.routes[step.key] = step.target; }
 void perform(Have& have, const DeleteRoute& step) { have.routes.erase(step.key); }
+void perform(Have& have, const PutRule& step) {
+    const auto after = std::find_if(have.rules.begin(), have.rules.end(), [&](const Rule& rule) {
+        return rule.key.preference > step.rule.preference;
+    });
+    have.rules.insert(after, Rule{step.rule, true, kRouteProtocol, {}});
+}
+void perform(Have& have, const DeleteRule& step) {
+    const auto found = std::find_if(have.rules.begin(), have.rules.end(),
+                                    [&](const Rule& rule) { return rule.ours() && rule.key == step.rule; });
+    if (found != have.rules.end()) have.rules.erase(found);
+}
 void perform(Have& have, const PutPin& step) { have.pins[step.address] = step.uplink; }
 void perform(Have& have, const DeletePin& step) { have.pins.erase(step.address); }
 void perform(Have& have, const DeleteAddress& step) { have.addresses.erase(step.address); }

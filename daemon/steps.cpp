@@ -18,7 +18,14 @@ template <class... F>
 Overloaded(F...) -> Overloaded<F...>;  // clang 14 wants it said
 
 std::string name(const RouteKey& key) {
-    return fmt::format("route {} metric {}", net::to_string(key.destination), key.metric);
+    return fmt::format("route {} metric {}{}", net::to_string(key.destination), key.metric,
+                       key.table == kRouteTable ? "" : fmt::format(" table {}", key.table));
+}
+
+std::string name(const RuleKey& key) {
+    return fmt::format("rule {}: from all {}lookup {}", key.preference,
+                       key.to ? "to " + net::to_string(*key.to) + " " : "",
+                       key.table == kLocalTable ? "local" : std::to_string(key.table));
 }
 
 std::string name(const AddressKey& key) {
@@ -99,6 +106,8 @@ std::string subject(const Step& step) {
             [](const DeleteAddress& s) { return name(s.address); },
             [](const PutRoute& s) { return name(s.key); },
             [](const DeleteRoute& s) { return name(s.key); },
+            [](const PutRule& s) { return name(s.rule); },
+            [](const DeleteRule& s) { return name(s.rule); },
             [](const PutPin& s) { return "way to " + net::to_string(s.address); },
             [](const DeletePin& s) { return "way to " + net::to_string(s.address); },
         },
@@ -128,6 +137,8 @@ std::string describe(const Step& step) {
             [](const DeleteAddress& s) { return "remove " + name(s.address); },
             [](const PutRoute& s) { return fmt::format("add {} {}", name(s.key), where(s.target)); },
             [](const DeleteRoute& s) { return fmt::format("remove {} {}", name(s.key), where(s.target)); },
+            [](const PutRule& s) { return "add " + name(s.rule); },
+            [](const DeleteRule& s) { return "remove " + name(s.rule); },
             [](const PutPin& s) {
                 return fmt::format("pin {} {}", net::to_string(s.address), where(s.uplink));
             },

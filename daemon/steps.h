@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -59,6 +60,7 @@ struct Wanted {
     std::map<std::string, Macvlan> macvlans;    // by interface
     std::map<AddressKey, AddressWish> addresses;
     Routes routes;
+    std::set<RuleKey> rules;
     Pins pins;
 };
 
@@ -70,6 +72,7 @@ struct Have {
     Links links;
     Addresses addresses;
     Routes routes;                              // ours only (by protocol number)
+    Rules rules;                                // everybody's
     Pins pins;                                  // ours only
     std::map<std::string, wg::Device> tunnels;  // our interfaces that answer
 };
@@ -117,6 +120,12 @@ struct DeleteRoute {
     RouteKey key;
     RouteTarget target;
 };
+struct PutRule {
+    RuleKey rule;
+};
+struct DeleteRule {
+    RuleKey rule;
+};
 struct PutPin {
     net::IpAddress address;
     Uplink uplink;
@@ -135,8 +144,8 @@ struct RemoveMacvlan {
 };
 
 using Step = std::variant<ApplyFirewall, SetSysctl, CreateTunnel, ConfigureTunnel, SetLink, CreateMacvlan,
-                          SwitchLink, PutAddress, PutRoute, DeleteRoute, PutPin, DeletePin, DeleteAddress,
-                          RemoveTunnel, RemoveMacvlan>;
+                          SwitchLink, PutAddress, PutRoute, DeleteRoute, PutRule, DeleteRule, PutPin,
+                          DeletePin, DeleteAddress, RemoveTunnel, RemoveMacvlan>;
 
 // What the step is about, the same for the same thing again and again: "route fd12::/48 metric 128". Failures
 // are counted and repeated by this name.

@@ -232,6 +232,7 @@ def ours(state):
     return {
         "links": [line for line in state["links"] if line.startswith("ulg-")],
         "routes": [line for line in state["routes"] if "proto 117" in line],
+        "rules": [line for line in state["rules"].splitlines() if "proto 117" in line],
         "nft": [line for line in state["nft"].splitlines() if line.startswith("table") and "ulagate" in line],
         "addresses": [line for line in state["addresses"] if " fd12:3456:789a:" in line or line.startswith("lo fd99::")],
     }

@@ -76,7 +76,7 @@ def foreign(node):
               for table in json.loads(node.out("nft", "-j", "list", "tables"))["nftables"] if "table" in table]
     return {
         "routes": [line for line in by_hand if not is_our_route(line)],
-        "rules": state["rules"],
+        "rules": [line for line in state["rules"].splitlines() if "proto 117" not in line],
         "addresses": [line for line in state["addresses"] if line not in ours["addresses"] and " fe80:" not in line
                       or "a::99" in line],
         "links": [line for line in state["links"] if line not in ours["links"]],
@@ -89,7 +89,7 @@ def foreign(node):
 
 
 def is_our_route(line):
-    """Ours carry protocol 117 in the main table; a table of others is theirs, whatever the protocol."""
+    """Ours carry protocol 117, in our table; a table of others is theirs, whatever the protocol."""
     return "proto 117" in line and "table 100" not in line
 
 

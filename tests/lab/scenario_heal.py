@@ -43,9 +43,11 @@ def edge_damages(daemon):
     """What somebody does, and the words that a log line about it has."""
     node = daemon.node
     own = next(address for address in lab.addresses(node, "fd12:3456:789a:a:") if not address.endswith("::1"))
-    yield "the route to the overlay", ["ip", "-6", "route", "del", lab.OVERLAY, "dev", "ulg-r1"], [lab.OVERLAY]
-    yield "the route to the site", ["ip", "-6", "route", "del", "fd12:3456:789a:a::/64", "proto", "117"], [
+    yield "the route to the overlay", ["ip", "-6", "route", "del", lab.OVERLAY, "dev", "ulg-r1", "table", "117"], [
+        lab.OVERLAY]
+    yield "the route to the site", ["ip", "-6", "route", "del", "fd12:3456:789a:a::/64", "table", "117"], [
         "fd12:3456:789a:a::/64"]
+    yield "the rule", ["ip", "-6", "rule", "del", "pref", "2"], ["rule 2"]
     yield "the router's address", ["ip", "address", "del", f"{own}/64", "dev", "eth0"], [own]
     yield "the address ::1", ["ip", "address", "del", "fd12:3456:789a:a::1/64", "dev", "eth0"], ["fd12:3456:789a:a::1"]
     yield "our nft table", ["nft", "delete", "table", "inet", "ulagate"], ["firewall"]
@@ -59,9 +61,10 @@ def edge_damages(daemon):
 
 
 def relay_damages(daemon):
-    yield "the route to a site", ["ip", "-6", "route", "del", "fd12:3456:789a:b::/64", "proto", "117"], [
+    yield "the route to a site", ["ip", "-6", "route", "del", "fd12:3456:789a:b::/64", "table", "117"], [
         "fd12:3456:789a:b::/64"]
     yield "our nft table", ["nft", "delete", "table", "inet", "ulagate"], ["firewall"]
+    yield "the rule", ["ip", "-6", "rule", "del", "pref", "2"], ["rule 2"]
     yield "forwarding", ["sysctl", "-q", "net.ipv6.conf.all.forwarding=0"], ["all/forwarding"]
     yield "the interface of all sites", ["ip", "link", "del", "ulg-s1"], ["create interface ulg-s1"]
 

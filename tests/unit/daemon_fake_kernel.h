@@ -70,6 +70,8 @@ inline Have machine() {
     have.addresses[{"eth0", prefix("fe80::5eed/64")}] = {};
     have.addresses[{"eth1", prefix("fe80::1234/64")}] = {};
     have.addresses[{"eth1", prefix("2001:db8:1::5/64")}] = {};
+    have.rules = {{{0, kLocalTable}, true, 2, "from all lookup local"},
+                  {{32766, kMainTable}, true, 2, "from all lookup main"}};
     have.sysctls["net/ipv6/conf/all/forwarding"] = "0";
     have.sysctls[kIcmpRateLimit] = "1000";
     have.sysctls[kIpv4Forwarding] = "0";
@@ -113,6 +115,7 @@ public:
     Result<Links> links() override { return read(have.links); }
     Result<Addresses> addresses() override { return read(have.addresses); }
     Result<Routes> our_routes() override { return read(have.routes); }
+    Result<Rules> rules() override { return read(have.rules); }
     Result<Pins> pins() override { return read(have.pins); }
     Result<std::map<std::string, wg::Device>> tunnels(const std::set<std::string>& interfaces) override {
         return read(only(have.tunnels, interfaces));

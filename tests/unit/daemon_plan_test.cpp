@@ -83,7 +83,8 @@ TEST(Plan, TheFirstStartOfAnEdge) {
                             "add address fd99::a1/128 on lo",                          //
                             "create interface ulg-r1",                                 //
                             "add route fd12:3456:789a::/48 metric 65535 unreachable",  //
-                            "add route fd12:3456:789a:a::/64 metric 128 dev eth0"));
+                            "add route fd12:3456:789a:a::/64 metric 128 dev eth0",
+                            "add rule 2: from all lookup 117"));
     for (const Step& step : plan(desired(edge(), facts(edge()), have), have)) simulate(have, step);
     EXPECT_THAT(described(plan(desired(edge(), facts(edge()), have), have)),
                 ElementsAre(AllOf(StartsWith("configure interface ulg-r1: private key, listen port 51820, "

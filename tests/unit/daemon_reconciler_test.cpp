@@ -44,7 +44,7 @@ TEST_F(ReconcilerStory, NothingStaleNothingReadNothingDone) {
     EXPECT_EQ(kernel_.calls, calls + 2);
     mark_all();
     EXPECT_THAT(run().done, IsEmpty());
-    EXPECT_EQ(kernel_.calls, calls + 9);
+    EXPECT_EQ(kernel_.calls, calls + 10);
 }
 
 TEST_F(ReconcilerStory, RefreshSaysWhetherAnythingIsOther) {

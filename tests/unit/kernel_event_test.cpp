@@ -18,6 +18,7 @@ RtnlChanges settled(Rtnl& kernel) {
         out.links |= seen->links;
         out.addresses |= seen->addresses;
         out.our_routes |= seen->our_routes;
+        out.rules |= seen->rules;
         out.other_routes |= seen->other_routes;
     }
     return out;
@@ -25,7 +26,8 @@ RtnlChanges settled(Rtnl& kernel) {
 
 std::string text(const RtnlChanges& changes) {
     return std::string(changes.links ? "links " : "") + (changes.addresses ? "addresses " : "") +
-           (changes.our_routes ? "ours " : "") + (changes.other_routes ? "others " : "");
+           (changes.our_routes ? "ours " : "") + (changes.rules ? "rules " : "") +
+           (changes.other_routes ? "others " : "");
 }
 
 class RtnlEvents : public RtnlTest {
@@ -51,6 +53,11 @@ TEST_F(RtnlEvents, SayWhatKindOfThingChanged) {
         EXPECT_EQ(after("ip addr add fd12::1/64 dev lan0 nodad noprefixroute"), "addresses ");
         EXPECT_EQ(after("ip addr add 192.0.2.1/24 dev lan0 noprefixroute"), "others ");
         EXPECT_EQ(after("ip -6 route add fd12::/48 dev lan0 proto 117"), "ours ");
+        EXPECT_EQ(after("ip -6 route add fd12::/48 dev lan0 proto 117 table 117"), "ours ");
+        EXPECT_EQ(after("ip -6 route add fd12::/48 dev lan0 proto static metric 9 table 117"), "others ");
+        EXPECT_EQ(after("ip -6 rule add pref 9 iif lan0 lookup 52"), "rules others ");
+        EXPECT_EQ(after("ip -6 rule del pref 9"), "rules others ");
+        EXPECT_EQ(after("ip -4 rule add pref 9 iif lan0 lookup 52"), "others ");
         EXPECT_EQ(after("ip -6 route del fd12::/48 dev lan0 proto 117"), "ours ");
         EXPECT_EQ(after("ip -6 route add fd12::/48 dev lan0 proto static"), "others ");
         EXPECT_EQ(after("ip route add 198.51.100.0/24 dev lan0"), "others ");
@@ -97,7 +104,7 @@ TEST_F(RtnlEvents, ThatGotLostCountAsEverything) {
         }
         pollfd wait{kernel.event_handle(), POLLIN, 0};
         ASSERT_EQ(::poll(&wait, 1, 1000), 1);
-        EXPECT_EQ(text(kernel.changes().value()), "links addresses ours others ");
+        EXPECT_EQ(text(kernel.changes().value()), "links addresses ours rules others ");
         // And then it goes on as before.
         EXPECT_FALSE(kernel.changes()->any());
         ASSERT_TRUE(kernel.delete_route({prefix("fd12::/48"), 512}, {"far0"}));

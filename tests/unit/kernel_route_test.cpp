@@ -21,7 +21,7 @@ const RouteTarget kUnreachable{};
 const RouteTarget kStrange{""};
 
 std::string shown(const std::string& more = "") {
-    return output("ip -6 route show fd12:3456:789a:b::/64" + more);
+    return output("ip -6 route show table 117 fd12:3456:789a:b::/64" + more);
 }
 
 void expect_ok(const Result<void>& result) { EXPECT_TRUE(result) << result.error().text(); }
@@ -47,11 +47,12 @@ TEST_F(RtnlRoutes, AreSetMovedAndDeletedAnyNumberOfTimes) {
 
 TEST_F(RtnlRoutes, AreMovedWithoutReadingThemFirst) {
     with_kernel([](Rtnl& kernel) {
-        ASSERT_TRUE(run("ip -6 route add fd12:3456:789a:b::/64 dev lan0 metric 512 proto 117"));
+        ASSERT_TRUE(run("ip -6 route add fd12:3456:789a:b::/64 table 117 dev lan0 metric 512 proto 117"));
         expect_ok(kernel.put_route(kSite, kFar));
         EXPECT_EQ(kernel.our_routes().value(), (Routes{{kSite, kFar}}));
         // Behind our back; what we remember is wrong now.
-        ASSERT_TRUE(run("ip -6 route replace unreachable fd12:3456:789a:b::/64 metric 512 proto 117"));
+        ASSERT_TRUE(
+            run("ip -6 route replace unreachable fd12:3456:789a:b::/64 table 117 metric 512 proto 117"));
         expect_ok(kernel.put_route(kSite, kLan));
         EXPECT_EQ(kernel.our_routes().value(), (Routes{{kSite, kLan}}));
     });
@@ -71,8 +72,8 @@ TEST_F(RtnlRoutes, WithOtherMetricsAreOthers) {
 TEST_F(RtnlRoutes, OfAnotherProgramAreNeverTouched) {
     with_kernel([](Rtnl& kernel) {
         for (const char* kind : {"dev lan0", "via fe80::1 dev lan0"}) {
-            ASSERT_TRUE(
-                run(fmt::format("ip -6 route add fd12:3456:789a:b::/64 {} metric 512 proto static", kind)));
+            ASSERT_TRUE(run(fmt::format(
+                "ip -6 route add fd12:3456:789a:b::/64 table 117 {} metric 512 proto static", kind)));
             const std::string before = shown();
             for (const RouteTarget& target : {kLan, kFar, kUnreachable}) {
                 const auto put = kernel.put_route(kSite, target);
@@ -84,7 +85,7 @@ TEST_F(RtnlRoutes, OfAnotherProgramAreNeverTouched) {
                 EXPECT_EQ(shown(), before);
             }
             EXPECT_TRUE(kernel.our_routes()->empty());
-            ASSERT_TRUE(run("ip -6 route del fd12:3456:789a:b::/64"));
+            ASSERT_TRUE(run("ip -6 route del fd12:3456:789a:b::/64 table 117"));
         }
     });
 }
@@ -92,7 +93,8 @@ TEST_F(RtnlRoutes, OfAnotherProgramAreNeverTouched) {
 TEST_F(RtnlRoutes, TakenOverByAnotherProgramAreLeftToIt) {
     with_kernel([](Rtnl& kernel) {
         expect_ok(kernel.put_route(kSite, kLan));
-        ASSERT_TRUE(run("ip -6 route replace fd12:3456:789a:b::/64 dev lan0 metric 512 proto static"));
+        ASSERT_TRUE(
+            run("ip -6 route replace fd12:3456:789a:b::/64 table 117 dev lan0 metric 512 proto static"));
         const std::string before = shown();
         for (const RouteTarget& target : {kFar, kLan, kUnreachable}) {
             EXPECT_FALSE(kernel.put_route(kSite, target));  // although we remember it as ours
@@ -105,7 +107,8 @@ TEST_F(RtnlRoutes, BesideOneOfAnotherProgramMoveAlone) {
     with_kernel([](Rtnl& kernel) {
         expect_ok(kernel.put_route(kSite, kLan));
         ASSERT_TRUE(run("ip link add third0 type veth peer name fourth0 && ip link set third0 up"));
-        ASSERT_TRUE(run("ip -6 route append fd12:3456:789a:b::/64 dev third0 metric 512 proto static"));
+        ASSERT_TRUE(
+            run("ip -6 route append fd12:3456:789a:b::/64 table 117 dev third0 metric 512 proto static"));
         for (const RouteTarget& target : {kFar, kUnreachable, kLan}) {
             expect_ok(kernel.put_route(kSite, target));
             EXPECT_EQ(kernel.our_routes().value(), (Routes{{kSite, target}}));
@@ -119,13 +122,13 @@ TEST_F(RtnlRoutes, BesideOneOfAnotherProgramMoveAlone) {
 
 TEST_F(RtnlRoutes, OfStrangeShapeWithOurNumberGetReplacedAndDeleted) {
     with_kernel([](Rtnl& kernel) {
-        const std::string add = "ip -6 route add fd12:3456:789a:b::/64 metric 512 proto 117 ";
-        const std::string append = "ip -6 route append fd12:3456:789a:b::/64 metric 512 proto 117 ";
+        const std::string add = "ip -6 route add fd12:3456:789a:b::/64 table 117 metric 512 proto 117 ";
+        const std::string append = "ip -6 route append fd12:3456:789a:b::/64 table 117 metric 512 proto 117 ";
         const std::vector<std::string> shapes{
             add + "nexthop via fe80::1 dev lan0 nexthop via fe80::2 dev far0",
             add + "via fe80::1 dev lan0",
-            "ip -6 route add blackhole fd12:3456:789a:b::/64 metric 512 proto 117",
-            "ip -6 route add prohibit fd12:3456:789a:b::/64 metric 512 proto 117",
+            "ip -6 route add blackhole fd12:3456:789a:b::/64 table 117 metric 512 proto 117",
+            "ip -6 route add prohibit fd12:3456:789a:b::/64 table 117 metric 512 proto 117",
             add + "dev lan0 && " + append + "dev far0",
         };
         for (const std::string& shape : shapes) {
@@ -145,9 +148,11 @@ TEST_F(RtnlRoutes, OfStrangeShapeWithOurNumberGetReplacedAndDeleted) {
     });
 }
 
-TEST_F(RtnlRoutes, OnlyOursOfTheMainTableAreListed) {
+TEST_F(RtnlRoutes, OnlyOursOfOurTableAndTheMainOneAreListed) {
     with_kernel([](Rtnl& kernel) {
+        EXPECT_TRUE(kernel.our_routes()->empty());  // there is no such table yet
         expect_ok(kernel.put_route(kSite, kLan));
+        ASSERT_TRUE(run("ip -6 route add fd36::/48 dev lan0 proto static table 117"));
         ASSERT_TRUE(run("ip -6 route add fd34::/48 dev lan0 proto static"));
         ASSERT_TRUE(run("ip -6 route add fd35::/48 dev lan0 proto 117 table 100"));
         ASSERT_TRUE(run("ip -6 route add default dev far0 proto bird"));
@@ -155,6 +160,21 @@ TEST_F(RtnlRoutes, OnlyOursOfTheMainTableAreListed) {
         const RouteKey everything{prefix("::/0"), 2048};
         expect_ok(kernel.put_route(everything, kUnreachable));
         EXPECT_EQ(kernel.our_routes().value(), (Routes{{kSite, kLan}, {everything, kUnreachable}}));
+    });
+}
+
+// A version before ours had its routes in the main table, and may have been killed.
+TEST_F(RtnlRoutes, OfAFormerVersionAreFoundInTheMainTableAndDeletedThere) {
+    with_kernel([](Rtnl& kernel) {
+        expect_ok(kernel.put_route(kSite, kLan));
+        ASSERT_TRUE(run("ip -6 route add fd12:3456:789a:b::/64 dev far0 metric 512 proto 117"));
+        ASSERT_TRUE(run("ip -6 route add fd12:3456:789a:b::/64 dev lan0 metric 600 proto static"));
+        const RouteKey former{kSite.destination, kSite.metric, kMainTable};
+        EXPECT_EQ(kernel.our_routes().value(), (Routes{{kSite, kLan}, {former, kFar}}));
+        expect_ok(kernel.delete_route(former, kFar));
+        EXPECT_EQ(kernel.our_routes().value(), (Routes{{kSite, kLan}}));
+        EXPECT_THAT(output("ip -6 route show fd12:3456:789a:b::/64"), HasSubstr("proto static"));
+        EXPECT_FALSE(kernel.put_route({kSite.destination, 512, 100}, kLan));  // a table of somebody else
     });
 }
 

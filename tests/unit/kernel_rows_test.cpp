@@ -79,8 +79,8 @@ Written route(const rtmsg& header) {
 TEST(RtnlRows, ARouteIsReadWhole) {
     const auto row = route(route_header(RTN_UNICAST, kRouteProtocol)).read(decode_route);
     ASSERT_TRUE(row);
-    EXPECT_EQ(row->key, (RouteKey{{kAddress, 128}, 512}));
-    EXPECT_EQ(row->table, RT_TABLE_MAIN);
+    EXPECT_EQ(row->key, (RouteKey{{kAddress, 128}, 512, RT_TABLE_MAIN}));
+    EXPECT_EQ(row->key.table, RT_TABLE_MAIN);
     EXPECT_EQ(row->protocol, kRouteProtocol);
     EXPECT_EQ(row->link, 7U);
     EXPECT_FALSE(row->mtu);
@@ -90,7 +90,7 @@ TEST(RtnlRows, ARouteIsReadWhole) {
 TEST(RtnlRows, ATableNumberAbove255StandsInAnAttribute) {
     rtmsg header = route_header(RTN_UNICAST, kRouteProtocol);
     header.rtm_table = RT_TABLE_COMPAT;
-    EXPECT_EQ(route(header).with(RTA_TABLE, 1000).read(decode_route)->table, 1000U);
+    EXPECT_EQ(route(header).with(RTA_TABLE, 1000).read(decode_route)->key.table, 1000U);
 }
 
 TEST(RtnlRows, ARouteOfAnotherShapeIsNotPlain) {
