@@ -39,7 +39,7 @@ def relay_config(node, count):
 
 def peers_and_routes(node):
     peers = len(node.out("wg", "show", "ulg-s1", "peers").splitlines())
-    routes = len(node.out("ip", "-6", "route", "show", "proto", "117").splitlines())
+    routes = len(node.out("ip", "-6", "route", "show", "table", "117").splitlines())
     return peers, routes
 
 
@@ -57,7 +57,7 @@ def ulagate_runs(node, count):
         daemon.reload()
         reloads.append(time.monotonic() - since)
         lab.check_equal(peers_and_routes(node)[0], count + more, f"{more} more")
-    dumps = [seconds(node, "wg", "show", "ulg-s1", "dump") + seconds(node, "ip", "-6", "route", "show", "proto", "117")
+    dumps = [seconds(node, "wg", "show", "ulg-s1", "dump") + seconds(node, "ip", "-6", "route", "show", "table", "117")
              for _ in range(REPEATS)]
     memory = lab.pss_kib(daemon.pid) / 1024
     daemon.stop()

@@ -80,7 +80,7 @@ class Pair:
 
     def carrier(self):
         """The relay's interface for this site: ulg-s1 for the first router."""
-        found = json.loads(self.relay.node.out("ip", "-j", "-6", "route", "show", self.site.prefix))
+        found = json.loads(self.relay.node.out("ip", "-j", "-6", "route", "show", "table", "117", self.site.prefix))
         return found[0]["dev"] if found else None
 
     def relay_status(self, daemon):

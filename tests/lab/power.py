@@ -14,7 +14,8 @@ def off(daemon):
     _lose_tunnels(daemon.node)
     daemon.kill9()
     daemon.node.nft("flush ruleset")
-    daemon.node.run("ip", "-6", "route", "flush", "proto", "117")
+    daemon.node.run("ip", "-6", "route", "flush", "table", "117")
+    daemon.node.run("ip", "-6", "rule", "del", "table", "117")
     daemon.node.run("ip", "-6", "address", "flush", "dev", "lo", "scope", "global")
 
 
