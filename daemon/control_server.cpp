@@ -151,8 +151,15 @@ Result<void> ControlServer::set_group(const std::string& path, const std::string
     const ::group* entry = ::getgrnam(group.empty() ? kDefaultGroup : group.c_str());
     if (entry == nullptr && group.empty()) return {};
     if (entry == nullptr) return fail(fmt::format("control.group: there is no group {} here", quote(group)));
-    if (::chown(path.c_str(), static_cast<uid_t>(-1), entry->gr_gid) != 0) return fail_errno("chgrp " + path);
-    return {};
+    // ulagate.service gives the folder to the group, and has no right to change owners.
+    struct stat info {};
+    if (::stat(path.c_str(), &info) == 0 && info.st_gid == entry->gr_gid) return {};
+    if (::chown(path.c_str(), static_cast<uid_t>(-1), entry->gr_gid) == 0) return {};
+    if (errno != EPERM) return fail_errno("chgrp " + path);
+    return fail_errno(
+        fmt::format("chgrp {} (`systemctl edit ulagate` with [Service] SupplementaryGroups={} allows it)",
+                    path, entry->gr_name),
+        EPERM);
 }
 
 void ControlServer::accept() {

@@ -29,6 +29,11 @@ void raise_session() {
 }  // namespace
 
 void raise_priority() {
+    // Nice= and CPUSchedulingResetOnFork= of ulagate.service have done it already, and it may not do so
+    // itself.
+    const auto policy = static_cast<unsigned>(::sched_getscheduler(0));
+    if (::getpriority(PRIO_PROCESS, 0) == kNiceness && policy == (SCHED_OTHER | SCHED_RESET_ON_FORK))
+        return raise_session();
     if (::setpriority(PRIO_PROCESS, 0, kNiceness) != 0) {
         log::info("ulagate", "{}, going on: other programs can make a take-over late",
                   fail_errno("raise the priority").value().text());

@@ -16,7 +16,7 @@ import lint
 import unit
 from report import CI, LAST, ROOT, Report, in_turns, run
 
-ROOTS = [f"{ROOT}/tests/roots/run", "--compile", "debian13", "elsewhere"]
+ROOTS = [f"{ROOT}/tests/roots/run", "--compile", "debian13", "elsewhere", "service"]
 BESIDE = concurrent.futures.ThreadPoolExecutor(1)
 beside = {}  # part -> what of it runs already, with what is left of the processor, while the lab does
 
