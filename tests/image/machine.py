@@ -129,7 +129,7 @@ class Machine:
         """The firmware writes into the device tree what it has started."""
         tree = self.scratch / "dtb"
         if self.board == "virt":
-            subprocess.run([*qemu.command(self.board), "-display", "none", *self._virt(f",dumpdtb={tree}")],
+            subprocess.run([*qemu.command(self.board), "-nodefaults", "-display", "none", *self._virt(f",dumpdtb={tree}")],
                            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if self.board == "raspi4b":
             for node in _nodes(tree):
