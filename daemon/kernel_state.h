@@ -39,6 +39,7 @@ struct Link {
     unsigned mtu = 0;      // bytes
     std::optional<net::MacAddress> mac;
     unsigned parent = 0;  // index of the link that it is on (IFLA_LINK); 0 = none
+    bool bridge = false;  // that others may be ports of
     bool operator==(const Link&) const = default;
 };
 using Links = std::map<std::string, Link>;  // by name
@@ -64,6 +65,11 @@ struct RouteKey {
     std::uint32_t table = kRouteTable;
     auto operator<=>(const RouteKey&) const = default;
 };
+// A route into one of our tunnels leads to a next hop that stands for whoever is at its other end: the kernel
+// makes a neighbour entry for each next hop, also on a tunnel, and without one each address that anybody
+// sends to would be an entry. WireGuard looks at the destination only.
+inline constexpr net::Ipv6Address kTunnelNextHop{{0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x75}};
+
 struct RouteTarget {
     std::optional<std::string> link;  // nothing: unreachable, answered at once with an ICMPv6 error
     auto operator<=>(const RouteTarget&) const = default;
@@ -116,6 +122,14 @@ struct Forwarded {
     std::uint8_t type = 0;  // RTN_UNICAST, …
     std::optional<net::IpAddress> gateway = std::nullopt;
     bool operator==(const Forwarded&) const = default;
+};
+
+// One of the tables that all traffic of the machine shares.
+struct TableUse {
+    std::uint64_t entries = 0;
+    std::uint64_t room = 0;
+    std::uint64_t refused = 0;  // how many entries found no room, ever
+    bool operator==(const TableUse&) const = default;
 };
 
 // How packets to one outside address leave this machine now.

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <string_view>
 #include <utility>
 
@@ -82,6 +83,20 @@ Result<Sysctls> LinuxKernel::sysctls(const std::set<std::string>& paths) {
         }
     }
     return values;
+}
+
+std::optional<TableUse> LinuxKernel::connection_table() {
+    const auto number = [](const char* path) -> std::optional<std::uint64_t> {
+        const auto text = read_sysctl(path);
+        std::uint64_t value = 0;
+        if (!text || std::from_chars(text->data(), text->data() + text->size(), value).ec != std::errc{})
+            return std::nullopt;
+        return value;
+    };
+    const auto entries = number("net/netfilter/nf_conntrack_count");
+    const auto room = number("net/netfilter/nf_conntrack_max");
+    if (!entries || !room) return std::nullopt;
+    return TableUse{*entries, *room, 0};
 }
 
 Result<void> LinuxKernel::apply_firewall(const ApplyFirewall& step) {

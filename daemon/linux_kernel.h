@@ -33,6 +33,8 @@ public:
 
     Rtnl& rtnl() { return *rtnl_; }
     firewall::Nftables& nftables() { return *nftables_; }
+    // Of tracked connections; nothing while the kernel tracks none.
+    static std::optional<TableUse> connection_table();
     // A foreign hand was at our table: what is in force is not known any more.
     void forget_firewall() { applied_firewall_.reset(); }
     // After everything was taken down.

@@ -118,6 +118,19 @@ Result<Links> Rtnl::links() {
     });
 }
 
+Result<TableUse> Rtnl::neighbour_table() {
+    ndtmsg header{};
+    header.ndtm_family = AF_INET6;
+    const Message request{RTM_GETNEIGHTBL, NLM_F_DUMP, header};
+    auto found = impl_->read_table<std::optional<TableUse>>(
+        request, "the table of neighbours", [](std::optional<TableUse>& out, const nlmsghdr& message) {
+            if (const auto row = rtnl::decode_neighbour_table(message)) out = row;
+        });
+    if (!found) return tl::unexpected<Error>{std::move(found.error())};
+    if (!*found) return fail("read the table of neighbours: the kernel shows none");
+    return **found;
+}
+
 Result<Addresses> Rtnl::addresses() {
     ifaddrmsg header{};
     header.ifa_family = AF_INET6;
@@ -185,6 +198,7 @@ Result<Forwarded> Rtnl::forwarded(const Forwarding& packet) {
     if (answer.code == ENODEV || answer.code == ETIMEDOUT) return rtnl::fail(answer, what);
     if (!answer.ok() || !row) return Forwarded{answer.ok() ? ENETUNREACH : answer.code, {}, {}};
     Forwarded out{0, {}, row->key, row->protocol, row->type, row->gateway};
+    if (out.gateway == net::IpAddress{kTunnelNextHop}) out.gateway.reset();  // as our_routes() shows it
     out.link = rtnl::link_name(impl_->commands, row->link).value_or(std::string{});
     return out;
 }

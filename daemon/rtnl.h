@@ -37,8 +37,8 @@ public:
     Result<Links> links();
     Result<Addresses> addresses();
     // Routes of our table and of the main table with our protocol number. One of a shape that put_route never
-    // makes (a gateway, several hops, "blackhole", the same key twice) has a target with an empty link name:
-    // nobody wants that, so it gets replaced, or deleted by the same name.
+    // makes (another gateway, several hops, "blackhole", the same key twice) has a target with an empty link
+    // name: nobody wants that, so it gets replaced, or deleted by the same name.
     Result<Routes> our_routes();
     // IPv6, everybody's, in the kernel's order.
     Result<Rules> rules();
@@ -49,6 +49,8 @@ public:
     // Those of the main table that lead to one working link each, the one that the kernel prefers first.
     Result<std::vector<DefaultRoute>> default_routes();
     Result<Pins> pins();
+    // Of IPv6 neighbours: one for all links, and for all network namespaces of the machine.
+    Result<TableUse> neighbour_table();
 
     // Adding what is there already, and removing what is not, succeeds. An MTU of 0 leaves it as it is.
     Result<void> set_link(const std::string& name, bool up, unsigned mtu);

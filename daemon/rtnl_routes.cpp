@@ -51,12 +51,15 @@ Message dump_request(std::uint8_t protocol, std::uint32_t table) {
     return Message{RTM_GETROUTE, NLM_F_DUMP, header};
 }
 
-// A route with our number that we would not set like this (a gateway, several hops, "blackhole") points to an
-// interface without a name, which nobody ever wants: so it gets replaced or deleted.
+// A route with our number that we would not set like this (another gateway, several hops, "blackhole") points
+// to an interface without a name, which nobody ever wants: so it gets replaced or deleted.
 RouteTarget target_of(const RouteRow& row, rtnl::LinkNames& name_of) {
     if (!row.plain) return {std::string{}};
     if (row.type == RTN_UNREACHABLE) return {};
-    return {name_of(row.link).value_or(std::string{})};
+    const std::string link = name_of(row.link).value_or(std::string{});
+    const std::optional<net::IpAddress> hop =
+        is_tunnel_name(link) ? std::optional{net::IpAddress{kTunnelNextHop}} : std::nullopt;
+    return {row.gateway == hop ? link : std::string{}};
 }
 
 bool is_any(const RouteTarget& target) { return target.link && target.link->empty(); }
@@ -108,6 +111,13 @@ Result<void> check(const RouteKey& key) {
     return {};
 }
 
+// Routes of equal metric with gateways are one route of several hops for the kernel. While we move one, it
+// uses the old hop and the new by turns; a delete that names its gateway takes only that away.
+void put_target(Message& request, const std::string& link, unsigned index) {
+    request.put_u32(RTA_OIF, index);
+    if (is_tunnel_name(link)) request.put_bytes(RTA_GATEWAY, kTunnelNextHop.bytes);
+}
+
 // All of a table that have one destination and metric, as a count of ours and one of the others.
 struct Present {
     std::vector<RouteTarget> ours;
@@ -123,7 +133,7 @@ Answer Rtnl::Impl::add_route(const RouteKey& key, const RouteTarget& target, int
     if (target.link) {
         const auto link = rtnl::link_index(commands, *target.link);
         if (!link) return {ENODEV, {}};
-        request.put_u32(RTA_OIF, *link);
+        put_target(request, *target.link, *link);
     }
     return commands.ask(request);
 }
@@ -136,7 +146,7 @@ Answer Rtnl::Impl::remove_route(const RouteKey& key, const RouteTarget& target) 
     } else if (!is_any(target)) {
         const auto link = rtnl::link_index(commands, *target.link);
         if (!link) return {ENODEV, {}};
-        request.put_u32(RTA_OIF, *link);
+        put_target(request, *target.link, *link);
     }
     return commands.ask(request);
 }

@@ -4,6 +4,7 @@
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -50,7 +51,7 @@ RouteRow route_of_any_family(const rtmsg& header, const RouteAttributes& attribu
 
 bool is_plain(const RouteRow& row, const RouteAttributes& attributes) {
     if (row.type == RTN_UNREACHABLE) return true;
-    const auto more = {RTA_GATEWAY, RTA_VIA, RTA_MULTIPATH, RTA_NH_ID, RTA_ENCAP};
+    const auto more = {RTA_VIA, RTA_MULTIPATH, RTA_NH_ID, RTA_ENCAP};
     return row.type == RTN_UNICAST && row.link != 0 &&
            std::none_of(more.begin(), more.end(), [&](int type) { return attributes.has(type); });
 }
@@ -94,12 +95,26 @@ std::optional<LinkRow> decode_link(const nlmsghdr& message) {
     row.link.running = row.link.up && (header->ifi_flags & IFF_RUNNING) != 0;
     row.link.mtu = attributes.u32(IFLA_MTU).value_or(0);
     row.link.parent = attributes.u32(IFLA_LINK).value_or(0);
+    row.link.bridge =
+        Attributes<IFLA_INFO_MAX>{attributes.at(IFLA_LINKINFO)}.text(IFLA_INFO_KIND) == "bridge";
     row.ipv6_mtu = ipv6_mtu(attributes);
     // A tunnel's "hardware address" can be an IP address.
     if (header->ifi_type == ARPHRD_ETHER && attributes.bytes(IFLA_ADDRESS).size() == 6) {
         row.link.mac = attributes.value<net::MacAddress>(IFLA_ADDRESS);
     }
     return row;
+}
+
+std::optional<TableUse> decode_neighbour_table(const nlmsghdr& message) {
+    const auto header = fixed_header<ndtmsg>(message);
+    if (message.nlmsg_type != RTM_NEWNEIGHTBL || !header || header->ndtm_family != AF_INET6)
+        return std::nullopt;
+    const Attributes<NDTA_MAX> attributes{message, sizeof *header};
+    const auto config = attributes.value<ndt_config>(NDTA_CONFIG);
+    const auto stats = attributes.value<ndt_stats>(NDTA_STATS);
+    const auto room = attributes.u32(NDTA_THRESH3);
+    if (!config || !stats || !room) return std::nullopt;
+    return TableUse{config->ndtc_entries, *room, stats->ndts_table_fulls};
 }
 
 std::optional<AddressRow> decode_address(const nlmsghdr& message) {

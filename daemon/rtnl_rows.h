@@ -37,7 +37,8 @@ struct RouteRow {
     std::optional<net::IpAddress> gateway;
     std::optional<net::IpAddress> source;  // of a look-up: what the kernel would send from
     bool cached = false;  // a path MTU or a redirect that the kernel noted, not a route somebody set
-    bool plain = false;   // of the shape that we set ourselves: to one link, or unreachable
+    bool plain =
+        false;  // of the shape that we set ourselves: to one link and at most one gateway, or unreachable
 };
 std::optional<RouteRow> decode_route(const nlmsghdr& message);  // an IPv6 route without a source prefix
 
@@ -57,6 +58,9 @@ struct OuterRoute {
     bool works = false;  // leads to one link, and that has carrier
 };
 std::optional<OuterRoute> decode_outer_route(const nlmsghdr& message);
+
+std::optional<TableUse> decode_neighbour_table(
+    const nlmsghdr& message);  // that of IPv6, and not a link's part of it
 
 // Sets what an event message says has changed.
 void note_change(const nlmsghdr& message, RtnlChanges& changes);

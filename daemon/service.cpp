@@ -280,6 +280,13 @@ void Service::look_at_ways() {
     take_lan_states();
 }
 
+void Service::look_at_tables() {
+    const auto neighbours = kernel_->rtnl().neighbour_table();
+    obstacles_.set("full tables", full_tables_.judge(neighbours ? std::optional{*neighbours} : std::nullopt,
+                                                     LinuxKernel::connection_table(), now()));
+    report_obstacles();
+}
+
 // A relay that carries something now has to be missed sooner when it dies.
 void Service::note_traffic() {
     for (const RelayConfig& relay : config_.relays) {
@@ -322,6 +329,7 @@ void Service::tick() {
     keep_router_memory();
     keep_advertised_memory();
     report_unwritten();
+    look_at_tables();
     reconcile();
     look_at_ways();
     cure_clocks();

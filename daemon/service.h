@@ -21,6 +21,7 @@
 #include "daemon/desired.h"
 #include "daemon/edge_control.h"
 #include "daemon/forward_check.h"
+#include "daemon/full_tables.h"
 #include "daemon/knock_schedule.h"
 #include "daemon/lan_task.h"
 #include "daemon/linux_kernel.h"
@@ -120,6 +121,7 @@ private:
     void report(const Reconciler::Report& report);
     void report_obstacles();
     void look_at_ways();
+    void look_at_tables();
     void update_lans();
     void set_lans();
     void load_advertised_memory();
@@ -211,6 +213,7 @@ private:
     std::map<std::string, bool> logged_up_;  // by relay: what the log said of its tunnel last
     Obstacles obstacles_;                    // what the checks of the result have found
     ForwardCheck forward_check_;
+    FullTables full_tables_;
     std::string key_trouble_;
     std::string last_reload_;
     ControlServer::Reply withdrawing_;  // who asked for it; empty while nobody has

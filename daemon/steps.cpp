@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cctype>
 #include <cstddef>
 
 namespace ulagate {
@@ -71,17 +69,6 @@ std::string describe_firewall(const ApplyFirewall& step) {
 }
 
 }  // namespace
-
-bool is_macvlan_name(const std::string& link) {
-    const std::string prefix = std::string{kLinkPrefix} + "v";
-    return link.starts_with(prefix) && link.size() > prefix.size() &&
-           std::all_of(link.begin() + static_cast<std::ptrdiff_t>(prefix.size()), link.end(),
-                       [](unsigned char c) { return std::isdigit(c) != 0; });
-}
-
-bool is_tunnel_name(const std::string& link) {
-    return link.starts_with(kLinkPrefix) && !is_macvlan_name(link);
-}
 
 const wg::Peer* find_peer(const Have& have, const std::string& interface, const wg::PublicKey& key) {
     const auto device = have.tunnels.find(interface);

@@ -77,14 +77,14 @@ def loop(world, relays, hosts):
         daemon.send(signal.SIGSTOP)
     try:
         for daemon, other in zip(daemons, ("ulg-r2", "ulg-r1")):
-            daemon.node.ip(f"route replace {SITE_B} dev {other} metric 128 proto 117 table 117")
+            daemon.node.ip(f"route replace {SITE_B} via fe80::75 dev {other} metric 128 proto 117 table 117")
         before = turned_back(relays.two)
         lab.check(not lab.can_ping(world.sites["a"].host, hosts["b"]), "a packet that is for nobody")
         lab.check(turned_back(relays.two) > before, "is dropped by the second relay, and counted")
         lab.check_equal(turned_back(relays.one), 0, "the first never saw it again")
     finally:
         for daemon in daemons:
-            daemon.node.ip(f"route replace {SITE_B} dev ulg-s1 metric 128 proto 117 table 117")
+            daemon.node.ip(f"route replace {SITE_B} via fe80::75 dev ulg-s1 metric 128 proto 117 table 117")
             daemon.send(signal.SIGCONT)
 
 

