@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <utility>
 
 #include "vrrp/neighbor.h"
 
@@ -40,6 +42,36 @@ bool has_gateway(const Config& config) {
                        [](const LanConfig& lan) { return lan.gateway.has_value(); });
 }
 
+// The kernel's table of IPv6 neighbours, which all links share: below the first size nothing is thrown out,
+// above the last nothing is taken in. Only the machine's first network namespace has the settings.
+constexpr std::pair<const char*, unsigned> kNeighbourTable[] = {
+    {kNeighboursKept, 1024}, {kNeighboursAimedAt, 4096}, {kMostNeighbours, 8192}};
+
+std::optional<unsigned> number_of(const Have& have, const char* path) {
+    const auto now = have.sysctls.find(path);
+    unsigned number = 0;
+    if (now == have.sysctls.end() ||
+        std::from_chars(now->second.data(), now->second.data() + now->second.size(), number).ec !=
+            std::errc{}) {
+        return std::nullopt;
+    }
+    return number;
+}
+
+// Never fewer than the machine has. Nothing: not ours to set here.
+std::optional<unsigned> wanted_neighbours(const Have& have) {
+    const auto now = number_of(have, kMostNeighbours);
+    if (!now) return std::nullopt;
+    return std::max(*now, kNeighbourTable[2].second);
+}
+
+void want_neighbour_table(Sysctls& wanted, const Have& have) {
+    for (const auto& [path, size] : kNeighbourTable) {
+        const auto now = number_of(have, path);
+        if (now) wanted[path] = std::to_string(std::max(*now, size));
+    }
+}
+
 // Forwarding on, and where the kernel itself lived by Router Advertisements (accept_ra = 1 means "unless this
 // machine forwards"), 2 = "even so": otherwise enabling forwarding would kill the machine's own IPv6 uplink.
 Sysctls wanted_sysctls(const Config& config, const Have& have) {
@@ -57,6 +89,7 @@ Sysctls wanted_sysctls(const Config& config, const Have& have) {
         // Each of their first packets to the internet by IPv6 deserves its answer; see above.
         wanted[kIcmpRateLimit] = "20";
     }
+    want_neighbour_table(wanted, have);
     for (const LanConfig& lan : config.lans) {
         if (have.links.contains(lan.interface)) {
             wanted[fmt::format("net/ipv6/conf/{}/forwarding", lan.interface)] = "1";
@@ -84,7 +117,7 @@ firewall::Reach ssh_reach(const ApplianceConfig& appliance) {
     return firewall::Reach::lans;
 }
 
-firewall::Model firewall_model(const Config& config) {
+firewall::Model firewall_model(const Config& config, const Have& have) {
     firewall::Model model;
     model.mode = config.firewall.mode;
     model.role = config.role == Role::edge ? firewall::Role::edge : firewall::Role::relay;
@@ -106,6 +139,15 @@ firewall::Model firewall_model(const Config& config) {
     }
     for (const SiteConfig& site : config.sites)
         model.sites.insert(site.prefixes.begin(), site.prefixes.end());
+    model.peers.insert(config.tunnel.address);
+    for (const RelayConfig& relay : config.relays) model.peers.insert(relay.address);
+    for (const SiteConfig& site : config.sites) {
+        for (const RouterConfig& router : site.routers) model.peers.insert(router.address);
+    }
+    for (const auto& [name, link] : have.links) {
+        if (link.bridge && link.mac) model.bridges.insert({name, *link.mac});
+    }
+    if (const auto size = wanted_neighbours(have)) model.neighbours = *size;
     return model;
 }
 
@@ -322,7 +364,7 @@ std::vector<AddressKey> virtual_addresses(const LanConfig& lan) {
 
 Wanted desired(const Config& config, const Facts& facts, const Have& have) {
     Wanted wanted;
-    wanted.firewall = firewall_model(config);
+    wanted.firewall = firewall_model(config, have);
     wanted.sysctls = wanted_sysctls(config, have);
     // On the loopback interface and not on the tunnels: an address on a tunnel would win as the source of our
     // ICMPv6 errors to remote hosts (RFC 6724 rule 5, prefer the outgoing interface), and the relays'

@@ -104,7 +104,8 @@ std::set<std::string> our_interfaces(const Links& links) {
 
 // The settings that any wanted state of ours can speak of.
 std::set<std::string> sysctl_paths(const Links& links, const Sysctls& originals) {
-    std::set<std::string> paths{"net/ipv6/conf/all/forwarding", kIpv4Forwarding, kIcmpRateLimit};
+    std::set<std::string> paths{"net/ipv6/conf/all/forwarding", kIpv4Forwarding, kIcmpRateLimit,
+                                kNeighboursKept, kNeighboursAimedAt, kMostNeighbours};
     for (const auto& [name, link] : links) {
         if (name == "lo" || name.starts_with(kLinkPrefix)) continue;
         paths.insert(fmt::format("net/ipv6/conf/{}/accept_ra", name));

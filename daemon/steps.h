@@ -21,6 +21,11 @@ namespace ulagate {
 // Milliseconds between ICMPv6 errors to one host (default 1000). Packet Too Big is not limited.
 inline constexpr const char* kIcmpRateLimit = "net/ipv6/icmp/ratelimit";
 
+// Entries of the kernel's table of IPv6 neighbours.
+inline constexpr const char* kNeighboursKept = "net/ipv6/neigh/default/gc_thresh1";
+inline constexpr const char* kNeighboursAimedAt = "net/ipv6/neigh/default/gc_thresh2";
+inline constexpr const char* kMostNeighbours = "net/ipv6/neigh/default/gc_thresh3";
+
 // Of all interfaces.
 inline constexpr const char* kIpv4Forwarding = "net/ipv4/ip_forward";
 

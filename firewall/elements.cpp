@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 namespace ulagate::firewall {
@@ -34,6 +35,29 @@ std::vector<std::string> prefix_elements(const std::set<net::Ipv6Prefix>& prefix
         elements.push_back(masked ? to_string(prefix.address) : to_string(prefix));
     }
     return elements;
+}
+
+std::map<std::string, std::vector<std::string>> changing_sets(const Model& model) {
+    std::map<std::string, std::vector<std::string>> sets;
+    if (model.role == Role::relay) sets["sites"] = prefix_elements(model.sites, all_64(model.sites));
+    auto& peers = sets["peers"];
+    for (const net::Ipv6Address& peer : model.peers) peers.push_back(to_string(peer));
+    if (model.bridges.empty()) return sets;
+    for (const Bridge& bridge : model.bridges) {
+        const std::string name = quoted(bridge.interface);
+        sets["bridges"].push_back(name);
+        sets["switched"].push_back(fmt::format("{0} . {0}", name));
+        sets["routed"].push_back(fmt::format("{} . {}", name, to_string(bridge.mac)));
+    }
+    return sets;
+}
+
+std::string quoted(const std::string& name) {
+    const bool plain = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+        return c > ' ' && c < '\x7f' && c != '"' && c != '\\' && c != '*';
+    });
+    if (!plain) throw std::invalid_argument("firewall: interface name that does not fit into a rule");
+    return '"' + name + '"';
 }
 
 Ports ports_of(const std::vector<Service>& services, Service::Protocol protocol) {

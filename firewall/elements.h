@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -20,6 +21,12 @@ bool all_64(const std::set<net::Ipv6Prefix>& prefixes);
 
 // One element a prefix: the bare address where the set is keyed by the masked address, else with its length.
 std::vector<std::string> prefix_elements(const std::set<net::Ipv6Prefix>& prefixes, bool masked);
+
+// The sets of the ruleset whose elements come and go while its rules stay, by name.
+std::map<std::string, std::vector<std::string>> changing_sets(const Model& model);
+
+// An interface name as nft wants it. Throws std::invalid_argument for one that does not fit into a rule.
+std::string quoted(const std::string& name);
 
 // The ports that a list of services opens for one of tcp and udp.
 struct Ports {

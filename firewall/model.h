@@ -41,6 +41,14 @@ struct Tunnel {
     auto operator<=>(const Tunnel&) const = default;
 };
 
+// A bridge of this machine, ours or not. With bridge netfilter on (Docker, libvirt and Kubernetes load it),
+// what only crosses a bridge passes the hooks of routed packets, as if it came in and went out by the bridge.
+struct Bridge {
+    std::string interface;
+    net::MacAddress mac;  // what is sent to this goes up to the router; the rest is only switched
+    auto operator<=>(const Bridge&) const = default;
+};
+
 // A kind of traffic: one entry of `firewall.forward` or `firewall.input`.
 struct Service {
     enum class Protocol { any, icmpv6, tcp, udp };
@@ -52,6 +60,8 @@ struct Service {
 
 // From where the ssh of the firmware can be reached. Each includes the ones before it.
 enum class Reach { nobody, lans, overlay, anywhere };
+
+inline constexpr unsigned kNeighbours = 1024;  // the kernel's own choice
 
 // All that the ruleset follows from, and nothing else: equal models render to equal text.
 struct Model {
@@ -65,6 +75,11 @@ struct Model {
     bool status_page = false;      // edge: of the firmware, for its LANs
     Reach ssh = Reach::nobody;     // of the firmware
     std::set<net::Ipv6Prefix> sites;  // relay: prefixes that sites hold; may be 10,000
+    // Tunnel addresses of this machine and of those that it has tunnels with; on a relay may be 20,000.
+    std::set<net::Ipv6Address> peers;
+    std::set<Bridge> bridges;
+    // How many entries the kernel's table of neighbours holds (net.ipv6.neigh.default.gc_thresh3).
+    unsigned neighbours = kNeighbours;
     bool operator==(const Model&) const = default;
 };
 

@@ -3,21 +3,23 @@
 
 #include <algorithm>
 #include <set>
-#include <stdexcept>
 #include <vector>
 
 #include "firewall/elements.h"
 #include "firewall/ruleset.h"
 
 namespace ulagate::firewall {
+namespace {
 
-std::string quoted(const std::string& name) {
-    const bool plain = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-        return c > ' ' && c < '\x7f' && c != '"' && c != '\\' && c != '*';
-    });
-    if (!plain) throw std::invalid_argument("firewall: interface name that does not fit into a rule");
-    return '"' + name + '"';
+constexpr unsigned kMostContacts = 65535;
+
+const char* type_of(const std::string& set) {
+    if (set == "bridges") return "ifname";
+    if (set == "switched") return "ifname . ifname";
+    return set == "routed" ? "ifname . ether_addr" : "ipv6_addr";
 }
+
+}  // namespace
 
 std::string Ruleset::text() && {
     out_.rule("table inet {} {{ }}", kTable);  // so that the delete cannot fail
@@ -28,9 +30,12 @@ std::string Ruleset::text() && {
     sets();
     prerouting();
     output();
+    wireguard();
     closed_address();
     clamp_mss();
     input();
+    input_outside();
+    newcomer();
     input_tunnel();
     input_icmp();
     if (!model_.input.empty()) input_services();
@@ -40,6 +45,8 @@ std::string Ruleset::text() && {
     if (edge_) {
         forward_edge();
         forward_lan();
+        forward_lan_tunnel();
+        unknown_host();
         if (appliance_ && has_gateway()) forward_gateway();
         forward_tunnel();
     } else {
@@ -63,11 +70,11 @@ void Ruleset::sets() {
         if (const auto gateways = gateway_interfaces(); !gateways.empty())
             out_.set("gateways", "ifname", false, {gateways.begin(), gateways.end()});
         out_.set("site", "ipv6_addr", true, prefix_elements(site, false));
-    } else if (all_64(model_.sites)) {
-        // A hash of masked addresses: one look-up, whatever the number of sites.
-        out_.set("sites", "ipv6_addr", false, prefix_elements(model_.sites, true));
-    } else {
-        out_.set("sites", "ipv6_addr", true, prefix_elements(model_.sites, false));
+    }
+    for (const auto& [name, elements] : changing_sets(model_)) {
+        // Sites by a hash of masked addresses: one look-up, whatever their number.
+        const bool intervals = name == "sites" && !all_64(model_.sites);
+        out_.set(name, type_of(name), intervals, elements);
     }
     if (const auto closed = closed_addresses(); !closed.empty()) {
         out_.set("closed", "ifname . ipv6_addr", false, {closed.begin(), closed.end()});
@@ -86,44 +93,10 @@ void Ruleset::sets() {
     elements.reserve(ports.size());
     for (const std::uint16_t port : ports) elements.push_back(fmt::to_string(port));
     out_.set("wireguard", "inet_service", false, elements);
-    if (!notes_traffic()) return;
-    out_.open(fmt::format("set {}", kBusySet));
-    out_.line("type ipv6_addr");
-    out_.line("size 256");
-    out_.line("flags dynamic,timeout");
-    out_.line("timeout 10s");
-    out_.close();
-}
-
-// Overlay traffic that only passes through is not tracked: a router that takes over knows no connections.
-// What is for this machine is tracked as usual.
-void Ruleset::prerouting() {
-    out_.open("chain prerouting");
-    out_.line("type filter hook prerouting priority raw; policy accept;");
-    // Before connection tracking, which would let in what belongs to a connection from before.
-    if (!closed_addresses().empty()) out_.line("iifname . ip6 daddr @closed jump closed_address");
-    const char* passing = "fib daddr type != { local, anycast } notrack";
-    out_.rule("iifname @tunnels {}", passing);
-    if (edge_) out_.rule("iifname @lans ip6 daddr {} {}", overlay(), passing);
-    gateway_has_no_ipv6();
-    // Accepted without state anyway, and a flood from forged sources must not fill the table of
-    // connections.
-    if (appliance_) out_.line("udp dport @wireguard fib daddr type local notrack");
-    out_.close();
-}
-
-void Ruleset::output() {
-    const auto vrrp = vrrp_interfaces();
-    if (!appliance_ && vrrp.empty()) return;
-    out_.open("chain output");
-    out_.line("type filter hook output priority raw; policy accept;");
-    // RFC 9568 section 8.2.1: a host believes a redirect from the address it uses as its router only, and
-    // the kernel sends it from our own.
-    if (!vrrp.empty()) {
-        out_.rule("oifname {{ {} }} icmpv6 type nd-redirect counter drop", fmt::join(vrrp, ", "));
-    }
-    if (appliance_) out_.line("udp sport @wireguard notrack");
-    out_.close();
+    out_.dynamic_set("contacted4", "type ipv4_addr . inet_service", kMostContacts, "3m");
+    out_.dynamic_set("contacted6", "type ipv6_addr . inet_service", kMostContacts, "3m");
+    neighbour_sets();
+    if (notes_traffic()) out_.dynamic_set(kBusySet, "type ipv6_addr", 256, "10s");
 }
 
 // RFC 9568 section 6.1: also with Accept_Mode off, Neighbor Discovery has to work.
@@ -148,6 +121,7 @@ void Ruleset::clamp_mss() {
     out_.line("tcp flags & (syn | rst) == syn jump mss");
     out_.close();
     out_.open("chain mss");
+    only_switched();
     for (const auto& [interface, size] : sizes) {
         out_.rule("iifname {} tcp option maxseg size set {}", interface, size);
         out_.rule("oifname {} tcp option maxseg size set {}", interface, size);

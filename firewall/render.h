@@ -29,7 +29,8 @@ std::string render(const Model& model);
 
 // The way from one ruleset to the next without a full replacement, so that it costs the same with ten sites
 // and with ten thousand and keeps counters: only `add element` and `delete element`. Possible when the models
-// differ in nothing but `sites`; nothing otherwise. Empty text = the rulesets are equal.
+// differ in nothing but `sites`, `peers` and which `bridges` there are; nothing otherwise. Empty text = the
+// rulesets are equal.
 std::optional<std::string> render_update(const Model& from, const Model& to);
 
 }  // namespace ulagate::firewall

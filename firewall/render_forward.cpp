@@ -29,6 +29,7 @@ void Ruleset::forward_edge() {
         out_.rule("iifname {} ip6 saddr {} goto forward_lan", quoted(lan.interface),
                   to_string(lan.prefix.network()));
     }
+    only_switched();
     out_.rule("iifname @lans ip6 daddr {} counter drop comment \"spoofed: source is not of this LAN\"",
               overlay());
     for (const Lan& lan : model_.lans) {
@@ -47,18 +48,25 @@ void Ruleset::forward_edge() {
 // From a LAN, with a source that is right there.
 void Ruleset::forward_lan() {
     out_.open("chain forward_lan");
-    out_.line(
-        "oifname @tunnels ip6 daddr @site counter reject with icmpv6 type port-unreachable comment "
-        "\"our own site is not behind a tunnel\"");
-    out_.rule("oifname @tunnels udp dport {} counter drop comment \"path probes: routers only\"", kProbePort);
-    if (notes_traffic()) {
-        out_.line(fmt::format("oifname @tunnels ip6 daddr {} ", overlay()) + note("daddr"));
-    }
-    out_.rule("oifname @tunnels ip6 daddr {} counter accept comment \"to other sites\"", overlay());
+    out_.line("oifname @tunnels goto forward_lan_tunnel");
+    only_switched();
+    if (has_lans()) out_.line("oifname @lans meta nfproto ipv6 @nh,192,128 != @known jump unknown_host");
     out_.line("oifname @lans ip6 daddr @site counter accept comment \"between LANs of this site\"");
-    out_.line("oifname @tunnels counter reject with icmpx type admin-prohibited");
     out_.rule("ip6 daddr {} counter reject with icmpv6 type admin-prohibited", overlay());
     if (appliance_) out_.line("goto refused");
+    out_.close();
+}
+
+void Ruleset::forward_lan_tunnel() {
+    out_.open("chain forward_lan_tunnel");
+    out_.line(
+        "ip6 daddr @site counter reject with icmpv6 type port-unreachable comment \"our own site is not "
+        "behind a "
+        "tunnel\"");
+    out_.rule("udp dport {} counter drop comment \"path probes: routers only\"", kProbePort);
+    if (notes_traffic()) out_.line(fmt::format("ip6 daddr {} ", overlay()) + note("daddr"));
+    out_.rule("ip6 daddr {} counter accept comment \"to other sites\"", overlay());
+    out_.line("counter reject with icmpx type admin-prohibited");
     out_.close();
 }
 
@@ -67,6 +75,7 @@ void Ruleset::forward_tunnel() {
     out_.line("ip6 saddr @site counter drop comment \"spoofed: our site is not behind a tunnel\"");
     out_.line("oifname @tunnels counter reject with icmpx type host-unreachable comment \"no transit\"");
     if (notes_traffic()) out_.line(fmt::format("ip6 saddr {} ", overlay()) + note("saddr"));
+    if (has_lans()) out_.line("oifname @lans meta nfproto ipv6 @nh,192,128 != @known jump unknown_host");
     for (const Lan& lan : model_.lans) {
         const std::string to =
             fmt::format("oifname {} ip6 daddr {}", quoted(lan.interface), to_string(lan.prefix.network()));
@@ -87,6 +96,7 @@ void Ruleset::forward_relay() {
     }
     out_.line("iifname @tunnels oifname @tunnels meta nfproto ipv6 goto forward_sites");
     out_.line("iifname @tunnels counter reject with icmpx type admin-prohibited");
+    only_switched();
     refuse_rest();
 }
 

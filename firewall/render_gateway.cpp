@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <fmt/format.h>
 
+#include "firewall/elements.h"
 #include "firewall/ruleset.h"
 
 // LANs whose hosts have their internet from us, and the firmware's own services.

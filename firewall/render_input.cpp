@@ -25,6 +25,7 @@ void Ruleset::input() {
     if (!appliance_) {
         out_.line("type filter hook input priority filter; policy accept;");
         out_.line("iifname @tunnels goto input_tunnel");
+        out_.line("iifname != \"lo\" jump input_outside");
         out_.close();
         return;
     }
@@ -32,6 +33,7 @@ void Ruleset::input() {
     out_.line("udp dport @wireguard counter accept comment \"WireGuard\"");
     out_.line("iifname \"lo\" accept");
     out_.line("iifname @tunnels goto input_tunnel");
+    out_.line("jump input_outside");
     out_.line("ct state established,related counter accept");
     if (edge_) input_lan_protocols();
     out_.line("icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 counter accept");
@@ -69,13 +71,23 @@ void Ruleset::input_lan_protocols() {
             "\"VRRP\"",
             fmt::join(vrrp, ", "));
     }
-    // The kernel makes a neighbour entry for each one, and with its table full (1,024) neither our own
-    // advertisements leave nor does anything reach a host. We answer from what we hear before this (see
-    // ra/link_socket.h).
-    out_.line(
-        "iifname @lans icmpv6 type nd-router-solicit ip6 hoplimit 255 limit rate 10/second burst 50 "
-        "packets counter accept");
-    out_.line("iifname @lans icmpv6 type nd-router-solicit counter drop comment \"bad, or a flood\"");
+    out_.line("iifname @lans icmpv6 type nd-router-solicit ip6 hoplimit 255 counter accept");
+    out_.line("iifname @lans icmpv6 type nd-router-solicit counter drop");
+}
+
+// The first word about what does not come out of a tunnel, in both modes and whatever connection tracking
+// makes of it: who speaks as one of ours there has no key.
+void Ruleset::input_outside() {
+    out_.open("chain input_outside");
+    out_.rule(
+        "meta nfproto ipv6 udp dport {{ {}, {} }} counter drop comment \"overlay control: not from a "
+        "tunnel\"",
+        kProbePort, kControlPort);
+    out_.line("ip6 saddr @peers counter drop comment \"spoofed: an address behind a tunnel\"");
+    input_neighbours();
+    // Connections from before, when the address was open, end too.
+    if (!closed_addresses().empty()) out_.line("iifname . ip6 daddr @closed jump closed_address");
+    out_.close();
 }
 
 // The same in both modes: what comes from the overlay is judged, whoever else filters here.

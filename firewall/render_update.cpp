@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "firewall/elements.h"
@@ -12,33 +13,41 @@
 namespace ulagate::firewall {
 namespace {
 
-std::vector<net::Ipv6Prefix> missing_in(const std::vector<net::Ipv6Prefix>& here,
-                                        const std::vector<net::Ipv6Prefix>& there) {
-    std::vector<net::Ipv6Prefix> missing;
-    std::set_difference(there.begin(), there.end(), here.begin(), here.end(), std::back_inserter(missing));
+using Elements = std::vector<std::string>;
+
+Elements missing_in(const Elements& here, const Elements& there) {
+    const std::set<std::string> known{here.begin(), here.end()};
+    Elements missing;
+    std::copy_if(there.begin(), there.end(), std::back_inserter(missing),
+                 [&known](const std::string& element) { return !known.contains(element); });
     return missing;
 }
 
-std::string element_command(const char* verb, const std::vector<net::Ipv6Prefix>& prefixes, bool masked) {
-    if (prefixes.empty()) return {};
-    const auto elements = prefix_elements({prefixes.begin(), prefixes.end()}, masked);
-    return fmt::format("{} element inet {} sites {{ {} }}\n", verb, kTable, fmt::join(elements, ", "));
+std::string element_command(const char* verb, const std::string& set, const Elements& elements) {
+    if (elements.empty()) return {};
+    return fmt::format("{} element inet {} {} {{ {} }}\n", verb, kTable, set, fmt::join(elements, ", "));
 }
 
 }  // namespace
 
 std::optional<std::string> render_update(const Model& from, const Model& to) {
-    const bool masked = all_64(to.sites);
-    if (to.mode == Mode::off || masked != all_64(from.sites)) return std::nullopt;
+    if (to.mode == Mode::off || all_64(to.sites) != all_64(from.sites)) return std::nullopt;
+    // Without bridges there are no rules for them.
+    if (to.bridges.empty() != from.bridges.empty()) return std::nullopt;
     Model same = from;
     same.sites = to.sites;
+    same.peers = to.peers;
+    same.bridges = to.bridges;
     if (same != to) return std::nullopt;
-    if (to.role == Role::edge) return std::string{};
-    const std::vector<net::Ipv6Prefix> before = without_overlaps(from.sites);
-    const std::vector<net::Ipv6Prefix> after = without_overlaps(to.sites);
-    // Deletions first: a prefix may make room for parts of itself.
-    return element_command("delete", missing_in(after, before), masked) +
-           element_command("add", missing_in(before, after), masked);
+    auto before = changing_sets(from);
+    const auto after = changing_sets(to);
+    std::string commands;
+    for (const auto& [set, elements] : after) {
+        // Deletions first: a prefix may make room for parts of itself.
+        commands += element_command("delete", set, missing_in(elements, before[set])) +
+                    element_command("add", set, missing_in(before[set], elements));
+    }
+    return commands;
 }
 
 }  // namespace ulagate::firewall

@@ -25,10 +25,12 @@ private:
     void sets();
     void prerouting();
     void output();
+    void wireguard();
     void closed_address();
     void clamp_mss();
     void input();
     void input_lan_protocols();
+    void input_outside();
     void input_tunnel();
     void input_icmp();
     void input_services();
@@ -36,6 +38,7 @@ private:
     void input_gateway();
     void forward_edge();
     void forward_lan();
+    void forward_lan_tunnel();
     void forward_tunnel();
     void forward_gateway();
     void forward_relay();
@@ -43,12 +46,25 @@ private:
     void forward_services();
     void gateway_has_no_ipv6();
     void translate();
+    void neighbour_sets();
+    void input_neighbours();
+    void output_neighbours();
+    void newcomer();
+    void unknown_host();
+    void only_switched();
     void refuse_rest();
     void refused();
     void reject_traceroute();
     // Who has no choice of tunnels need not know where the traffic goes.
     [[nodiscard]] bool notes_traffic() const { return edge_ && model_.tunnels.size() > 1; }
     [[nodiscard]] bool has_peer_relays() const;
+    [[nodiscard]] bool has_lans() const { return edge_ && !model_.lans.empty(); }
+    // How many new neighbours one cause may make: at once, and a second. The kernel cannot let go of a
+    // neighbour in its first five seconds, so that five such causes together fill less than two thirds of the
+    // table.
+    [[nodiscard]] unsigned burst() const { return model_.neighbours / 24; }
+    [[nodiscard]] unsigned rate() const { return model_.neighbours / 60; }
+    [[nodiscard]] std::string over(unsigned part = 1) const;
     // Of LANs whose hosts have their internet from us.
     [[nodiscard]] std::set<std::string> gateway_interfaces() const;
     [[nodiscard]] bool has_gateway() const { return !gateway_interfaces().empty(); }
@@ -66,9 +82,6 @@ private:
     const bool appliance_;
     Writer out_;
 };
-
-// An interface name as nft wants it. Throws std::invalid_argument for one that does not fit into a rule.
-std::string quoted(const std::string& name);
 
 inline constexpr std::uint16_t kSshPort = 22;
 inline constexpr std::uint16_t kPagePort = 80;

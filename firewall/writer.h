@@ -40,6 +40,16 @@ public:
         }
         close();
     }
+    // One that rules fill and time empties. Full, it takes nothing more, and the rest of the rule is not
+    // looked at.
+    void dynamic_set(std::string_view name, std::string_view type, unsigned size, std::string_view timeout) {
+        open(fmt::format("set {}", name));
+        line(type);
+        rule("size {}", size);
+        line("flags dynamic,timeout");
+        rule("timeout {}", timeout);
+        close();
+    }
     std::string take() { return std::move(text_); }
 
 private:

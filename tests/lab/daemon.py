@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -194,7 +195,8 @@ def kernel_state(node):
         "routes": sorted(_route(line) for line in node.out("ip", "-6", "-d", "route", "show", "table", "all").splitlines()
                          + node.out("ip", "-4", "-d", "route", "show", "table", "all").splitlines()),
         "rules": node.out("ip", "-6", "rule") + node.out("ip", "-4", "rule"),
-        "nft": node.out("nft", "-s", "list", "ruleset"),
+        "nft": re.sub(r"(flags dynamic,timeout\n\t\ttimeout \w+\n)\t\telements = \{[^}]*\}\n", r"\1",
+                      node.out("nft", "-s", "list", "ruleset")),  # without what rules put into sets
         "sysctls": sysctls(node),
         "wireguard": wireguard(node),
     }

@@ -11,6 +11,8 @@ the sender, or a datagram in a socket of the router. Needs root; exit 77 where t
 """
 import contextlib, errno, os, select, socket, struct, sys
 
+import firewall_bounds
+import firewall_bridge
 import firewall_gateway
 import firewall_wire
 import sandbox
@@ -128,6 +130,34 @@ def accept_mode_changes(net, server):
         check("nothing comes by it any more", not select.select([served], [], [], SILENCE)[0])
 
 
+def voices(net):
+    """Who may speak as one of ours: F-05. The same in every mode."""
+    control = net.listen(socket.SOCK_DGRAM, 17, 51819)
+    message = lambda hops: udp("fd99::1", "fd99::a1", 51819, 51819, hops)
+    net.heard("overlay control from the tunnel", control, "ulg-r1", message(255))
+    net.heard("overlay control with hop limit 254", control, "ulg-r1", message(254), False)
+    net.heard("overlay control from the LAN", control, "lan0", message(255), False)
+
+    probes = net.listen(socket.SOCK_DGRAM, 17, 51818)
+    probe = lambda source, hops: udp(source, SITE + "1", 51818, 51818, hops)
+    for hops, expected in ((254, True), (253, True), (252, False)):
+        net.heard(f"path probe of another site's router, hop limit {hops}", probes, "ulg-r1", probe(FAR + "1", hops),
+                  expected)
+    net.heard("path probe from outside the overlay", probes, "ulg-r1", probe("fd99::1", 254), False)
+    net.heard("path probe from our own site out of the tunnel", probes, "ulg-r1", probe(SITE + "9", 254), False)
+    net.heard("path probe from the LAN", probes, "lan0", probe(SITE + "10", 254), False)
+    net.heard("path probe from the LAN with a neighbour's hop limit", probes, "lan0", probe(SITE + "10", 255), False)
+    net.heard("overlay control from the uplink", control, "up0", message(255), False)
+    net.heard("overlay control to the link-local address", control, "lan0", udp("fe80::10", "fe80::1", 51819, 51819,
+                                                                                255), False)
+    other = net.listen(socket.SOCK_DGRAM, 17, 4000)
+    for port in ("lan0", "lan1", "up0"):
+        for peer in ("fd99::1", "fd99::2", "fd99::a1"):
+            net.heard(f"{peer} at {port}", other, port, udp(peer, "fd99::a1", 4000, 4000), False)
+    for sock in (control, probes, other):
+        sock.close()
+
+
 def edge_input(net):
     icmp = net.listen(socket.SOCK_RAW, 58, groups=[("ff02::16", "lan0")])
     group = {"dest": ANY_GROUP}
@@ -149,25 +179,9 @@ def edge_input(net):
     dhcp4 = net.listen(socket.SOCK_DGRAM, 17, 68, family=socket.AF_INET)
     net.heard("DHCPv4 answer", dhcp4, "lan0", udp4("192.168.7.10", "192.168.7.1", 67, 68))
     wireguard = net.listen(socket.SOCK_DGRAM, 17, 51820)
-    before = net.tracked()
     net.heard("WireGuard from anywhere", wireguard, "up0", udp("2001:db8::99", "2001:db8::1", 1234, 51820))
-    check("WireGuard leaves no tracked connection", net.tracked() <= before)
 
-    control = net.listen(socket.SOCK_DGRAM, 17, 51819)
-    message = lambda hops: udp("fd99::1", "fd99::a1", 51819, 51819, hops)
-    net.heard("overlay control from the tunnel", control, "ulg-r1", message(255))
-    net.heard("overlay control with hop limit 254", control, "ulg-r1", message(254), False)
-    net.heard("overlay control from the LAN", control, "lan0", message(255), False)
-
-    probes = net.listen(socket.SOCK_DGRAM, 17, 51818)
-    probe = lambda source, hops: udp(source, SITE + "1", 51818, 51818, hops)
-    for hops, expected in ((254, True), (253, True), (252, False)):
-        net.heard(f"path probe of another site's router, hop limit {hops}", probes, "ulg-r1", probe(FAR + "1", hops),
-                  expected)
-    net.heard("path probe from outside the overlay", probes, "ulg-r1", probe("fd99::1", 254), False)
-    net.heard("path probe from our own site out of the tunnel", probes, "ulg-r1", probe(SITE + "9", 254), False)
-    net.heard("path probe from the LAN", probes, "lan0", probe(SITE + "10", 254), False)
-
+    voices(net)
     net.connects("ssh from the LAN, link-local", "lan", "fe80::1%lan0", 22)
     net.connects("ssh from the LAN, overlay address", "lan", SITE + "1", 22)
     net.connects("ssh from the LAN, IPv4", "lan", "192.168.7.1", 22)
@@ -184,7 +198,7 @@ def edge_input(net):
               kind(128))
 
 
-def edge_forward(net):
+def edge_forward(net, tracked):
     host, far = SITE + "10", FAR + "9"
     before = net.tracked()
     net.passes("LAN to another site", "lan0", udp(host, far, 40000, 58000), "ulg-r1")
@@ -193,7 +207,10 @@ def edge_forward(net):
     net.passes("any protocol: edges do not choose", "lan0", tcp(host, far, 40000, 443, 2), "ulg-r1")
     net.passes("an answer that nobody asked for here", "ulg-r1", tcp(far, host, 443, 40001, 0x12), "lan0")
     net.passes("a connection from another site", "ulg-r1", tcp(far, host, 40002, 22, 2), "lan0")
-    check("forwarding leaves no tracked connection", net.tracked() <= before)
+    if tracked:
+        check("forwarding is tracked as by any other router", net.tracked() > before)
+    else:
+        check("forwarding leaves no tracked connection", net.tracked() <= before)
     net.passes("time exceeded of a relay", "ulg-r1", icmp6_error("fd99::1", host, 3), "lan0")
     net.passes("packet too big of a relay", "ulg-r1", icmp6_error("fd99::1", host, 2), "lan0")
     net.passes("between two LANs of the site", "lan0", udp(host, SITE2 + "10", 1, 2), "lan1")
@@ -222,6 +239,26 @@ def edge_forward(net):
             check(f"MSS {sent} from {port} becomes {expected}", size == expected)
 
 
+def stateful_rules(net):
+    """F-04: what a user of ufw or firewalld writes for any router is enough: out is allowed, answers are."""
+    host, far = SITE + "10", FAR + "9"
+    net.router("nft 'add table ip6 other'")
+    net.router("nft 'add chain ip6 other f { type filter hook forward priority 0; policy drop; }'")
+    net.router("nft 'add rule ip6 other f ct state established,related accept'")
+    net.router("nft 'add rule ip6 other f ct state invalid drop'")
+    net.router("nft 'add rule ip6 other f iifname lan0 oifname ulg-r1 accept'")
+    net.passes("TCP that begins at the LAN", "lan0", tcp(host, far, 41000, 443, 2), "ulg-r1")
+    net.passes("its answer", "ulg-r1", tcp(far, host, 443, 41000, 0x12), "lan0")
+    net.passes("UDP that begins at the LAN", "lan0", udp(host, far, 41001, 53), "ulg-r1")
+    net.passes("its answer", "ulg-r1", udp(far, host, 53, 41001), "lan0")
+    net.dropped("TCP that begins at another site", "ulg-r1", tcp(far, host, 41002, 22, 2), "lan0")
+    # What a router meets that has just taken over.
+    net.dropped("the middle of a connection, from the other site", "ulg-r1", tcp(far, host, 443, 41003, 0x10), "lan0")
+    net.passes("from the LAN", "lan0", tcp(host, far, 41003, 443, 0x10), "ulg-r1")
+    net.passes("from the other site after that", "ulg-r1", tcp(far, host, 443, 41003, 0x10), "lan0")
+    net.router("nft 'delete table ip6 other'")
+
+
 def uplink_forward(net, allowed):
     packet = udp("2001:db8::10", "2001:db8:1::10", 1, 2)
     if allowed:
@@ -241,7 +278,7 @@ def edge(net):
         server.listen()
     accept_mode_changes(net, servers[0])  # leaves edge_appliance
     edge_input(net)
-    edge_forward(net)
+    edge_forward(net, False)
     uplink_forward(net, False)
     link_protocols(net)
     virtual_router(net)
@@ -250,9 +287,15 @@ def edge(net):
     link_protocols(net)
     virtual_router(net)
     virtual_mac(net)
-    edge_forward(net)
+    voices(net)
+    edge_forward(net, True)
+    stateful_rules(net)
     uplink_forward(net, True)
     net.connects("another port from another site", "far", SITE + "1", 23, errno.EACCES)
+    for mode in ("edge_shared", "edge_appliance"):
+        net.load(mode)
+        firewall_bounds.neighbours(net)
+        firewall_bounds.strangers(net)
     firewall_gateway.gateway(net)
     net.unwire("ulg-r1")
 
@@ -326,6 +369,7 @@ def main():
         net.build()
         edge(net)
         relay(net)
+        firewall_bridge.bridge(net)
     finally:
         net.remove()
     print(f"{firewall_wire.failures} wrong" if firewall_wire.failures else "all right")

@@ -7,7 +7,8 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 VIRTUAL, VIRTUAL2 = "fe80::5eed", "fe80::beef"  # the virtual routers of the LANs; the first is closed
 VIRTUAL_MAC = bytes.fromhex("00005e000233")
 SITE, SITE2, FAR, FAR2 = (f"fd12:3456:789a:{x}::" for x in "abcd")
-MAC = {"lan0": 0x10, "lan1": 0x11, "up0": 0x12, "ulg-r1": 0x13, "ulg-s1": 0x14, "ulg-s2": 0x15}
+MAC = {"lan0": 0x10, "lan1": 0x11, "up0": 0x12, "ulg-r1": 0x13, "ulg-s1": 0x14, "ulg-s2": 0x15,
+       "p1": 0x16, "p2": 0x17}
 ICMP_ERROR, NO_ROUTE_FORBIDDEN, ADDRESS, PORT = 1, 1, 3, 4  # type 1 and its codes, RFC 4443
 PATIENCE, SILENCE = 2.0, 0.25  # how long we wait for what must come, and for what must not
 failures = 0

@@ -68,6 +68,47 @@ TEST(DesiredEdge, TheFirewallFollowsFromTheConfigurationAlone) {
     EXPECT_EQ(desired(edge(), facts(edge()), without_lan).firewall, model);
 }
 
+TEST(DesiredEdge, F04_TheFirewallKnowsEveryBridge) {
+    Have have = machine();
+    const net::MacAddress mac{{2, 0, 0, 0, 0, 0xb0}};
+    have.links["docker0"] = Link{7, true, true, 1500, mac, 0, true};
+    have.links["tap0"] = Link{8, true, true, 1500, mac, 0, false};
+    EXPECT_THAT(desired(edge(), facts(edge()), machine()).firewall.bridges, IsEmpty());
+    EXPECT_THAT(desired(edge(), facts(edge()), have).firewall.bridges,
+                ElementsAre(firewall::Bridge{"docker0", mac}));
+}
+
+TEST(DesiredEdge, F05_TheFirewallKnowsWhoseAddressesLieBehindTunnels) {
+    Config config = edge();
+    config.relays.push_back(another_relay("r2", 2));
+    EXPECT_THAT(desired(config, facts(config), machine()).firewall.peers,
+                UnorderedElementsAre(address("fd99::a1"), address("fd99::1"), address("fd99::2")));
+}
+
+// All links share the table, and only the machine's first network namespace has its settings.
+TEST(DesiredEdge, F08_TheNeighbourTableIsLargeEnoughAndNeverSmallerThanItWas) {
+    const Wanted without = desired(edge(), facts(edge()), machine());
+    EXPECT_FALSE(without.sysctls.contains(kMostNeighbours));
+    EXPECT_EQ(without.firewall.neighbours, 1024U);
+    Have have = machine();
+    have.sysctls[kNeighboursKept] = "128";
+    have.sysctls[kNeighboursAimedAt] = "512";
+    have.sysctls[kMostNeighbours] = "1024";
+    Wanted wanted = desired(edge(), facts(edge()), have);
+    EXPECT_EQ(wanted.sysctls.at(kNeighboursKept), "1024");
+    EXPECT_EQ(wanted.sysctls.at(kNeighboursAimedAt), "4096");
+    EXPECT_EQ(wanted.sysctls.at(kMostNeighbours), "8192");
+    EXPECT_EQ(wanted.firewall.neighbours, 8192U);
+    have.sysctls[kNeighboursAimedAt] = "512";
+    have.sysctls[kMostNeighbours] = "65536";
+    wanted = desired(edge(), facts(edge()), have);
+    EXPECT_EQ(wanted.sysctls.at(kNeighboursAimedAt), "4096");
+    EXPECT_EQ(wanted.sysctls.at(kMostNeighbours), "65536");
+    EXPECT_EQ(wanted.firewall.neighbours, 65536U);
+    have.sysctls[kMostNeighbours] = "nonsense";
+    EXPECT_FALSE(desired(edge(), facts(edge()), have).sysctls.contains(kMostNeighbours));
+}
+
 TEST(DesiredEdge, RoutesOverTheTunnelOnceItIsThere) {
     const Wanted wanted = desired(edge(), facts(edge()), with_tunnels(machine(), {"ulg-r1"}));
     EXPECT_THAT(routes(wanted), ElementsAre("add route fd12:3456:789a::/48 metric 128 dev ulg-r1",

@@ -26,6 +26,8 @@ inline Model edge_model(Mode mode = Mode::appliance) {
                   {"lan1", prefix("fd12:3456:789a:b::/64"), true, {}}};
     model.tunnels = {{"ulg-r1", 51820, 1420}, {"ulg-r2", 51821, 1280}};
     model.input = {{Service::Protocol::tcp, 22, 22}};
+    for (const char* peer : {"fd99::a1", "fd99::1", "fd99::2"})
+        model.peers.insert(net::parse_ipv6(peer).value());
     return model;
 }
 
@@ -47,6 +49,16 @@ inline Model gateway_model(Mode mode = Mode::appliance, Reach ssh = Reach::lans)
     return model;
 }
 
+// The LAN is a bridge, whose ports are a cable and an access point, say; hosts have their internet from us.
+inline Model bridge_model(Mode mode = Mode::appliance) {
+    Model model = gateway_model(mode);
+    model.lans.front().interface = "br0";
+    model.lans.front().vrrp = true;
+    model.lans.front().closed = net::parse_ipv6("fe80::5eed").value();
+    model.bridges = {{"br0", net::MacAddress{{2, 0, 0, 0, 0, 0xb0}}}};
+    return model;
+}
+
 inline Model relay_model(Mode mode = Mode::appliance) {
     Model model;
     model.mode = mode;
@@ -56,6 +68,8 @@ inline Model relay_model(Mode mode = Mode::appliance) {
     model.forward = {{Service::Protocol::icmpv6, 0, 0}, {Service::Protocol::udp, 58000, 60000}};
     model.input = {{Service::Protocol::tcp, 22, 22}};
     model.sites = {prefix("fd12:3456:789a:a::/64"), prefix("fd12:3456:789a:b::/64")};
+    for (const char* peer : {"fd99::1", "fd99::a", "fd99::b"})
+        model.peers.insert(net::parse_ipv6(peer).value());
     return model;
 }
 

@@ -106,7 +106,7 @@ TEST(Nftables, AppliesEveryRulesetTwice) {
              {edge_model(), edge_model(Mode::shared), lone_edge_model(), lone_edge_model(Mode::shared),
               relay_model(), relay_model(Mode::shared), relay_any, all_ports, gateway_model(),
               gateway_model(Mode::shared), gateway_model(Mode::appliance, Reach::anywhere), firmware_relay,
-              bare_edge, bare_relay}) {
+              bridge_model(), bridge_model(Mode::shared), bare_edge, bare_relay}) {
             for (int i = 0; i < 2; ++i) {
                 install(*nftables, render(model));
                 EXPECT_TRUE(nftables->table_exists().value());
@@ -123,9 +123,9 @@ TEST(Nftables, AppliesEveryRulesetTwice) {
 
 TEST(Nftables, GoldenFilesLoadWithTheNftCommand) {
     in_namespace([] {
-        for (const char* name :
-             {"edge_appliance", "edge_shared", "edge_lone", "gateway", "gateway_overlay", "gateway_anywhere",
-              "gateway_shared", "relay", "relay_shared", "relay_any", "relay_tcp", "off"}) {
+        for (const char* name : {"edge_appliance", "edge_shared", "edge_lone", "gateway", "gateway_overlay",
+                                 "gateway_anywhere", "gateway_shared", "bridge", "bridge_shared", "relay",
+                                 "relay_shared", "relay_any", "relay_tcp", "off"}) {
             shell(std::string("nft -c -f " ULAGATE_SOURCE_DIR "/tests/unit/golden/firewall_") + name +
                   ".nft");
         }

@@ -10,6 +10,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "firewall/elements.h"
@@ -19,6 +20,8 @@
 namespace ulagate::firewall::render_test {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -43,6 +46,8 @@ TEST(FirewallRender, Golden) {
     expect_golden("gateway_overlay", render(gateway_model(Mode::appliance, Reach::overlay)));
     expect_golden("gateway_anywhere", render(gateway_model(Mode::appliance, Reach::anywhere)));
     expect_golden("gateway_shared", render(gateway_model(Mode::shared)));
+    expect_golden("bridge", render(bridge_model()));
+    expect_golden("bridge_shared", render(bridge_model(Mode::shared)));
     expect_golden("relay", render(relay_model()));
     expect_golden("relay_shared", render(relay_model(Mode::shared)));
     Model any = relay_model();
@@ -94,14 +99,16 @@ std::size_t place(const std::vector<std::string>& lines, const std::string& text
     return static_cast<std::size_t>(found - lines.begin());
 }
 
+// In the hook of what reaches this machine, and not before: behind a bridge of ours the address may be
+// another router's.
 TEST(FirewallRender, V37_V46_AClosedAddressIsDecidedBeforeConnectionsFromBefore) {
     for (const Mode mode : {Mode::appliance, Mode::shared}) {
         const std::string text = render(edge_model(mode));
         EXPECT_THAT(text,
                     HasSubstr("\t\t\t\"lan0\" . fe80::5eed,\n\t\t\t\"ulg-v51\" . fe80::5eed,\n\t\t}\n"));
-        const auto prerouting = chain(text, "prerouting");
-        EXPECT_THAT(prerouting.at(0), HasSubstr("priority raw"));
-        EXPECT_EQ(prerouting.at(1), "iifname . ip6 daddr @closed jump closed_address");
+        const auto input = chain(text, "input");
+        EXPECT_LT(place(input, "jump input_outside"), place(input, "ct state established"));
+        EXPECT_EQ(chain(text, "input_outside").back(), "iifname . ip6 daddr @closed jump closed_address");
         EXPECT_THAT(chain(text, "closed_address"),
                     ElementsAre("icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 "
                                 "counter accept",
@@ -120,7 +127,8 @@ TEST(FirewallRender, V37_AcceptModeOnClosesNothing) {
 TEST(FirewallRender, V45_NoRedirectsWhereThereIsAVirtualRouter) {
     const std::string rule = R"(oifname { "lan0", "lan1", "ulg-v51" } icmpv6 type nd-redirect counter drop)";
     for (const Mode mode : {Mode::appliance, Mode::shared}) {
-        EXPECT_EQ(place(chain(render(edge_model(mode)), "output"), rule), 1U);
+        const auto output = chain(render(edge_model(mode)), "output");
+        EXPECT_LT(place(output, rule), output.size());
         EXPECT_THAT(render(lone_edge_model(mode)), Not(HasSubstr("nd-redirect")));
         EXPECT_THAT(render(relay_model(mode)), Not(HasSubstr("nd-redirect")));
     }
@@ -138,10 +146,110 @@ TEST(FirewallRender, R45_LinkProtocolsAreAcceptedBeforeConnectionTrackingJudges)
     EXPECT_THAT(render(lone_edge_model()), Not(HasSubstr("l4proto 112")));
 }
 
-// Shared mode judges what comes out of a tunnel, and packets to a closed address; nothing else.
+// Shared mode judges what comes out of a tunnel or says so, packets to a closed address, and how many new
+// neighbours there may be; nothing else.
 TEST(FirewallRender, R45_SharedModeLeavesLinkProtocolsAlone) {
-    EXPECT_THAT(chain(render(edge_model(Mode::shared)), "input"),
-                ElementsAre(HasSubstr("policy accept"), "iifname @tunnels goto input_tunnel"));
+    const std::string text = render(edge_model(Mode::shared));
+    EXPECT_THAT(chain(text, "input"),
+                ElementsAre(HasSubstr("policy accept"), "iifname @tunnels goto input_tunnel",
+                            "iifname != \"lo\" jump input_outside"));
+    EXPECT_THAT(chain(text, "input_outside"),
+                ElementsAre(StartsWith("meta nfproto ipv6 udp dport { 51818, 51819 } counter drop"),
+                            StartsWith("ip6 saddr @peers counter drop"), HasSubstr("update @known"),
+                            AllOf(StartsWith("iifname @lans "),
+                                  HasSubstr("@nh,64,128 != @known @nh,64,128 != @heard jump newcomer")),
+                            HasSubstr("@closed")));
+    for (const std::string& rule : chain(text, "newcomer"))
+        EXPECT_THAT(
+            rule, AnyOf("ip6 saddr :: return", HasSubstr(" limit rate over "), "add @heard { @nh,64,128 }"));
+}
+
+// Who speaks as a peer, or to where only peers speak, and not out of a tunnel, is not heard; what connection
+// tracking knows of it comes later.
+TEST(FirewallRender, F05_OnlyTunnelsSpeakAsOurPeers) {
+    for (const Mode mode : {Mode::appliance, Mode::shared}) {
+        for (const Model& model :
+             {edge_model(mode), lone_edge_model(mode), gateway_model(mode), relay_model(mode)}) {
+            const std::string text = render(model);
+            const auto input = chain(text, "input");
+            const auto jump = place(input, "jump input_outside");
+            ASSERT_LT(jump, input.size());
+            EXPECT_LT(place(input, "iifname @tunnels goto input_tunnel"), jump);
+            EXPECT_LE(jump, place(input, "ct state"));
+            const auto outside = chain(text, "input_outside");
+            EXPECT_THAT(outside.at(0),
+                        StartsWith("meta nfproto ipv6 udp dport { 51818, 51819 } counter drop"));
+            EXPECT_THAT(outside.at(1), StartsWith("ip6 saddr @peers counter drop"));
+            EXPECT_THAT(text,
+                        HasSubstr("set peers {\n\t\ttype ipv6_addr\n\t\telements = {\n\t\t\tfd99::1,\n"));
+        }
+    }
+}
+
+TEST(FirewallRender, F04_SharedModeTracksWhatPassesAndNotTheFloodsOfStrangers) {
+    for (const Model& model :
+         {edge_model(Mode::shared), bridge_model(Mode::shared), relay_model(Mode::shared)}) {
+        for (const std::string& rule : chain(render(model), "prerouting")) {
+            EXPECT_THAT(rule, AnyOf(Not(HasSubstr("notrack")), HasSubstr("meta l4proto 112 notrack")))
+                << rule;
+        }
+    }
+    for (const Mode mode : {Mode::appliance, Mode::shared}) {
+        for (const Model& model : {edge_model(mode), relay_model(mode)}) {
+            EXPECT_THAT(
+                chain(render(model), "wireguard"),
+                ElementsAre("ip saddr . udp sport @contacted4 return",
+                            "ip6 saddr . udp sport @contacted6 return", "fib daddr type != local return",
+                            AllOf(StartsWith("limit rate over "), HasSubstr(" notrack"))));
+            EXPECT_EQ(chain(render(model), "output").at(1), "udp sport @wireguard goto wireguard_out");
+        }
+    }
+}
+
+// Before anything else is said about a frame that did not come out of a tunnel or that leaves by one.
+TEST(FirewallRender, F04_WhatABridgeOnlySwitchesIsNobodysToFilter) {
+    const std::string rule = R"(iifname . oifname @switched accept comment "only switched")";
+    for (const Mode mode : {Mode::appliance, Mode::shared}) {
+        Model relay = relay_model(mode);
+        relay.bridges = {{"docker0", net::MacAddress{{2, 0, 0, 0, 0, 0xd0}}}};
+        for (const Model& model : {bridge_model(mode), relay}) {
+            const std::string text = render(model);
+            const auto forward = chain(text, "forward");
+            EXPECT_LT(place(forward, rule), place(forward, "spoofed"));
+            EXPECT_EQ(chain(text, "mss").at(0), rule);
+        }
+        const std::string text = render(bridge_model(mode));
+        EXPECT_EQ(chain(text, "forward_lan").at(1), rule);
+        const auto prerouting = chain(text, "prerouting");
+        const auto skip = place(prerouting, "iifname @bridges iifname . ether daddr != @routed accept");
+        ASSERT_LT(skip, prerouting.size());
+        EXPECT_LT(skip, place(prerouting, "iifname @lans"));
+        EXPECT_LT(skip, place(prerouting, "2000::/3"));
+        EXPECT_THAT(text, HasSubstr("\"br0\" . \"br0\",\n"));
+        EXPECT_THAT(text, HasSubstr("\"br0\" . 02:00:00:00:00:b0,\n"));
+        EXPECT_THAT(render(edge_model(mode)), Not(HasSubstr("switched")));
+    }
+}
+
+TEST(FirewallRender, F08_NewNeighboursHaveARateThatFollowsFromTheTable) {
+    for (const Mode mode : {Mode::appliance, Mode::shared}) {
+        Model model = edge_model(mode);
+        for (const auto& [table, limit] : {std::pair{1024U, "limit rate over 17/second burst 42 packets"},
+                                           {8192U, "limit rate over 136/second burst 341 packets"}}) {
+            model.neighbours = table;
+            const std::string text = render(model);
+            for (const char* type :
+                 {"nd-router-solicit", "nd-neighbor-solicit", "nd-router-advert", "echo-request"})
+                EXPECT_THAT(text, HasSubstr(fmt::format("icmpv6 type {} {} counter drop", type, limit)));
+            for (const char* name : {"forward_lan", "forward_tunnel"}) {
+                const auto rules = chain(text, name);
+                EXPECT_LT(
+                    place(rules, "oifname @lans meta nfproto ipv6 @nh,192,128 != @known jump unknown_host"),
+                    place(rules, "counter accept"));
+            }
+            EXPECT_THAT(chain(text, "unknown_host").at(1), StartsWith(limit));
+        }
+    }
 }
 
 TEST(FirewallRender, TheMacvlanOfAVirtualMacIsALanAndNoTunnel) {
@@ -209,6 +317,31 @@ TEST(FirewallUpdate, IntervalsMakeRoomBeforeTheyAreFilled) {
     EXPECT_EQ(render_update(from, to),
               "delete element inet ulagate sites { fd12:3456:789a::/56 }\n"
               "add element inet ulagate sites { fd12:3456:789a::/60, fd12:3456:789a:80::/64 }\n");
+}
+
+TEST(FirewallUpdate, F04_ABridgeMoreIsAFewElements) {
+    const Model from = bridge_model();
+    Model to = from;
+    to.bridges.insert({"docker0", net::MacAddress{{2, 0, 0, 0, 0, 0xd0}}});
+    EXPECT_EQ(render_update(from, to),
+              "add element inet ulagate bridges { \"docker0\" }\n"
+              "add element inet ulagate routed { \"docker0\" . 02:00:00:00:00:d0 }\n"
+              "add element inet ulagate switched { \"docker0\" . \"docker0\" }\n");
+    to = from;
+    to.bridges = {
+        {"br0", net::MacAddress{{2, 0, 0, 0, 0, 0xb1}}}};  // a port more, and it takes that one's address
+    EXPECT_EQ(render_update(from, to),
+              "delete element inet ulagate routed { \"br0\" . 02:00:00:00:00:b0 }\n"
+              "add element inet ulagate routed { \"br0\" . 02:00:00:00:00:b1 }\n");
+    to.bridges.clear();
+    EXPECT_EQ(render_update(from, to), std::nullopt);
+}
+
+TEST(FirewallUpdate, F05_APeerMoreIsOneElement) {
+    const Model from = relay_model();
+    Model to = from;
+    to.peers.insert(net::parse_ipv6("fd99::c").value());
+    EXPECT_EQ(render_update(from, to), "add element inet ulagate peers { fd99::c }\n");
 }
 
 TEST(FirewallUpdate, AnythingElseNeedsTheWholeTable) {
