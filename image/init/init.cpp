@@ -33,7 +33,7 @@ constexpr std::size_t kAppliance = 2;
 // group of the control socket, and a priority.
 constexpr Capabilities kModprobeHas{CAP_SYS_MODULE};
 constexpr Capabilities kPrepareHas{CAP_SYS_TIME, CAP_SYS_ADMIN};
-constexpr Capabilities kRouterHas{CAP_NET_ADMIN, CAP_NET_RAW, CAP_CHOWN, CAP_SYS_NICE};
+constexpr Capabilities kRouterHas{CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF, CAP_CHOWN, CAP_SYS_NICE};
 constexpr std::size_t kMaxPreload = 16U << 10U;
 constexpr auto kTryWatchdog = 500ms;  // while its driver is not there
 constexpr auto kAfterFailure = 1s;
