@@ -8,6 +8,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
+#include "daemon/hand_over.h"
 #include "daemon/service.h"
 
 namespace ulagate {
@@ -16,7 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kWithdrawLimit = 60s;  // a takeover at the longest interval, three advertisements, 3 s apart
-constexpr auto kHandOverLimit = 2s;
 // A relay that stops goes on forwarding until its goodbye has reached the routers and they have moved.
 constexpr auto kFarewell = 500ms;
 // After another router was heard as Active. It claims the site before it has told the hosts, who send to this
@@ -54,7 +54,12 @@ void Service::hand_over() {
     if (stopping_ || hand_over_until_) return;
     supervisor_.stopping();
     const bool was_active = !facts_.active_lans.empty();
-    hand_over_until_ = now() + (was_active ? kHandOverLimit : 0s);
+    std::chrono::milliseconds interval{0};
+    for (const auto& lan : lans_) {
+        if (const auto& vrrp = lan->port().config().vrrp)
+            interval = std::max<std::chrono::milliseconds>(interval, vrrp->machine.interval);
+    }
+    hand_over_until_ = now() + (was_active ? hand_over_limit(interval) : 0ms);
     facts_.handing_over = was_active;
     if (relay_control_) {
         relay_control_->stop();
