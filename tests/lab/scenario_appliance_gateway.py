@@ -9,6 +9,9 @@ import os
 import lab
 from appliance import Appliance, TimeServer, make_card
 
+# It also runs in minimal roots and plain chroots: tests/roots/run elsewhere.
+CONFORMANCE = ("F-14",)
+
 CONFIG = """
 role = "edge"
 node = "box"

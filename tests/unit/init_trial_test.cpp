@@ -136,7 +136,8 @@ TEST_F(InitTrial, EachHasTheCapabilitiesThatItNeeds) {
     EXPECT_EQ(read("prepare.caps"), "CapBnd:\t0000000002200000\n") << "clock, host name";
     EXPECT_TRUE(eventually([&] { return !read("modprobe.caps").empty(); }));
     EXPECT_EQ(read("modprobe.caps"), "CapBnd:\t0000000000010000\n") << "modules";
-    EXPECT_TRUE(eventually([&] { return count("notes", "CapEff:\t0000008000803001\n") == 1; })) << read("notes");
+    EXPECT_TRUE(eventually([&] { return count("notes", "CapEff:\t0000008000803001\n") == 1; }))
+        << read("notes");
     EXPECT_THAT(read("notes"), HasSubstr("NoNewPrivs:\t1\n"));
     end(SIGTERM);
 }
