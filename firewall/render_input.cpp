@@ -25,6 +25,7 @@ void Ruleset::input() {
     if (!appliance_) {
         out_.line("type filter hook input priority filter; policy accept;");
         out_.line("iifname @tunnels goto input_tunnel");
+        out_.line("udp dport @wireguard accept");  // most packets are, and WireGuard judges them itself
         out_.line("iifname != \"lo\" jump input_outside");
         out_.close();
         return;

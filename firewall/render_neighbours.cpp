@@ -23,6 +23,7 @@ constexpr const char* kKnownFor = "90s";
 // What counts is how many new ones there are: the next packets from or to the same one pass as well. To one
 // that the kernel knew before it sends for five seconds without asking again.
 constexpr const char* kNewFor = "10s";
+constexpr const char* kHeardFor = "2s";
 
 }  // namespace
 
@@ -32,7 +33,7 @@ std::string Ruleset::over(unsigned part) const {
 
 void Ruleset::neighbour_sets() {
     const unsigned most = model_.neighbours / 2;
-    for (const auto& [name, timeout] : {std::pair{"known", kKnownFor}, {"heard", kNewFor}})
+    for (const auto& [name, timeout] : {std::pair{"known", kKnownFor}, {"heard", kHeardFor}})
         out_.dynamic_set(name, "typeof @th,64,128", most, timeout);
     if (!has_lans()) return;
     out_.dynamic_set("asked", "typeof @th,64,128", most, "5s");  // the target of a solicitation

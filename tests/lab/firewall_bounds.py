@@ -84,6 +84,7 @@ def known_hosts(net):
     got = arrived(net, far, host)
     check(f"{got} of {MANY} packets reach a known host during a scan", got == MANY)
     # What the kernel has known for long it uses for five seconds without asking.
+    time.sleep(2.6)
     net.router(f"ip -6 neigh replace {host} lladdr 02:00:00:00:01:10 dev lan0 nud stale")
     net.router("nft 'flush set inet ulagate known'")
     got = arrived(net, far, host)

@@ -152,7 +152,7 @@ TEST(FirewallRender, R45_SharedModeLeavesLinkProtocolsAlone) {
     const std::string text = render(edge_model(Mode::shared));
     EXPECT_THAT(chain(text, "input"),
                 ElementsAre(HasSubstr("policy accept"), "iifname @tunnels goto input_tunnel",
-                            "iifname != \"lo\" jump input_outside"));
+                            "udp dport @wireguard accept", "iifname != \"lo\" jump input_outside"));
     EXPECT_THAT(chain(text, "input_outside"),
                 ElementsAre(StartsWith("meta nfproto ipv6 udp dport { 51818, 51819 } counter drop"),
                             StartsWith("ip6 saddr @peers counter drop"), HasSubstr("update @known"),
