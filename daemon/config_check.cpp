@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "daemon/base/ipv4_prefix.h"
+#include "daemon/base/own_links.h"
 
 namespace ulagate::config_file {
 namespace {
@@ -113,13 +114,23 @@ void check_endpoints(const Facts& facts, Findings& findings) {
     }
 }
 
-// The macvlan of virtual router 51 is "ulg-v51", and the tunnel to relay "r1" is "ulg-r1".
+// The macvlan of virtual router 51 is "ulg-v51", and the tunnel to relay "r1" is "ulg-r1". What is called
+// like a macvlan is taken for one, which is a LAN, everywhere, whether or not there is such a virtual MAC
+// now.
 void check_own_interfaces(const Facts& facts, Findings& findings) {
     std::map<std::string, const Located<std::uint8_t>*> taken;
     for (const auto& id : facts.virtual_macs) taken.emplace(fmt::format("v{}", id.value), &id);
     for (const auto& name : facts.names) {
         const auto found = taken.find(name.value);
-        if (found == taken.end()) continue;
+        if (found == taken.end()) {
+            if (is_macvlan_name(kLinkPrefix + name.value))
+                complain(
+                    findings, name,
+                    fmt::format("{} makes the interface \"ulg-{}\", which is the name of a virtual MAC's; "
+                                "choose another name",
+                                show(name.value), name.value));
+            continue;
+        }
         complain(
             findings, name,
             fmt::format("{} makes the interface \"ulg-{}\", which is the virtual MAC's of {} in line {}; "

@@ -24,10 +24,16 @@ void ControlLink::bind(const net::Ipv6Address& address) {
         trouble = watched.error().text();
     } else {
         socket_ = std::move(*opened);
+        socket_->set_voices(voices_);
         readable_ = std::move(*watched);
     }
     if (!trouble.empty() && trouble != trouble_) log::error("overlay", "{}, retrying", trouble);
     trouble_ = std::move(trouble);
+}
+
+void ControlLink::set_voices(wg::control::Voices voices) {
+    voices_ = std::move(voices);
+    if (socket_) socket_->set_voices(voices_);
 }
 
 std::vector<wg::control::Received> ControlLink::receive() {

@@ -21,6 +21,8 @@ public:
     ControlLink(boost::asio::io_context& io, std::function<void()> readable);
 
     void bind(const net::Ipv6Address& address);
+    // Also for sockets to come.
+    void set_voices(wg::control::Voices voices);
     // What has come; an error is logged and counts as nothing.
     std::vector<wg::control::Received> receive();
     void send(std::span<const wg::control::Outgoing> packets);
@@ -37,6 +39,7 @@ private:
     boost::asio::io_context& io_;
     std::function<void()> call_;
     std::optional<net::Ipv6Address> address_;
+    wg::control::Voices voices_;
     std::optional<wg::control::ControlSocket> socket_;
     std::unique_ptr<Readable> readable_;
     std::string trouble_;

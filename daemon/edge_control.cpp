@@ -9,6 +9,7 @@
 
 #include "daemon/base/file.h"
 #include "daemon/base/log.h"
+#include "daemon/desired.h"
 
 namespace ulagate {
 namespace {
@@ -54,6 +55,9 @@ void EdgeControl::set_config(const Config& config) {
     // What is left is a relay that the configuration no longer has.
     for (auto& [name, peer] : peers_) act(name, peer, peer.session.stop(ControlLink::now()));
     peers_ = std::move(peers);
+    std::map<net::Ipv6Address, std::string> voices;
+    for (const RelayConfig& relay : config.relays) voices.emplace(relay.address, tunnel_interface(relay));
+    link_.set_voices(wg::control::Voices{std::move(voices)});
     if (!peers_.empty()) link_.bind(self_);
     const bool choice = config.relays.size() > 1;
     for (auto& [name, peer] : peers_)

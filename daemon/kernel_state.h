@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "daemon/base/address.h"
+#include "daemon/base/own_links.h"
 #include "daemon/ip_family.h"
 
 // What the kernel holds of links, addresses and routes, as plain values.
@@ -25,12 +26,6 @@ inline constexpr std::uint8_t kRouteProtocol = 117;
 inline constexpr std::uint32_t kRouteTable = 117;
 // The main table (RT_TABLE_MAIN): what of ours is found there is a former version's.
 inline constexpr std::uint32_t kMainTable = 254;
-
-// Every interface that we create starts with this.
-inline constexpr const char* kLinkPrefix = "ulg-";
-// One of ours that is a tunnel; the others are macvlans with a virtual MAC ("ulg-v51").
-bool is_tunnel_name(const std::string& link);
-bool is_macvlan_name(const std::string& link);
 
 struct Link {
     unsigned index = 0;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/base/log.h"
+#include "daemon/desired.h"
 
 namespace ulagate {
 namespace {
@@ -27,6 +28,17 @@ std::vector<wg::control::SiteRow> rows_of(const Config& config) {
     return rows;
 }
 
+// A router's in its slot, another relay's in the tunnel to it.
+wg::control::Voices voices_of(const Config& config) {
+    std::map<net::Ipv6Address, std::string> voices;
+    for (const SiteConfig& site : config.sites) {
+        for (std::size_t slot = 0; slot < site.routers.size(); ++slot)
+            voices.emplace(site.routers[slot].address, slot_interface(slot));
+    }
+    for (const RelayConfig& relay : config.relays) voices.emplace(relay.address, tunnel_interface(relay));
+    return wg::control::Voices{std::move(voices)};
+}
+
 }  // namespace
 
 RelayControl::RelayControl(boost::asio::io_context& io, Calls calls)
@@ -36,6 +48,7 @@ RelayControl::RelayControl(boost::asio::io_context& io, Calls calls)
       alarm_(io, [this] { on_timer(); }) {}
 
 void RelayControl::set_config(const Config& config) {
+    link_.set_voices(voices_of(config));
     link_.bind(config.tunnel.address);
     if (!publisher_ || overlay_ != config.overlay) {
         constexpr unsigned kNeverComesRound = 1;  // below 2^63

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -21,7 +22,6 @@ namespace ulagate::wg::control {
 namespace {
 
 constexpr int kHopLimit = 255;
-constexpr std::string_view kOurs = "ulg-";
 constexpr std::size_t kBatch = 64;
 // One call of receive() takes no more than this, so that it always comes back to the loop.
 constexpr unsigned kMaxBatches = 4;
@@ -91,26 +91,26 @@ std::optional<unsigned> arrival(msghdr& message) {
     return packet->ipi6_ifindex;
 }
 
-// Whether an interface is one of our tunnels, by its name. Remembers for one call of receive() only, because
-// an index may be given to another interface later.
-class Tunnels {
+// The names of interfaces by their indexes. Remembers for one call of receive() only, because an index may be
+// given to another interface later.
+class Names {
 public:
-    explicit Tunnels(int fd) : fd_(fd) {}
+    explicit Names(int fd) : fd_(fd) {}
 
-    bool contains(unsigned index) {
-        const auto [known, is_new] = known_.try_emplace(index, false);
+    // "": there is no such interface any more.
+    std::string_view of(unsigned index) {
+        const auto [known, is_new] = known_.try_emplace(index);
         if (is_new) {
             ifreq request{};
             request.ifr_ifindex = static_cast<int>(index);
-            known->second = ::ioctl(fd_, SIOCGIFNAME, &request) == 0 &&
-                            std::string_view{request.ifr_name}.starts_with(kOurs);
+            if (::ioctl(fd_, SIOCGIFNAME, &request) == 0) known->second = request.ifr_name;
         }
         return known->second;
     }
 
 private:
     int fd_;
-    std::map<unsigned, bool> known_;
+    std::map<unsigned, std::string> known_;
 };
 
 }  // namespace
@@ -140,7 +140,7 @@ Result<ControlSocket> ControlSocket::open(const net::Ipv6Address& address, std::
 
 Result<std::vector<Received>> ControlSocket::receive() {
     std::vector<Received> all;
-    Tunnels tunnels{fd_.get()};
+    Names names{fd_.get()};
     ReceiveBatch batch;  // not initialized: prepare() does that
     for (unsigned i = 0; i < kMaxBatches; ++i) {
         batch.prepare();
@@ -153,13 +153,14 @@ Result<std::vector<Received>> ControlSocket::receive() {
             ++counters_.received;
             mmsghdr& header = batch.headers.at(m);
             const auto interface = arrival(header.msg_hdr);
-            if (!interface || !tunnels.contains(*interface)) {
+            const net::Ipv6Address from = net::from_kernel(batch.senders.at(m).sin6_addr);
+            if (!interface || !voices_.may_speak(from, names.of(*interface))) {
                 ++counters_.elsewhere;
                 continue;
             }
             auto packet = parse(std::span{batch.bytes.at(m)}.first(header.msg_len));
             if (packet) {
-                all.push_back({net::from_kernel(batch.senders.at(m).sin6_addr), std::move(*packet)});
+                all.push_back({from, std::move(*packet)});
             } else if (packet.error().code == std::errc::protocol_not_supported) {
                 ++counters_.unsupported;
             } else {

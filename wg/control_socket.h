@@ -11,6 +11,7 @@
 #include "daemon/base/fd.h"
 #include "daemon/base/result.h"
 #include "wg/control_message.h"
+#include "wg/voices.h"
 
 namespace ulagate::wg::control {
 
@@ -20,7 +21,7 @@ struct Received {
 };
 
 // The UDP socket of the overlay control protocol on this machine's tunnel address: hop limit 255 both ways,
-// and only what came in by an interface of ours ("ulg-…", a tunnel) is let through. Non-blocking; the loop
+// and only what came in by the interface of its very sender is let through (Voices). Non-blocking; the loop
 // waits on native_handle(). Decides nothing.
 class ControlSocket {
 public:
@@ -28,8 +29,11 @@ public:
     // interface.
     static Result<ControlSocket> open(const net::Ipv6Address& address, std::uint16_t port = kPort);
 
+    // Who speaks through which interface; before the first call every tunnel will do for everybody.
+    void set_voices(Voices voices) { voices_ = std::move(voices); }
+
     // What has come, up to a limit that always leads back to the loop; empty: nothing now. What does not
-    // parse, or came another way than through a tunnel, is passed over and counted. An Error is the socket's.
+    // parse, or came another way than its sender does, is passed over and counted. An Error is the socket's.
     Result<std::vector<Received>> receive();
     // Never blocks. What cannot be sent (no route yet, buffer full) is dropped and counted: the protocol
     // repeats everything that matters.
@@ -50,6 +54,7 @@ private:
     ControlSocket(UniqueFd fd, std::uint16_t port) : fd_(std::move(fd)), port_(port) {}
     void send_batch(std::span<const Outgoing> packets);
     UniqueFd fd_;
+    Voices voices_;
     std::uint16_t port_ = kPort;  // ours and theirs
     Counters counters_;
 };

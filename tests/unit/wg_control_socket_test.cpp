@@ -183,6 +183,36 @@ TEST_F(WgControlSocket, OnlyTunnelsAreHeard) {
     });
 }
 
+// The macvlan of a virtual MAC is ours by its name, and a LAN.
+TEST_F(WgControlSocket, F05_AVirtualMacIsNoTunnel) {
+    with_world("ulg-v51", [](World& world) {
+        ControlSocket relay = relay_socket(world);
+        ControlSocket router = router_socket(world);
+        router.send(std::vector<Outgoing>{{kRelay, {1, Goodbye{}}}});
+        EXPECT_TRUE(eventually([&] {
+            EXPECT_TRUE(relay.receive().value().empty());
+            return relay.counters().elsewhere == 1;
+        }));
+    });
+}
+
+TEST_F(WgControlSocket, F05_APeerIsHeardInItsOwnTunnelOnly) {
+    with_world("ulg-s1", [](World& world) {
+        ControlSocket relay = relay_socket(world);
+        ControlSocket router = router_socket(world);
+        relay.set_voices(Voices{{{kRouter, "ulg-s2"}}});
+        router.send(std::vector<Outgoing>{{kRelay, {1, Goodbye{}}}});
+        EXPECT_TRUE(eventually([&] {
+            EXPECT_TRUE(relay.receive().value().empty());
+            return relay.counters().elsewhere == 1;
+        }));
+        relay.set_voices(Voices{{{kRouter, "ulg-s1"}}});
+        router.send(std::vector<Outgoing>{{kRelay, {1, Goodbye{}}}});
+        EXPECT_EQ(take(relay, 1).size(), 1U);
+        EXPECT_EQ(relay.counters().elsewhere, 1U);
+    });
+}
+
 TEST_F(WgControlSocket, WhatDoesNotParseIsCountedByItsKind) {
     with_world("ulg-s1", [](World& world) {
         ControlSocket relay = relay_socket(world);
