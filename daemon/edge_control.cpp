@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/edge_control.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <charconv>
+#include <chrono>
+#include <iterator>
+#include <set>
 #include <utility>
 
 #include "daemon/base/file.h"
 #include "daemon/base/log.h"
 #include "daemon/desired.h"
+#include "daemon/untrue_words.h"
 
 namespace ulagate {
 namespace {
 
 using wg::control::RelaySession;
 
-constexpr std::size_t kMaxEpochFile = 64;
-// A router that comes back must not claim with an epoch that it has used before. Writing to a slow card
-// while the site waits for the claim would cost more than the whole failover, so some are reserved ahead.
-constexpr std::uint64_t kSpareEpochs = 100;
+constexpr std::size_t kMaxEpochFile = 16384;
+// What a relay says may lead to a write at most so often.
+constexpr auto kReserveEvery = std::chrono::seconds{5};
 
 }  // namespace
 
@@ -27,34 +27,38 @@ EdgeControl::EdgeControl(boost::asio::io_context& io, FileWriter& files, std::st
                          std::function<void()> changed, std::function<void()> paths_changed,
                          std::function<void(const net::Ipv6Prefix&)> regained)
     : files_(files),
-      epoch_file_(std::move(state_directory) + "/epoch"),
+      epoch_file_(state_directory + "/epoch"),
+      epochs_file_(std::move(state_directory) + "/epochs"),
       changed_(std::move(changed)),
       paths_changed_(std::move(paths_changed)),
       regained_(std::move(regained)),
       reserve_(io, [this] { reserve_epochs(); }),
       link_(io, [this] { receive(); }),
       alarm_(io, [this] { on_timer(); }) {
-    load_epoch();
+    load_epochs();
 }
 
 void EdgeControl::set_config(const Config& config) {
     if (self_ != config.tunnel.address) peers_.clear();
     self_ = config.tunnel.address;
     std::map<std::string, Peer> peers;
+    std::set<std::string> names;
     for (const RelayConfig& relay : config.relays) {
         if (relay.kind != RelayKind::ulagate) continue;
+        names.insert(relay.name);
         const auto known = peers_.find(relay.name);
         if (known != peers_.end() && known->second.address == relay.address) {
             peers.insert(peers_.extract(known));
             continue;
         }
-        RelaySession session{
-            {self_, epoch_, static_cast<std::uint32_t>(ControlLink::random()), ControlLink::random()}};
+        RelaySession session{{self_, epochs_.reserved(relay.name),
+                              static_cast<std::uint32_t>(ControlLink::random()), ControlLink::random()}};
         peers.emplace(relay.name, Peer{relay.address, std::move(session), false});
     }
     // What is left is a relay that the configuration no longer has.
     for (auto& [name, peer] : peers_) act(name, peer, peer.session.stop(ControlLink::now()));
     peers_ = std::move(peers);
+    epochs_.keep_only(names);
     std::map<net::Ipv6Address, std::string> voices;
     for (const RelayConfig& relay : config.relays) voices.emplace(relay.address, tunnel_interface(relay));
     link_.set_voices(wg::control::Voices{std::move(voices)});
@@ -136,8 +140,10 @@ void EdgeControl::on_timer() {
 }
 
 void EdgeControl::act(const std::string& relay, Peer& peer, wg::control::SessionOutcome outcome) {
-    epoch_ = std::max(epoch_, peer.session.epoch());
-    if (epoch_ + kSpareEpochs / 2 > reserved_) reserve_.set(ControlLink::now().steady);
+    if (epochs_.note(relay, peer.session.epoch())) {
+        const auto now = ControlLink::now().steady;
+        reserve_.set(reserved_at_ ? std::max(now, *reserved_at_ + kReserveEvery) : now);
+    }
     std::vector<wg::control::Outgoing> out;
     out.reserve(outcome.send.size());
     for (auto& packet : outcome.send) out.push_back({peer.address, std::move(packet)});
@@ -149,7 +155,8 @@ void EdgeControl::act(const std::string& relay, Peer& peer, wg::control::Session
         if (std::holds_alternative<wg::control::SitesTold>(event)) {
             log::debug(relay, "{}", wg::control::to_string(event));
         } else if (std::holds_alternative<wg::control::ConflictLost>(event) ||
-                   std::holds_alternative<wg::control::PrefixRefused>(event)) {
+                   std::holds_alternative<wg::control::PrefixRefused>(event) ||
+                   std::holds_alternative<wg::control::Disbelieved>(event)) {
             log::warning(relay, "{}, going on", wg::control::to_string(event));
         } else {
             log::info(relay, "{}", wg::control::to_string(event));
@@ -169,18 +176,33 @@ void EdgeControl::schedule() {
     alarm_.set(next);
 }
 
-void EdgeControl::load_epoch() {
-    const auto text = read_file(epoch_file_, kMaxEpochFile);
-    if (!text) return;  // the first start
-    const auto parsed = std::from_chars(text->data(), text->data() + text->size(), epoch_);
-    if (parsed.ec != std::errc{}) log::warning("overlay", "{} holds no number, ignoring", epoch_file_);
-    reserved_ = epoch_;
+void EdgeControl::load_epochs() {
+    const auto by_relay = read_file(epochs_file_, kMaxEpochFile);
+    const auto for_all = read_file(epoch_file_, kMaxEpochFile);
+    const auto broken = epochs_.load(by_relay.value_or(""), for_all.value_or(""));
+    if (broken.unreadable > 0)
+        log::warning("overlay", "{} or {} holds what is no number, ignoring", epoch_file_, epochs_file_);
+    if (broken.absurd > 0)
+        log::warning("overlay",
+                     "{} or {} holds a number that no router can have come to: beginning again at 0",
+                     epoch_file_, epochs_file_);
 }
 
 void EdgeControl::reserve_epochs() {
-    const std::uint64_t next = epoch_ + kSpareEpochs;
-    files_.write(epoch_file_, fmt::format("{}\n", next), 0600);
-    reserved_ = next;
+    epochs_.reserve();
+    files_.write(epochs_file_, epochs_.by_relay(), 0600);
+    files_.write(epoch_file_, epochs_.for_all(), 0600);
+    reserved_at_ = ControlLink::now().steady;
+    for (auto& [name, peer] : peers_) peer.session.set_kept(epochs_.reserved(name));
+}
+
+std::vector<Obstacle> EdgeControl::untrue() const {
+    std::vector<Obstacle> out;
+    for (const auto& [name, peer] : peers_) {
+        auto more = untrue_words(name, peer.session.disbelieved(ControlLink::now().steady));
+        std::move(more.begin(), more.end(), std::back_inserter(out));
+    }
+    return out;
 }
 
 }  // namespace ulagate

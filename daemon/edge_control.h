@@ -13,7 +13,9 @@
 #include "daemon/base/file_writer.h"
 #include "daemon/config.h"
 #include "daemon/control_link.h"
+#include "daemon/epoch_memory.h"
 #include "daemon/loop.h"
+#include "daemon/obstacles.h"
 #include "daemon/relay_talk.h"
 #include "wg/relay_session.h"
 
@@ -41,6 +43,8 @@ public:
     [[nodiscard]] const wg::control::RelaySession* session(const std::string& relay) const override;
     // Every relay that can be reached has given the prefix to another router.
     [[nodiscard]] bool handed_over(const net::Ipv6Prefix& prefix) const;
+    // Relays that say what cannot be.
+    [[nodiscard]] std::vector<Obstacle> untrue() const;
     [[nodiscard]] const std::string& trouble() const { return link_.trouble(); }
 
 private:
@@ -53,19 +57,20 @@ private:
     void on_timer();
     void act(const std::string& relay, Peer& peer, wg::control::SessionOutcome outcome);
     void schedule();
-    void load_epoch();
+    void load_epochs();
     void reserve_epochs();
 
     FileWriter& files_;
-    std::string epoch_file_;
+    std::string epoch_file_;   // one number, for older versions
+    std::string epochs_file_;  // by relay
     std::function<void()> changed_;
     std::function<void()> paths_changed_;
     std::function<void(const net::Ipv6Prefix&)> regained_;
     net::Ipv6Address self_;
     std::map<std::string, Peer> peers_;  // by relay
     std::vector<wg::control::LanPart> lans_;
-    std::uint64_t epoch_ = 0;     // the highest used or seen
-    std::uint64_t reserved_ = 0;  // on disk: where a next life of ours begins
+    EpochMemory epochs_;
+    std::optional<wg::control::TimePoint> reserved_at_;
     Alarm reserve_;
     ControlLink link_;
     Alarm alarm_;

@@ -82,8 +82,11 @@ void PathControl::set_busy(std::vector<net::Ipv6Prefix> sites) {
     });
     std::sort(sites.begin(), sites.end());
     sites.erase(std::unique(sites.begin(), sites.end()), sites.end());
+    if (sites == busy_) return;
     busy_ = std::move(sites);
+    input_.busy = {busy_.begin(), busy_.end()};
     watch();
+    if (decide()) changed_();  // who has traffic now may need another way than the default
     schedule();
 }
 

@@ -8,12 +8,15 @@
 
 #include "daemon/base/log.h"
 #include "daemon/desired.h"
+#include "daemon/untrue_words.h"
 
 namespace ulagate {
 namespace {
 
 using wg::control::Outcome;
 using wg::control::OwnerChanged;
+
+constexpr std::size_t kMovesLogged = 8;  // lines at once; of more one
 
 std::vector<wg::control::SiteRow> rows_of(const Config& config) {
     std::vector<wg::control::SiteRow> rows;
@@ -123,6 +126,7 @@ void RelayControl::publish(const wg::control::Received& received, wg::control::T
     publisher_->set_connected(site.prefixes, site.until, now);
     const auto* hello = std::get_if<wg::control::Hello>(&received.packet.message);
     if (hello == nullptr || (hello->about.capabilities & wg::control::kWantsSites) == 0) return;
+    if (hello->sites == publisher_->generation() || !ownership_.may_have_list(received.from, now)) return;
     for (auto& part : publisher_->answer(hello->sites, now))
         ownership_.append(received.from, std::move(part), out);
 }
@@ -184,14 +188,19 @@ void RelayControl::act(const std::string& relay, Peer& peer, wg::control::Sessio
     for (auto& packet : outcome.send) out.push_back({peer.address, std::move(packet)});
     link_.send(out);
     bool reach = false;
+    bool sites = false;
     for (const auto& event : outcome.events) {
+        sites = sites || std::holds_alternative<wg::control::SitesTold>(event);
         const bool this_one = std::holds_alternative<wg::control::ReachChanged>(event);
         reach = reach || this_one;
-        log::line(this_one ? log::Level::notice : log::Level::debug, relay, "{}",
-                  wg::control::to_string(event));
+        const bool lie = std::holds_alternative<wg::control::Disbelieved>(event);
+        log::line(this_one ? log::Level::notice
+                  : lie    ? log::Level::warning
+                           : log::Level::debug,
+                  relay, "{}", wg::control::to_string(event));
     }
-    if (outcome.events.empty() || stopped_) return;
-    look_elsewhere();
+    if (stopped_) return;
+    if (reach || sites) look_elsewhere();
     if (reach) calls_.changed();
 }
 
@@ -215,14 +224,27 @@ void RelayControl::act(const Outcome& outcome) {
     }
     if (!moved.empty()) calls_.moved(moved);
     link_.send(outcome.send);
+    if (moved.size() > kMovesLogged)
+        log::info("overlay", "{} prefixes have moved to another router, among them {} of site {}",
+                  moved.size(), net::to_string(moved.front().prefix), moved.front().site);
     for (const auto& event : outcome.events) {
         if (const auto* change = std::get_if<OwnerChanged>(&event)) {
-            log::info(change->site, "{}", wg::control::to_string(event));
+            if (moved.size() <= kMovesLogged) log::info(change->site, "{}", wg::control::to_string(event));
         } else {
             log::warning("overlay", "{}, going on", wg::control::to_string(event));
         }
     }
     if (!stopped_) set_alarm();
+}
+
+std::vector<Obstacle> RelayControl::untrue() {
+    const auto now = ControlLink::now().steady;
+    std::vector<Obstacle> out = untrue_words(ownership_.complaints(now));
+    for (const auto& [name, peer] : peers_) {
+        auto more = untrue_words(name, peer.talk.session().disbelieved(now));
+        std::move(more.begin(), more.end(), std::back_inserter(out));
+    }
+    return out;
 }
 
 }  // namespace ulagate

@@ -11,6 +11,7 @@
 #include "daemon/config.h"
 #include "daemon/control_link.h"
 #include "daemon/loop.h"
+#include "daemon/obstacles.h"
 #include "daemon/relay_talk.h"
 #include "wg/ownership.h"
 #include "wg/peer_relay.h"
@@ -45,6 +46,8 @@ public:
     [[nodiscard]] const wg::control::SitePublisher::Detours& detours() const { return publisher_->detours(); }
     // Whether all routers that live had the time to say so, since our start.
     [[nodiscard]] bool knows_who_is_here() const { return publisher_->generation() != 0; }
+    // Routers and other relays that say what cannot be.
+    [[nodiscard]] std::vector<Obstacle> untrue();
     [[nodiscard]] const std::string& trouble() const { return link_.trouble(); }
 
 private:

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Which relay carries what, and the routes that follow at once.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -9,6 +11,12 @@
 namespace ulagate {
 
 using wg::control::PathChoice;
+
+namespace {
+
+constexpr std::size_t kPathsLogged = 8;  // lines at once
+
+}  // namespace
 
 // After a restart of ours, what carried the overlay goes on until a relay answers.
 void Service::adopt_paths() {
@@ -47,25 +55,37 @@ void Service::move_paths() {
         report(reconciler_->apply_ahead(PutRoute{{destination, kRouteMetric}, {interface(relay)}},
                                         std::chrono::steady_clock::now()));
     };
+    std::vector<std::string> lines;
+    const bool quiet = std::exchange(quiet_, true);
     for (const auto& [site, relay] : other_ways) {
         const auto before = facts_.other_ways.find(site);
         if (before != facts_.other_ways.end() && before->second == relay) continue;
         const PathChoice::Path& path = choice.exceptions().at(site);
-        log::notice("paths", "{} through {}: {}", net::to_string(site), relay, path.why);
+        lines.push_back(fmt::format("{} through {}: {}", net::to_string(site), relay, path.why));
         put(site, relay);
     }
+    quiet_ = quiet;
     const PathChoice::Path& path = choice.default_path();
     if (facts_.carrier != path.relay) {
         log::notice("paths", "the overlay through {}{}{}", path.relay, path.why.empty() ? "" : ": ",
                     path.why);
         put(config_.overlay, path.relay);
     }
+    quiet_ = true;
     for (const auto& [site, relay] : facts_.other_ways) {
         if (other_ways.contains(site)) continue;
-        log::notice("paths", "{} through {} again", net::to_string(site), path.relay);
+        lines.push_back(fmt::format("{} through {} again", net::to_string(site), path.relay));
         if (!reconciler_->have().routes.contains({site, kRouteMetric})) continue;
         report(reconciler_->apply_ahead(DeleteRoute{{site, kRouteMetric}, {interface(relay)}},
                                         std::chrono::steady_clock::now()));
+    }
+    quiet_ = quiet;
+    // A change of many is one line.
+    if (lines.size() > kPathsLogged) {
+        log::notice("paths", "{} sites through another relay than before, among them {}", lines.size(),
+                    lines.front());
+    } else {
+        for (const std::string& line : lines) log::notice("paths", "{}", line);
     }
     facts_.carrier = path.relay;
     facts_.other_ways = std::move(other_ways);

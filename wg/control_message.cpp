@@ -243,6 +243,12 @@ Result<Packet> parse(std::span<const std::byte> datagram) {
     return packet;
 }
 
+bool names_sites(std::span<const std::byte> datagram) {
+    constexpr std::size_t kTypeAt = 5;  // behind the magic number and the version
+    return datagram.size() > kTypeAt &&
+           datagram[kTypeAt] == std::byte{static_cast<unsigned char>(Type::sites)};
+}
+
 std::string_view type_name(const Message& message) {
     constexpr std::array<std::string_view, std::variant_size_v<Message>> kNames{
         "hello", "hello-ack", "claim", "claim-ack", "release", "probe", "probe-ack", "goodbye", "sites"};

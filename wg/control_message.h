@@ -43,6 +43,9 @@ inline constexpr std::size_t kMaxMessage = 1200;
 inline constexpr std::size_t kMaxPrefixes = 24;
 // Of one list of sites: 65,536 sites with numbers of two bytes take 120.
 inline constexpr std::uint16_t kMaxParts = 256;
+// One epoch for each time that a router becomes Active never gets there. Whatever is above was said to drive
+// the counter to its end, and is worth as much as none at all.
+inline constexpr std::uint64_t kMostEpoch = std::uint64_t{1} << 63U;
 // Two claims of one prefix for so long are no hand-over any more but a conflict.
 inline constexpr std::chrono::seconds kConflictPatience{1};
 
@@ -158,6 +161,9 @@ Result<Packet> parse(std::span<const std::byte> datagram);
 // out. How many sites fit is for the caller to know
 // (kMaxSitesBytes).
 std::vector<std::byte> build(const Packet& packet);
+
+// Whether it is a message with sites, or would be one.
+bool names_sites(std::span<const std::byte> datagram);
 
 // "claim", "hello-ack": for logs and status.
 std::string_view type_name(const Message& message);

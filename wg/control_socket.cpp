@@ -138,7 +138,7 @@ Result<ControlSocket> ControlSocket::open(const net::Ipv6Address& address, std::
     return ControlSocket{std::move(fd), port};
 }
 
-Result<std::vector<Received>> ControlSocket::receive() {
+Result<std::vector<Received>> ControlSocket::receive(TimePoint now) {
     std::vector<Received> all;
     Names names{fd_.get()};
     ReceiveBatch batch;  // not initialized: prepare() does that
@@ -158,7 +158,12 @@ Result<std::vector<Received>> ControlSocket::receive() {
                 ++counters_.elsewhere;
                 continue;
             }
-            auto packet = parse(std::span{batch.bytes.at(m)}.first(header.msg_len));
+            const auto bytes = std::span{batch.bytes.at(m)}.first(header.msg_len);
+            if (names_sites(bytes) && !voices_.may_list(from, now)) {
+                ++counters_.too_many_lists;
+                continue;
+            }
+            auto packet = parse(bytes);
             if (packet) {
                 all.push_back({from, std::move(*packet)});
             } else if (packet.error().code == std::errc::protocol_not_supported) {

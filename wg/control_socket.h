@@ -34,7 +34,7 @@ public:
 
     // What has come, up to a limit that always leads back to the loop; empty: nothing now. What does not
     // parse, or came another way than its sender does, is passed over and counted. An Error is the socket's.
-    Result<std::vector<Received>> receive();
+    Result<std::vector<Received>> receive(TimePoint now = std::chrono::steady_clock::now());
     // Never blocks. What cannot be sent (no route yet, buffer full) is dropped and counted: the protocol
     // repeats everything that matters.
     void send(std::span<const Outgoing> packets);
@@ -44,6 +44,7 @@ public:
         std::uint64_t sent = 0;
         std::uint64_t not_sent = 0;   // no route, buffer full
         std::uint64_t elsewhere = 0;  // another interface or hop limit
+        std::uint64_t too_many_lists = 0;
         std::uint64_t malformed = 0;
         std::uint64_t unsupported = 0;  // a newer version or an unknown type
     };

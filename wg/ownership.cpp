@@ -81,10 +81,8 @@ void Ownership::settle(Place place, Reason why, TimePoint now, Outcome& out, Cha
 
     std::optional<std::size_t> next = best_claim(site, prefix, now);
     const bool lease_ended = prefix.claimed && !next;
-    prefix.claimed = next.has_value();
     if (next) {
         prefix.ever_claimed = true;
-        prefix.epoch = prefix.standings.at(*next).epoch;
     } else if (prefix.ever_claimed) {
         const bool released = prefix.standings.at(prefix.owner).released_until > now;
         if (released) why = Reason::released;
@@ -92,8 +90,19 @@ void Ownership::settle(Place place, Reason why, TimePoint now, Outcome& out, Cha
             next = best_live(site, prefix, prefix.owner, now);
         }
     }
-    if (next && *next != prefix.owner) move(place, prefix.owner, *next, why, now, out, changes);
-    watch_hold(place, now);
+    std::optional<TimePoint> move_at;
+    const bool moves = next && *next != prefix.owner;
+    if (moves && live(site.routers.at(prefix.owner), now) && !prefix.moves.take(1, now)) {
+        move_at = prefix.moves.ready_at(1);
+        ++counters_.deferred;
+        complain({Complaint::What::restless, site.name, {}, prefix.prefix}, now);
+        if (may_tell(prefix.restless_told, now)) out.events.emplace_back(Restless{site.name, prefix.prefix});
+    }
+    const std::size_t owner = next && !move_at ? *next : prefix.owner;
+    prefix.claimed = prefix.standings.at(owner).claimed_until > now;
+    if (prefix.claimed) prefix.epoch = prefix.standings.at(owner).epoch;
+    if (moves && !move_at) move(place, prefix.owner, *next, why, now, out, changes);
+    watch_hold(place, move_at, now);
 }
 
 void Ownership::move(Place place, std::optional<std::size_t> from, std::size_t to, Reason why, TimePoint now,
@@ -103,13 +112,14 @@ void Ownership::move(Place place, std::optional<std::size_t> from, std::size_t t
     prefix.owner = to;
     prefix.since = now;
     prefix.reason = why;
+    ++counters_.moves;
     out.events.emplace_back(OwnerChanged{site.name, prefix.prefix, from, to, why});
     changes[place.site].push_back(told(site, prefix));
 }
 
 // Keeps the one timer of the prefix where its owner's hold ends: a claim's lease, or, without one, its being
-// heard.
-void Ownership::watch_hold(Place place, TimePoint now) {
+// heard. `move_at`: it is to leave then, if nothing else happens.
+void Ownership::watch_hold(Place place, std::optional<TimePoint> move_at, TimePoint now) {
     const Site& site = sites_.at(place.site);
     Prefix& prefix = sites_.at(place.site).prefixes.at(place.index);
     const Standing& standing = prefix.standings.at(prefix.owner);
@@ -120,6 +130,7 @@ void Ownership::watch_hold(Place place, TimePoint now) {
     } else if (prefix.ever_claimed && live(owner, now) && standing.released_until <= now) {
         ends = *owner.last_heard + kLease;
     }
+    if (move_at && (!ends || *move_at < *ends)) ends = move_at;
     if (ends == prefix.hold_ends) return;
     if (prefix.hold_ends) holds_.erase({*prefix.hold_ends, place});
     if (ends) holds_.emplace(*ends, place);
@@ -185,10 +196,11 @@ void Ownership::on_claim(const Claim& claim, Place from, std::uint32_t sequence,
     Site& site = sites_.at(from.site);
     site.routers.at(from.index).last_heard = now;
     const auto claimed = news_of(claim.prefixes, from, sequence, now, out);
+    const std::uint64_t epoch = sane(claim.epoch, from, now, out);
     for (Prefix* prefix : claimed) {
         Standing& standing = prefix->standings.at(from.index);
         if (standing.claimed_until <= now) standing.losing_since.reset();
-        standing.epoch = claim.epoch;
+        standing.epoch = epoch;
         standing.priority = claim.priority;
         standing.claimed_until = now + kLease;
         standing.released_until = TimePoint::min();
@@ -247,12 +259,28 @@ std::vector<Ownership::Prefix*> Ownership::news_of(const std::vector<net::Ipv6Pr
             continue;
         }
         ++counters_.refused;
+        const Router& sender = site.routers.at(from.index);
+        complain({Complaint::What::foreign_prefix, site.name, sender.row.address, name}, now);
         if (may_tell(site.routers.at(from.index).refusal_told, now)) {
             out.events.emplace_back(ClaimRefused{site.name, from.index, name});
         }
     }
     if (stale) ++counters_.stale;
     return news;
+}
+
+std::uint64_t Ownership::sane(std::uint64_t epoch, Place from, TimePoint now, Outcome& out) {
+    if (epoch <= kMostEpoch) return epoch;
+    Site& site = sites_.at(from.site);
+    Router& router = site.routers.at(from.index);
+    complain({Complaint::What::epoch, site.name, router.row.address, {}}, now);
+    if (may_tell(router.epoch_told, now)) out.events.emplace_back(EpochRefused{site.name, from.index, epoch});
+    return 0;
+}
+
+bool Ownership::may_have_list(const net::Ipv6Address& router, TimePoint now) {
+    const auto place = place_of_router(router);
+    return place && sites_.at(place->site).routers.at(place->index).lists.take(1, now);
 }
 
 void Ownership::judge_conflict(const Site& site, Prefix& prefix, std::size_t slot, TimePoint now,

@@ -9,11 +9,13 @@
 #include <set>
 #include <span>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "daemon/base/address.h"
+#include "wg/budget.h"
 #include "wg/control_message.h"
 #include "wg/key.h"
 
@@ -72,7 +74,24 @@ struct StrangerRefused {
     bool operator==(const StrangerRefused&) const = default;
 };
 
-using OwnershipEvent = std::variant<OwnerChanged, ConflictSettled, ClaimRefused, StrangerRefused>;
+// A claim with an epoch above kMostEpoch, which counts as 0; at most once a minute for each router.
+struct EpochRefused {
+    std::string site;
+    std::size_t slot = 0;
+    std::uint64_t epoch = 0;
+    bool operator==(const EpochRefused&) const = default;
+};
+
+// The routers of a site take a prefix from each other so often that it no longer follows every time; at most
+// once a minute for each prefix.
+struct Restless {
+    std::string site;
+    net::Ipv6Prefix prefix;
+    bool operator==(const Restless&) const = default;
+};
+
+using OwnershipEvent =
+    std::variant<OwnerChanged, ConflictSettled, ClaimRefused, StrangerRefused, EpochRefused, Restless>;
 
 // One sentence without the place: "fd12:3456:789a:a::/64 moves from slot 1 to slot 2: claimed".
 std::string to_string(const OwnershipEvent& event);
@@ -91,9 +110,16 @@ struct Outcome {
 // for a lease the router is no fall-back, but it may claim again at once. What nobody has ever claimed
 // belongs to the highest configured priority. Slots count from 0.
 //
+// A prefix that is taken to and fro follows at once kQuickMoves times, and then every kMovePrice; meanwhile
+// it stays with its owner, as long as that lives: a Backup forwards what reaches it.
+//
 // A stranger makes it allocate nothing. A message costs O(log n) for each prefix of the sender's site.
 class Ownership {
 public:
+    static constexpr std::size_t kQuickMoves = 10;
+    static constexpr Duration kMovePrice = std::chrono::seconds{2};
+    static constexpr Duration kRemembered = std::chrono::minutes{5};  // what a router said
+
     // `first_sequence` is random: routers tell a new start of the relay by it.
     explicit Ownership(std::uint32_t first_sequence) : first_sequence_(first_sequence) {}
 
@@ -116,11 +142,24 @@ public:
         TimePoint until = TimePoint::min();
     };
     [[nodiscard]] Connected connected(const net::Ipv6Address& router) const;
+    // Whether a router may have a list of sites now: it asks once a second at most. Then it has had one.
+    bool may_have_list(const net::Ipv6Address& router, TimePoint now);
     // Another message for a router of ours, with the next number of what it gets.
     void append(const net::Ipv6Address& to, Message message, Outcome& out);
 
     // Nothing: no prefix of any site, or of a site without routers.
     [[nodiscard]] std::optional<std::size_t> owner_slot(const net::Ipv6Prefix& prefix) const;
+
+    // What routers said in the last kRemembered that an honest one has no reason to: names for the status.
+    struct Complaint {
+        enum class What { foreign_prefix, epoch, restless };
+        What what = What::foreign_prefix;
+        std::string site;
+        std::optional<net::Ipv6Address> router;  // nothing: any of the site
+        net::Ipv6Prefix prefix;                  // the last one; not with an epoch
+        bool operator==(const Complaint&) const = default;
+    };
+    std::vector<Complaint> complaints(TimePoint now);
 
     // For status.
     struct RouterStatus {
@@ -149,7 +188,9 @@ public:
         std::uint64_t refused = 0;     // prefixes claimed or released by who does not own them
         std::uint64_t unexpected = 0;  // answers, which only a relay sends
         std::uint64_t conflicts = 0;
-        std::uint64_t settled = 0;  // times that the owner of one prefix was worked out
+        std::uint64_t moves = 0;     // of prefixes
+        std::uint64_t deferred = 0;  // times that a prefix did not follow at once
+        std::uint64_t settled = 0;   // times that the owner of one prefix was worked out
     };
     [[nodiscard]] const Counters& counters() const { return counters_; }
 
@@ -170,6 +211,8 @@ private:
         std::uint32_t next_sequence = 0;       // to be sent
         std::optional<About> about;
         std::optional<TimePoint> refusal_told;
+        std::optional<TimePoint> epoch_told;
+        Budget lists{4, std::chrono::milliseconds{800}};
     };
     struct Prefix {
         net::Ipv6Prefix prefix;
@@ -182,6 +225,8 @@ private:
         bool conflict = false;
         std::vector<Standing> standings;  // by slot
         std::optional<TimePoint> hold_ends;
+        Budget moves{kQuickMoves, kMovePrice};
+        std::optional<TimePoint> restless_told;
     };
     struct Site {
         std::string name;
@@ -217,7 +262,9 @@ private:
     void settle(Place place, Reason why, TimePoint now, Outcome& out, Changes& changes);
     void move(Place place, std::optional<std::size_t> from, std::size_t to, Reason why, TimePoint now,
               Outcome& out, Changes& changes);
-    void watch_hold(Place place, TimePoint now);
+    void watch_hold(Place place, std::optional<TimePoint> move_at, TimePoint now);
+    std::uint64_t sane(std::uint64_t epoch, Place from, TimePoint now, Outcome& out);
+    void complain(Complaint complaint, TimePoint now);
 
     void answer(const std::vector<net::Ipv6Prefix>& named, Place to, std::uint32_t sequence, Outcome& out);
     void announce(const Changes& changes, TimePoint now, Outcome& out);
@@ -240,6 +287,10 @@ private:
     std::map<net::Ipv6Prefix, Place> prefixes_;
     std::set<std::pair<TimePoint, Place>> holds_;  // when the hold of an owner ends unless it is heard again
     std::optional<TimePoint> stranger_told_;
+    // By what and whom; with when it was last so.
+    std::map<std::tuple<Complaint::What, std::string, std::optional<net::Ipv6Address>>,
+             std::pair<Complaint, TimePoint>>
+        complaints_;
     Counters counters_;
 };
 

@@ -45,6 +45,8 @@ Ownership::Prefix Ownership::carried_over(const net::Ipv6Prefix& name, const std
     prefix.ever_claimed = before.ever_claimed;
     prefix.epoch = before.epoch;
     prefix.conflict = before.conflict;
+    prefix.moves = before.moves;
+    prefix.restless_told = before.restless_told;
     return prefix;
 }
 

@@ -41,6 +41,14 @@ struct Sentence {
         return slot_name(e.slot) + " claims " + net::to_string(e.prefix) +
                ", which is not this site's, ignoring";
     }
+    std::string operator()(const EpochRefused& e) const {
+        return slot_name(e.slot) + " claims with epoch " + std::to_string(e.epoch) +
+               ", which no router can have come to: it counts as 0";
+    }
+    std::string operator()(const Restless& e) const {
+        return "routers take " + net::to_string(e.prefix) +
+               " from each other again and again: it follows every 2 s at most";
+    }
     std::string operator()(const StrangerRefused& e) const {
         return "message from " + net::to_string(e.address) + ", which is no router of any site, ignoring";
     }
@@ -49,6 +57,18 @@ struct Sentence {
 }  // namespace
 
 std::string to_string(const OwnershipEvent& event) { return std::visit(Sentence{}, event); }
+
+void Ownership::complain(Complaint complaint, TimePoint now) {
+    std::tuple by{complaint.what, complaint.site, complaint.router};
+    complaints_.insert_or_assign(std::move(by), std::pair{std::move(complaint), now});
+}
+
+std::vector<Ownership::Complaint> Ownership::complaints(TimePoint now) {
+    std::erase_if(complaints_, [&](const auto& entry) { return now >= entry.second.second + kRemembered; });
+    std::vector<Complaint> out;
+    for (const auto& [by, complaint] : complaints_) out.push_back(complaint.first);
+    return out;
+}
 
 std::optional<Ownership::Place> Ownership::place_of_router(const net::Ipv6Address& address) const {
     const auto found = routers_.find(address);

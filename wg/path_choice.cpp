@@ -2,6 +2,7 @@
 #include "wg/path_choice.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace ulagate::wg::control {
 namespace {
@@ -26,6 +27,9 @@ constexpr Duration kAbsent = seconds{2};
 constexpr Duration kSiteHold = seconds{10};
 constexpr Duration kLongestSiteHold = minutes{5};
 constexpr Duration kSoon = minutes{2};
+// A long list of sites that may leave the default is gone through so often, when nothing else is reason to.
+constexpr Duration kLookAgain = seconds{10};
+constexpr std::size_t kMostRemembered = 4096;  // sites that have returned to the default
 
 std::string milliseconds_of(Duration time) {
     return std::to_string(std::chrono::duration_cast<milliseconds>(time).count()) + " ms";
@@ -54,20 +58,11 @@ bool PathChoice::update(const Input& input, TimePoint now) {
     choose_default(now);
     if (default_.relay != before) keep_where_they_are(before, now);
 
-    std::set<net::Ipv6Prefix> suspects;
-    if (const auto memory = memory_.find(default_.relay); memory != memory_.end()) {
-        for (const auto& [site, since] : memory->second.absent_since) {
-            if (since + kAbsent <= now) suspects.insert(site);
-            wake_at(since + kAbsent, now);
-        }
-        for (const auto& [site, since] : memory->second.detour_since) suspects.insert(site);
+    for (const net::Ipv6Prefix& site : suspects(now)) {
+        if (!exceptions_.contains(site)) judge_default(site, Traffic::some, now);
     }
-    for (const auto& [path, works] : input_.end_to_end) {
-        if (!works && path.second == default_.relay) suspects.insert(path.first);
-    }
-    for (const net::Ipv6Prefix& site : suspects) {
-        if (!exceptions_.contains(site)) judge_default(site, now);
-    }
+    count_exceptions();
+    judge_idle(now);
     std::vector<net::Ipv6Prefix> away;
     for (const auto& [site, path] : exceptions_) away.push_back(site);
     for (const net::Ipv6Prefix& site : away) judge_exception(site, now);
@@ -87,47 +82,87 @@ void PathChoice::note_relays(TimePoint now) {
     for (const Relay& relay : input_.relays) {
         Memory& memory = memory_[relay.name];
         if (relay.alive && !memory.alive) memory.alive_since = now;
+        if (relay.alive != memory.alive) idle_from_ = now;
         memory.alive = relay.alive;
     }
 }
 
 // Which sites are in some list and not in this one, or only as a detour.
 void PathChoice::note_lists(TimePoint now) {
-    const bool same = std::all_of(input_.relays.begin(), input_.relays.end(), [&](const Relay& relay) {
-        return memory_.at(relay.name).sites == relay.sites;
-    });
-    if (same) return;
-    std::set<net::Ipv6Prefix> all;
-    for (const Relay& relay : input_.relays) {
-        memory_.at(relay.name).sites = relay.sites;
-        if (!relay.sites) continue;
-        all.insert(relay.sites->prefixes().begin(), relay.sites->prefixes().end());
-        all.insert(relay.sites->detours().begin(), relay.sites->detours().end());
-    }
-    std::erase_if(all, [&](const net::Ipv6Prefix& site) {
-        return std::any_of(input_.own.begin(), input_.own.end(),
-                           [&](const net::Ipv6Prefix& own) { return own.overlaps(site); });
-    });
-    for (const Relay& relay : input_.relays) {
-        Memory& memory = memory_.at(relay.name);
-        std::map<net::Ipv6Prefix, TimePoint> absent;
-        std::map<net::Ipv6Prefix, TimePoint> detours;
-        const auto note = [now](auto& noted, const auto& before, const net::Ipv6Prefix& site) {
-            const auto known = before.find(site);
-            noted.emplace_hint(noted.end(), site, known == before.end() ? now : known->second);
-        };
-        for (const net::Ipv6Prefix& site : all) {
-            if (!relay.sites || relay.sites->covers(site)) continue;
-            if (!relay.sites->detours_to(site)) {
-                note(absent, memory.absent_since, site);
-            } else if (std::any_of(input_.relays.begin(), input_.relays.end(),
-                                   [&](const Relay& other) { return has(other, site); })) {
-                note(detours, memory.detour_since, site);
+    Lists lists;
+    for (const Relay& relay : input_.relays) lists.emplace_back(relay.name, relay.sites);
+    if (lists != lists_) {
+        lists_ = std::move(lists);
+        Comparison& comparison = comparison_.emplace();
+        for (const auto& [name, sites] : lists_) {
+            if (!sites) continue;
+            for (const auto* more : {&sites->prefixes(), &sites->detours()}) {
+                std::vector<net::Ipv6Prefix> both;
+                std::set_union(comparison.all.begin(), comparison.all.end(), more->begin(), more->end(),
+                               std::back_inserter(both));
+                comparison.all = std::move(both);
             }
         }
-        memory.absent_since = std::move(absent);
-        memory.detour_since = std::move(detours);
+        comparison.absent.resize(lists_.size());
+        comparison.detours.resize(lists_.size());
     }
+    if (!comparison_) return;
+    compare_slice(*comparison_, now);
+    work_ += kSlice;
+    if (comparison_->next < comparison_->all.size()) {
+        deadline_ = now;
+        return;
+    }
+    for (std::size_t i = 0; i < lists_.size(); ++i) {
+        Memory& memory = memory_.at(lists_[i].first);
+        memory.absent_since = std::move(comparison_->absent[i]);
+        memory.detour_since = std::move(comparison_->detours[i]);
+    }
+    comparison_.reset();
+    idle_from_ = std::min(idle_from_.value_or(now), now);
+}
+
+void PathChoice::compare_slice(Comparison& comparison, TimePoint now) const {
+    const auto note = [now](Noted& noted, const Noted& before, const net::Ipv6Prefix& site) {
+        const TimePoint* known = find(before, site);
+        noted.emplace_back(site, known == nullptr ? now : *known);
+    };
+    const std::size_t end = std::min(comparison.all.size(), comparison.next + kSlice);
+    for (; comparison.next < end; ++comparison.next) {
+        const net::Ipv6Prefix& site = comparison.all[comparison.next];
+        const bool own = std::any_of(input_.own.begin(), input_.own.end(),
+                                     [&](const net::Ipv6Prefix& ours) { return ours.overlaps(site); });
+        if (own) continue;
+        const bool somewhere = std::any_of(lists_.begin(), lists_.end(), [&](const auto& list) {
+            return list.second && list.second->covers(site);
+        });
+        for (std::size_t i = 0; i < lists_.size(); ++i) {
+            const auto& [name, sites] = lists_[i];
+            if (!sites || sites->covers(site)) continue;
+            const Memory& memory = memory_.at(name);
+            if (!sites->detours_to(site)) {
+                note(comparison.absent[i], memory.absent_since, site);
+            } else if (somewhere) {
+                note(comparison.detours[i], memory.detour_since, site);
+            }
+        }
+    }
+}
+
+const TimePoint* PathChoice::find(const Noted& noted, const net::Ipv6Prefix& site) {
+    const auto found =
+        std::lower_bound(noted.begin(), noted.end(), site,
+                         [](const auto& entry, const auto& wanted) { return entry.first < wanted; });
+    return found == noted.end() || found->first != site ? nullptr : &found->second;
+}
+
+// The one that the site lies in.
+const PathChoice::Noted::value_type* PathChoice::covering(const Noted& noted, const net::Ipv6Prefix& site) {
+    const auto behind =
+        std::upper_bound(noted.begin(), noted.end(), site,
+                         [](const auto& wanted, const auto& entry) { return wanted < entry.first; });
+    if (behind == noted.begin() || !std::prev(behind)->first.contains(site)) return nullptr;
+    return &*std::prev(behind);
 }
 
 // The first in the configuration of those that are not clearly slower than the fastest. Who does not tell
@@ -174,6 +209,7 @@ void PathChoice::set_default(const std::string& relay, std::string why, TimePoin
     if (relay == default_.relay && why == default_.why) return;
     changed_ = true;
     if (relay != default_.relay) {
+        idle_from_ = now;
         for (auto& [site, state] : sites_) state.good_since.reset();
         for (auto& [name, memory] : memory_) memory.better_since.reset();
     }
@@ -223,10 +259,15 @@ void PathChoice::keep_where_they_are(const std::string& before, TimePoint now) {
     const Relay* left = find(before);
     if (left == nullptr || !left->alive) return;
     std::map<net::Ipv6Prefix, std::string> stay;
-    for (const auto& [site, since] : memory_.at(default_.relay).absent_since)
-        stay.emplace(site, "not connected to " + default_.relay);
-    for (const auto& [site, since] : memory_.at(default_.relay).detour_since) {
-        if (has(*left, site)) stay.emplace(site, "only by a detour over " + default_.relay);
+    count_exceptions();
+    auto keep = [&, looked = std::size_t{0}](const net::Ipv6Prefix& site, const char* why) mutable {
+        if (is_busy(site) || (has_room(before) && ++looked <= kSlice))
+            stay.emplace(site, why + default_.relay);
+    };
+    const Memory& memory = memory_.at(default_.relay);
+    for (const auto& [site, since] : memory.absent_since) keep(site, "not connected to ");
+    for (const auto& [site, since] : memory.detour_since) {
+        if (has(*left, site)) keep(site, "only by a detour over ");
     }
     for (const auto& [path, works] : input_.end_to_end) {
         if (!works && path.second == default_.relay)
@@ -237,18 +278,111 @@ void PathChoice::keep_where_they_are(const std::string& before, TimePoint now) {
     }
     for (const auto& [site, why] : stay) {
         if (there.contains(site) || exceptions_.contains(site) || !fault(site, before, now).empty()) continue;
+        if (!is_busy(site) && !has_room(before)) continue;
         exceptions_[site] = {before, now, why};
+        if (!is_busy(site)) ++idle_[before];
         Site& state = sites_[site];
         state.hold = std::max(state.hold, kSiteHold);
         state.good_since.reset();
     }
 }
 
-void PathChoice::judge_default(const net::Ipv6Prefix& site, TimePoint now) {
+bool PathChoice::is_busy(const net::Ipv6Prefix& site) const {
+    const auto first = input_.busy.lower_bound(site);
+    return first != input_.busy.end() && site.contains(*first);
+}
+
+void PathChoice::count_exceptions() {
+    idle_.clear();
+    for (const auto& [site, path] : exceptions_) {
+        if (!is_busy(site)) ++idle_[path.relay];
+    }
+    work_ += exceptions_.size();
+}
+
+bool PathChoice::has_room(const std::string& relay) const {
+    const auto used = idle_.find(relay);
+    return used == idle_.end() || used->second < kMostIdle;
+}
+
+// Relays that a site without traffic may leave the default for.
+std::vector<const PathChoice::Relay*> PathChoice::with_room() const {
+    std::vector<const Relay*> out;
+    for (const Relay& relay : input_.relays) {
+        if (relay.alive && relay.name != default_.relay && has_room(relay.name)) out.push_back(&relay);
+    }
+    return out;
+}
+
+// Those with traffic that may not be reached over the default, by its list or by what probes say.
+std::set<net::Ipv6Prefix> PathChoice::suspects(TimePoint now) {
+    std::set<net::Ipv6Prefix> out;
+    for (const auto& [path, works] : input_.end_to_end) {
+        if (!works && path.second == default_.relay) out.insert(path.first);
+    }
+    const auto memory = memory_.find(default_.relay);
+    if (memory == memory_.end()) return out;
+    for (const net::Ipv6Prefix& site : input_.busy) {
+        if (const auto* absent = covering(memory->second.absent_since, site)) {
+            if (absent->second + kAbsent <= now) out.insert(absent->first);
+            wake_at(absent->second + kAbsent, now);
+        }
+        if (const auto* detour = covering(memory->second.detour_since, site)) out.insert(detour->first);
+    }
+    work_ += input_.busy.size() + input_.end_to_end.size();
+    return out;
+}
+
+// The others, as far as there is room: all of a short list each time; of a long one a slice, and not again
+// before something is otherwise.
+void PathChoice::judge_idle(TimePoint now) {
+    const auto found = memory_.find(default_.relay);
+    if (found == memory_.end()) return;
+    const Noted &absent = found->second.absent_since, &detours = found->second.detour_since;
+    const std::size_t all = absent.size() + detours.size();
+    const bool many = all > kSlice;
+    if (!many || (idle_from_ && *idle_from_ <= now)) {
+        next_idle_ = 0;
+        idle_from_.reset();
+    }
+    std::vector<const Relay*> open = with_room();
+    for (std::size_t looked = 0; next_idle_ < all && !open.empty(); ++next_idle_, ++looked) {
+        if (looked == kSlice) {
+            deadline_ = now;
+            return;
+        }
+        ++work_;
+        const bool is_absent = next_idle_ < absent.size();
+        const auto& [site, since] = is_absent ? absent[next_idle_] : detours[next_idle_ - absent.size()];
+        if (is_absent && since + kAbsent > now) {
+            wake_at(since + kAbsent, now);
+            if (many) idle_from_ = std::min(idle_from_.value_or(since + kAbsent), since + kAbsent);
+            continue;
+        }
+        const bool can_go = std::any_of(open.begin(), open.end(), [&site = site](const Relay* relay) {
+            return !relay->sites || relay->sites->covers(site) || relay->sites->detours_to(site);
+        });
+        if (!can_go || exceptions_.contains(site)) continue;
+        if (judge_default(site, Traffic::none, now)) open = with_room();
+    }
+    if (!many) return;
+    next_idle_ = all;
+    if (!idle_from_) idle_from_ = now + kLookAgain;
+    wake_at(*idle_from_, now);
+}
+
+// True: it leaves.
+bool PathChoice::judge_default(const net::Ipv6Prefix& site, Traffic traffic, TimePoint now) {
     std::string why = reason_to_leave(site, default_.relay, now);
-    if (why.empty()) return;
-    if (const Relay* best = best_for(site, default_.relay))
-        leave_default(site, best->name, std::move(why), now);
+    if (why.empty()) return false;
+    const Relay* best = best_for(site, default_.relay);
+    if (best == nullptr) return false;
+    if (traffic == Traffic::none) {
+        if (!has_room(best->name)) return false;
+        ++idle_[best->name];
+    }
+    leave_default(site, best->name, std::move(why), now);
+    return true;
 }
 
 void PathChoice::leave_default(const net::Ipv6Prefix& site, const std::string& to, std::string why,
@@ -282,6 +416,11 @@ void PathChoice::judge_exception(const net::Ipv6Prefix& site, TimePoint now) {
         }
         return;
     }
+    // It had traffic when it left, and takes room from those that wait.
+    if (!is_busy(site) && idle_[here] > kMostIdle && now >= state.moved + state.hold) {
+        --idle_[here];
+        return return_to_default(site, now);
+    }
     if (!state.good_since) return;
     wake_at(*state.good_since + state.hold, now);
     if (now >= *state.good_since + state.hold) return_to_default(site, now);
@@ -296,9 +435,11 @@ void PathChoice::return_to_default(const net::Ipv6Prefix& site, TimePoint now) {
 }
 
 void PathChoice::forget_old_sites(TimePoint now) {
+    const bool many = sites_.size() > kMostRemembered;
     std::erase_if(sites_, [&](const auto& entry) {
         const Site& state = entry.second;
         if (exceptions_.contains(entry.first)) return false;
+        if (many) return true;
         return now >= std::max(state.moved + state.hold, state.returned.value_or(state.moved) + kSoon);
     });
 }
@@ -324,9 +465,8 @@ std::string PathChoice::fault_of_relay(const std::string& relay) const {
 
 std::string PathChoice::fault(const net::Ipv6Prefix& site, const std::string& relay, TimePoint now) const {
     if (std::string why = fault_of_relay(relay); !why.empty()) return why;
-    const auto& absent = memory_.at(relay).absent_since;
-    const auto since = absent.find(site);
-    if (since != absent.end() && now >= since->second + kAbsent) return "not connected to " + relay;
+    const TimePoint* since = find(memory_.at(relay).absent_since, site);
+    if (since != nullptr && now >= *since + kAbsent) return "not connected to " + relay;
     if (is_dead(site, relay)) return "no answer over " + relay;
     return {};
 }
@@ -336,8 +476,8 @@ std::optional<TimePoint> PathChoice::detour_ends(const net::Ipv6Prefix& site,
                                                  const std::string& relay) const {
     const auto memory = memory_.find(relay);
     if (memory == memory_.end()) return std::nullopt;
-    const auto since = memory->second.detour_since.find(site);
-    if (since == memory->second.detour_since.end()) return std::nullopt;
+    const TimePoint* since = find(memory->second.detour_since, site);
+    if (since == nullptr) return std::nullopt;
     std::optional<TimePoint> ends;
     for (const Relay& other : input_.relays) {
         if (!other.alive || !has(other, site) || is_dead(site, other.name)) continue;
@@ -347,7 +487,7 @@ std::optional<TimePoint> PathChoice::detour_ends(const net::Ipv6Prefix& site,
     if (!ends) return std::nullopt;
     const auto state = sites_.find(site);
     if (state != sites_.end()) ends = std::max(*ends, state->second.moved + state->second.hold);
-    return std::max(*ends, since->second + kSteadyAfter);
+    return std::max(*ends, *since + kSteadyAfter);
 }
 
 // A fault, or a detour that has not been needed for long.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,8 +23,16 @@ namespace ulagate::wg::control {
 // comes back when that has been good for a while, which doubles each time that it was not good for long. A
 // relay that itself passes on to another relay is taken for a site only when no other has it, and left when
 // one has had it for a while.
+//
+// A relay's list may be long, and a lie. Long ones are compared in slices: deadline() is then `now`, so that
+// the caller's loop has its turn in between. A site without traffic leaves the default only while there is
+// room: kMostIdle of them for each relay, so that what one says takes no room from another; who gets traffic
+// leaves at once.
 class PathChoice {
 public:
+    static constexpr std::size_t kMostIdle = 256;
+    static constexpr std::size_t kSlice = 2048;  // sites that are looked at in one turn
+
     struct Relay {
         std::string name;
         bool alive = false;
@@ -34,7 +44,8 @@ public:
         std::vector<Relay> relays;  // in the order of the configuration, which settles what is equal
         // What end-to-end probes say: works, or does not. Nothing is known of what is not in here.
         std::map<SiteAndRelay, bool> end_to_end;
-        std::set<net::Ipv6Prefix> own;  // never a remote site
+        std::set<net::Ipv6Prefix> busy;  // remote /64s with traffic
+        std::set<net::Ipv6Prefix> own;   // never a remote site
     };
     struct Path {
         std::string relay;
@@ -51,21 +62,33 @@ public:
     // When the same input would lead to something else.
     [[nodiscard]] std::optional<TimePoint> deadline() const { return deadline_; }
 
+    // How many entries of lists and paths have been looked at, in all: what the relays' words have cost.
+    [[nodiscard]] std::uint64_t work() const { return work_; }
+
     // Its relay is "" only without any relay.
     [[nodiscard]] const Path& default_path() const { return default_; }
     [[nodiscard]] const std::map<net::Ipv6Prefix, Path>& exceptions() const { return exceptions_; }
     [[nodiscard]] const Path& path_to(const net::Ipv6Prefix& site) const;
 
 private:
+    // Sorted by site.
+    using Noted = std::vector<std::pair<net::Ipv6Prefix, TimePoint>>;
     struct Memory {
         TimePoint alive_since;
         bool alive = false;
         std::optional<TimePoint> better_since;  // than the default
-        std::shared_ptr<const SiteSet> sites;
         // Sites that another relay has and this one has not.
-        std::map<net::Ipv6Prefix, TimePoint> absent_since;
+        Noted absent_since;
         // Sites that it only passes on to another relay, while a relay that we know too has them.
-        std::map<net::Ipv6Prefix, TimePoint> detour_since;
+        Noted detour_since;
+    };
+    using Lists = std::vector<std::pair<std::string, std::shared_ptr<const SiteSet>>>;  // by relay
+    // Of the lists that are compared now, how far we are.
+    struct Comparison {
+        std::vector<net::Ipv6Prefix> all;
+        std::size_t next = 0;
+        std::vector<Noted> absent;  // by relay, as in the lists
+        std::vector<Noted> detours;
     };
     // A site that is away from the default, or was not long ago.
     struct Site {
@@ -77,13 +100,23 @@ private:
 
     void note_relays(TimePoint now);
     void note_lists(TimePoint now);
+    void compare_slice(Comparison& comparison, TimePoint now) const;
+    [[nodiscard]] std::set<net::Ipv6Prefix> suspects(TimePoint now);
+    void judge_idle(TimePoint now);
+    [[nodiscard]] bool is_busy(const net::Ipv6Prefix& site) const;
+    [[nodiscard]] bool has_room(const std::string& relay) const;
+    [[nodiscard]] std::vector<const Relay*> with_room() const;
+    void count_exceptions();
+    static const TimePoint* find(const Noted& noted, const net::Ipv6Prefix& site);
+    static const Noted::value_type* covering(const Noted& noted, const net::Ipv6Prefix& site);
     void choose_default(TimePoint now);
     void set_default(const std::string& relay, std::string why, TimePoint now);
     void note_better(TimePoint now);
     [[nodiscard]] bool is_better(const Relay& candidate, const Relay& than) const;
     [[nodiscard]] const Relay* best_of(const std::vector<const Relay*>& candidates) const;
     void keep_where_they_are(const std::string& before, TimePoint now);
-    void judge_default(const net::Ipv6Prefix& site, TimePoint now);
+    enum class Traffic { some, none };
+    bool judge_default(const net::Ipv6Prefix& site, Traffic traffic, TimePoint now);
     void judge_exception(const net::Ipv6Prefix& site, TimePoint now);
     void leave_default(const net::Ipv6Prefix& site, const std::string& to, std::string why, TimePoint now);
     void return_to_default(const net::Ipv6Prefix& site, TimePoint now);
@@ -104,6 +137,12 @@ private:
 
     Input input_;
     std::map<std::string, Memory> memory_;  // by relay
+    Lists lists_;                           // compared, or being so
+    std::optional<Comparison> comparison_;
+    std::map<std::string, std::size_t> idle_;  // exceptions without traffic, by their relay
+    std::size_t next_idle_ = 0;                // of the default's noted sites, when there are many
+    std::optional<TimePoint> idle_from_;       // when they are looked at from the start again
+    std::uint64_t work_ = 0;
     Path default_;
     bool any_lived_ = false;                  // of the defaults so far
     std::optional<TimePoint> adopted_until_;  // the default is from a former life

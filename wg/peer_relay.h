@@ -44,6 +44,7 @@ private:
     RelaySession session_;
     std::uint32_t sequence_;
     bool running_ = false;
+    Budget lists_{4, std::chrono::milliseconds{800}};  // it asks once a second at most
 };
 
 // Which of the relays to take for each of our own sites, if it is not connected here: the one taken before as

@@ -2,7 +2,6 @@
 #include "wg/relay_session.h"
 
 #include <algorithm>
-#include <limits>
 #include <span>
 #include <utility>
 
@@ -27,11 +26,15 @@ constexpr Duration kHelloForSites = seconds{1};
 }  // namespace
 
 RelaySession::RelaySession(const Setup& setup)
-    : self_(setup.self), epoch_(setup.epoch), sequence_(setup.first_sequence), probe_id_(setup.first_probe) {}
+    : self_(setup.self),
+      epoch_(std::min(setup.epoch, kMostEpoch)),
+      kept_(epoch_),
+      sequence_(setup.first_sequence),
+      probe_id_(setup.first_probe) {}
 
 // A counter at its end stays there: equal epochs are settled by priority and key.
 std::uint64_t RelaySession::next_epoch() {
-    if (epoch_ != std::numeric_limits<std::uint64_t>::max()) ++epoch_;
+    epoch_ = std::min(epoch_ + 1, kMostEpoch);
     return epoch_;
 }
 
@@ -75,6 +78,7 @@ SessionOutcome RelaySession::stop(Now /*now*/) {
     renew_at_.reset();
     quick_at_.reset();
     probe_at_.reset();
+    tell_at_.reset();
     return out;
 }
 
@@ -90,7 +94,10 @@ SessionOutcome RelaySession::set_lans(const std::vector<LanPart>& lans, Now now)
         share.lan = lan;
         if (lan.part != was) {
             if (lan.part == Part::active) {
-                if (!epoch) epoch = next_epoch();
+                // Above the claim of the one before us too, as this relay tells of it: nobody but the relay
+                // itself hears that number from us, and the site does not wait for a second round trip.
+                if (share.told) epoch_ = std::max(epoch_, believable(share.told->epoch));
+                if (!epoch || *epoch < epoch_) epoch = next_epoch();
                 share.epoch = *epoch;
                 share.raised = share.conflict_told = share.refusal_told = false;
             }
@@ -159,8 +166,9 @@ void RelaySession::state(const std::vector<Share*>& shares, SessionOutcome& out)
 void RelaySession::send_hello(Now now, SessionOutcome& out) {
     last_hello_ = now.steady;
     hello_at_.reset();
-    const About about{kVersion, mirror_ ? kWantsSites : 0, now.wall};
-    send(Hello{about, mirror_ ? mirror_->generation() : 0}, out);
+    asked_ = mirror_ && !mirror_->distrusted(now.steady);
+    const About about{kVersion, asked_ ? kWantsSites : 0, now.wall};
+    send(Hello{about, asked_ ? mirror_->generation() : 0}, out);
 }
 
 void RelaySession::send_round(Now now, SessionOutcome& out) {
@@ -210,12 +218,16 @@ SessionOutcome RelaySession::on_deadline(Now now) {
     if (quick_at_ && now.steady >= *quick_at_) send_quick(now.steady, out);
     if (hello_at_ && now.steady >= *hello_at_) send_hello(now, out);
     if (probe_at_ && now.steady >= *probe_at_) send_probe(now.steady, out);
+    if (tell_at_ && now.steady >= *tell_at_) tell_owners(now.steady, out);
+    if (mirror_ && mirror_->on_deadline(now.steady))
+        out.events.emplace_back(SitesTold{mirror_->sites()->size()});
     return out;
 }
 
 std::optional<TimePoint> RelaySession::deadline() const {
     std::optional<TimePoint> first;
-    for (const auto& timer : {renew_at_, quick_at_, hello_at_, probe_at_}) {
+    const auto sites_at = mirror_ && running_ ? mirror_->deadline() : std::nullopt;
+    for (const auto& timer : {renew_at_, quick_at_, hello_at_, probe_at_, tell_at_, sites_at}) {
         if (timer && (!first || *timer < *first)) first = timer;
     }
     return first;
@@ -231,10 +243,10 @@ SessionOutcome RelaySession::on_packet(const Packet& packet, Now now) {
     }
     if (const auto* hello = std::get_if<HelloAck>(&packet.message)) {
         relay_ = RelayAbout{hello->about, now.steady};
-        news_of(hello->owners, packet.sequence, out);
+        news_of(hello->owners, packet.sequence, now.steady, out);
         on_generation(hello->sites, now.steady, out);
     } else if (const auto* ack = std::get_if<ClaimAck>(&packet.message)) {
-        const auto owners = news_of(ack->owners, packet.sequence, out);
+        const auto owners = news_of(ack->owners, packet.sequence, now.steady, out);
         if (ack->answers) {
             on_answer(*ack->answers, owners, now.steady, out);
         } else {
@@ -244,11 +256,9 @@ SessionOutcome RelaySession::on_packet(const Packet& packet, Now now) {
     } else if (const auto* probe = std::get_if<ProbeAck>(&packet.message)) {
         on_probe_ack(*probe, now, out);
     } else if (std::holds_alternative<Goodbye>(packet.message)) {
-        goodbye_ = packet.sequence;
-        if (probes_.alive()) out.events.emplace_back(ReachChanged{false, true});
-        probes_.set_down();
+        on_goodbye(packet.sequence, now.steady, out);
     } else if (const auto* sites = std::get_if<Sites>(&packet.message)) {
-        on_sites(*sites, out);
+        on_sites(*sites, now.steady, out);
     } else {
         ++counters_.unexpected;
     }
@@ -269,6 +279,8 @@ void RelaySession::on_generation(std::uint64_t generation, TimePoint now, Sessio
     if (!mirror_) return;
     if (generation == mirror_->generation()) {
         hello_at_.reset();
+    } else if (mirror_->distrusted(now)) {
+        hello_at_.reset();
     } else if (generation == 0) {
         if (mirror_->forget()) out.events.emplace_back(SitesTold{});
     } else if (!hello_at_) {
@@ -276,10 +288,54 @@ void RelaySession::on_generation(std::uint64_t generation, TimePoint now, Sessio
     }
 }
 
-void RelaySession::on_sites(const Sites& sites, SessionOutcome& out) {
-    if (!mirror_ || !mirror_->on_message(sites)) return;
-    hello_at_.reset();
-    out.events.emplace_back(SitesTold{mirror_->sites()->prefixes().size()});
+// Who says goodbye again and again, and answers in between, has not gone: whether it is there is for the
+// probes to say.
+void RelaySession::on_goodbye(std::uint32_t sequence, TimePoint now, SessionOutcome& out) {
+    if (!probes_.alive()) {
+        goodbye_ = sequence;
+        return;
+    }
+    if (!goodbyes_.take(1, now)) {
+        ++counters_.too_often;
+        return;
+    }
+    goodbye_ = sequence;
+    out.events.emplace_back(ReachChanged{false, true});
+    probes_.set_down();
+}
+
+// One list for each time that we asked.
+void RelaySession::on_sites(const Sites& sites, TimePoint now, SessionOutcome& out) {
+    if (!mirror_ || !asked_) {
+        ++counters_.unasked;
+        return;
+    }
+    const std::uint64_t before = mirror_->generation();
+    const bool changed = mirror_->on_message(sites, now);
+    if (mirror_->distrusted(now)) {
+        asked_ = false;
+        disbelieve({Disbelieved::What::sites}, now, out);
+    } else if (mirror_->generation() != before) {
+        asked_ = false;
+        hello_at_.reset();
+    }
+    if (!changed) return;
+    out.events.emplace_back(mirror_->sites() ? SitesTold{mirror_->sites()->size()} : SitesTold{});
+}
+
+void RelaySession::disbelieve(Disbelieved what, TimePoint now, SessionOutcome& out) {
+    const auto known = disbelieved_.find(what.what);
+    if (known == disbelieved_.end() || now >= known->second.second + kDisbelief)
+        out.events.emplace_back(what);
+    disbelieved_[what.what] = {what, now};
+}
+
+std::vector<Disbelieved> RelaySession::disbelieved(TimePoint now) const {
+    std::vector<Disbelieved> out;
+    for (const auto& [what, last] : disbelieved_) {
+        if (now < last.second + kDisbelief) out.push_back(last.first);
+    }
+    return out;
 }
 
 std::string to_string(const SessionEvent& event) {
@@ -302,6 +358,14 @@ std::string to_string(const SessionEvent& event) {
         std::string operator()(const SitesTold& e) const {
             if (!e.count) return "does not say any more which prefixes are connected";
             return std::to_string(*e.count) + " prefixes are connected";
+        }
+        std::string operator()(const Disbelieved& e) const {
+            if (e.what == Disbelieved::What::sites) {
+                return "says that more than " + std::to_string(SiteMirror::kMostSites) +
+                       " prefixes are connected: its list is not believed";
+            }
+            return "names epoch " + std::to_string(e.epoch) +
+                   ", which no router can have come to: it is not believed";
         }
         std::string operator()(const Regained& e) const {
             return "no other router claims " + net::to_string(e.prefix) + " any more";

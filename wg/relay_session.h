@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -8,10 +9,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "daemon/base/address.h"
+#include "wg/budget.h"
 #include "wg/control_message.h"
 #include "wg/probe_history.h"
 #include "wg/site_list.h"
@@ -74,7 +77,16 @@ struct Regained {
     bool operator==(const Regained&) const = default;
 };
 
-using SessionEvent = std::variant<ConflictLost, PrefixRefused, ReachChanged, OwnerTold, SitesTold, Regained>;
+// The relay says what cannot be, and is not believed in that; once until it has not for a while.
+struct Disbelieved {
+    enum class What { epoch, sites };
+    What what = What::epoch;
+    std::uint64_t epoch = 0;
+    bool operator==(const Disbelieved&) const = default;
+};
+
+using SessionEvent =
+    std::variant<ConflictLost, PrefixRefused, ReachChanged, OwnerTold, SitesTold, Regained, Disbelieved>;
 
 // One sentence without the place: "another router owns fd12:3456:789a:a::/64 with epoch 7: fd99::a2".
 std::string to_string(const SessionEvent& event);
@@ -89,16 +101,26 @@ struct SessionOutcome {
 //
 // hello and probe are two exchanges: a hello changes what the relay knows and comes once a second, a probe is
 // only sent back and may come more often.
+//
+// The relay's words cost it nothing, so they are worth something only within bounds: an epoch about our own
+// prefixes, and at most kEpochStep above what our caller has kept; lists of sites only when we have asked
+// (once a second), within SiteMirror's bounds; a change of owner, a goodbye and a rival that is gone so often
+// as the honest have reason to.
 class RelaySession {
 public:
+    static constexpr std::uint64_t kEpochStep = std::uint64_t{1} << 32U;
+    static constexpr Duration kDisbelief = std::chrono::minutes{5};
+
     struct Setup {
-        net::Ipv6Address self;             // our tunnel address
-        std::uint64_t epoch = 0;           // the highest ever used or seen; the caller keeps it on disk
+        net::Ipv6Address self;    // our tunnel address
+        std::uint64_t epoch = 0;  // the highest that a former life may have used; the caller keeps it on disk
         std::uint32_t first_sequence = 0;  // random: the relay tells a new start by it
         std::uint64_t first_probe = 0;     // random: an answer to a former life is no answer
     };
     explicit RelaySession(const Setup& setup);
 
+    // This epoch is on disk now.
+    void set_kept(std::uint64_t epoch) { kept_ = std::max(kept_, std::min(epoch, kMostEpoch)); }
     // The tunnel is there: the first hello and probe go out.
     SessionOutcome start(Now now);
     // All LANs of this router, each time one changes. What is missing is not claimed any more.
@@ -133,7 +155,9 @@ public:
 
     // As last told by the relay; nothing: it has not said anything about the prefix.
     [[nodiscard]] std::optional<Owner> owner(const net::Ipv6Prefix& prefix) const;
-    // The highest epoch used or seen, to be kept on disk.
+    // What it said in the last kDisbelief that is not believed.
+    [[nodiscard]] std::vector<Disbelieved> disbelieved(TimePoint now) const;
+    // The highest epoch used with this relay, or seen in its answers to our claims, to be kept on disk.
     [[nodiscard]] std::uint64_t epoch() const { return epoch_; }
     // What the relay said of itself last, and when: its clock is a floor for ours.
     struct RelayAbout {
@@ -147,6 +171,8 @@ public:
         std::uint64_t packets = 0;
         std::uint64_t stale = 0;       // overtaken by what says otherwise, or doubled
         std::uint64_t unexpected = 0;  // what only routers send
+        std::uint64_t unasked = 0;     // lists of sites
+        std::uint64_t too_often = 0;   // goodbyes, rivals that are gone
     };
     [[nodiscard]] const Counters& counters() const { return counters_; }
 
@@ -165,8 +191,13 @@ private:
         std::optional<TimePoint> lost_since;
         bool conflict_told = false;
         bool refusal_told = false;
+        bool untold = false;  // another owner, which was not worth an event yet
+        std::optional<TimePoint> regained;
     };
     std::uint64_t next_epoch();
+    [[nodiscard]] std::uint64_t believable(std::uint64_t epoch) const;
+    void disbelieve(Disbelieved what, TimePoint now, SessionOutcome& out);
+    void tell_owners(TimePoint now, SessionOutcome& out);
     static void begin(Share& share);
     [[nodiscard]] static bool wants_quick(const Share& share);
     [[nodiscard]] static bool is_silent(const Share& share);
@@ -177,18 +208,21 @@ private:
     void send_quick(TimePoint now, SessionOutcome& out);
     void plan_quick(TimePoint now);
     void send_probe(TimePoint now, SessionOutcome& out);
-    std::vector<Owner> news_of(const std::vector<Owner>& owners, std::uint32_t sequence, SessionOutcome& out);
+    std::vector<Owner> news_of(const std::vector<Owner>& owners, std::uint32_t sequence, TimePoint now,
+                               SessionOutcome& out);
     void on_answer(std::uint32_t answers, const std::vector<Owner>& owners, TimePoint now,
                    SessionOutcome& out);
     void on_lost(Share& share, const Owner& owner, TimePoint now, SessionOutcome& out) const;
     void on_unasked(const std::vector<Owner>& owners, TimePoint now, SessionOutcome& out);
-    static void on_regained(Share& share, TimePoint now, SessionOutcome& out);
+    void on_regained(Share& share, TimePoint now, SessionOutcome& out);
     void on_probe_ack(const ProbeAck& ack, Now now, SessionOutcome& out);
     void on_generation(std::uint64_t generation, TimePoint now, SessionOutcome& out);
-    void on_sites(const Sites& sites, SessionOutcome& out);
+    void on_goodbye(std::uint32_t sequence, TimePoint now, SessionOutcome& out);
+    void on_sites(const Sites& sites, TimePoint now, SessionOutcome& out);
 
     net::Ipv6Address self_;
     std::uint64_t epoch_ = 0;
+    std::uint64_t kept_ = 0;  // by the caller
     std::uint32_t sequence_ = 0;
     std::uint64_t probe_id_ = 0;
     bool running_ = false;
@@ -200,11 +234,16 @@ private:
     std::optional<TimePoint> quick_at_;
     std::optional<TimePoint> probe_at_;
     std::optional<TimePoint> hello_at_;  // our list of sites is behind
+    std::optional<TimePoint> tell_at_;   // owners that are untold
+    bool asked_ = false;                 // for sites, and no list has come since
     bool traffic_ = false;
     bool has_answered_ = false;
     ProbeHistory probes_;
     std::optional<net::Ipv6Prefix> sites_of_;
     std::optional<SiteMirror> mirror_;  // of sites_of_
+    Budget news_{12, std::chrono::seconds{4}};
+    Budget goodbyes_{3, std::chrono::seconds{20}};
+    std::map<Disbelieved::What, std::pair<Disbelieved, TimePoint>> disbelieved_;  // and when last
     Counters counters_;
 };
 

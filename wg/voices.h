@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <map>
 #include <string>
 #include <string_view>
@@ -8,6 +10,7 @@
 
 #include "daemon/base/address.h"
 #include "daemon/base/own_links.h"
+#include "wg/budget.h"
 
 namespace ulagate::wg::control {
 
@@ -26,8 +29,20 @@ public:
         return known == interfaces_.end() ? is_tunnel_name(interface) : interface == known->second;
     }
 
+    // Whether a message with a list of sites is worth reading: that takes longer than all others do, and
+    // whoever floods with them would pay nothing. A whole list comes at once, so many are always at hand; and
+    // not from who is nobody.
+    bool may_list(const net::Ipv6Address& from, TimePoint now) {
+        if (!interfaces_.contains(from)) return false;
+        return lists_.try_emplace(from, kLists, kListPrice).first->second.take(1, now);
+    }
+
 private:
+    static constexpr std::size_t kLists = 96;  // messages
+    static constexpr Duration kListPrice = std::chrono::milliseconds{15};
+
     std::map<net::Ipv6Address, std::string> interfaces_;  // by the peer's address in the tunnel
+    std::map<net::Ipv6Address, Budget> lists_;            // of those who sent one
 };
 
 }  // namespace ulagate::wg::control

@@ -32,7 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(control::build(*again) == bytes);
     if (const auto* sites = std::get_if<control::Sites>(&packet->message)) {
         control::SiteMirror mirror{sites->overlay};
-        if (mirror.on_message(*sites)) {
+        if (mirror.on_message(*sites, control::TimePoint{}) && mirror.sites()) {
             for (const auto& site : mirror.sites()->prefixes()) require(sites->overlay.contains(site));
             for (const auto& site : mirror.sites()->detours()) require(sites->overlay.contains(site));
         }

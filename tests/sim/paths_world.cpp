@@ -231,7 +231,8 @@ void PathWorld::at_relay(std::size_t site, std::size_t relay, const Packet& pack
     const auto connected = node.ownership.connected(from);
     node.publisher->set_connected(connected.prefixes, connected.until, now_);
     const auto* hello = std::get_if<Hello>(&packet.message);
-    if (hello != nullptr && (hello->about.capabilities & kWantsSites) != 0) {
+    const bool asks = hello != nullptr && (hello->about.capabilities & kWantsSites) != 0;
+    if (asks && hello->sites != node.publisher->generation() && node.ownership.may_have_list(from, now_)) {
         for (auto& part : node.publisher->answer(hello->sites, now_))
             node.ownership.append(from, std::move(part), out);
     }
@@ -299,6 +300,10 @@ void PathWorld::decide(std::size_t site) {
             {relays_.at(relay).name, session.alive(), session.probes().round_trip(), session.sites()});
     }
     edge.input.end_to_end = edge.probe.end_to_end();
+    edge.input.busy.clear();
+    for (std::size_t other = 0; other < edges_.size(); ++other) {
+        if (edge.to.at(other).busy_since) edge.input.busy.insert(prefix(other));
+    }
     const bool changed = edge.choice.update(edge.input, now_);
     if (changed) note_moves(site);
     if (changed) watch(site);

@@ -95,7 +95,7 @@ TEST_F(PeerRelayStory, WhatWasLearntIsNotPassedBack) {
     EXPECT_THAT(relays_[0].peer.sites()->detours(), IsEmpty());
     // A router hears of both.
     SiteMirror router{kOverlay};
-    for (const Sites& sites : relays_[0].list.answer(0, now_)) router.on_message(sites);
+    for (const Sites& sites : relays_[0].list.answer(0, now_)) router.on_message(sites, now_);
     EXPECT_THAT(router.sites()->prefixes(), ElementsAre(kA));
     EXPECT_THAT(router.sites()->detours(), ElementsAre(kB));
     // And nobody stays where no relay has him any more.
@@ -111,12 +111,12 @@ TEST_F(PeerRelayStory, ASiteThatComesIsNoDetourAnyMore) {
     run_for(10s);
     const std::uint64_t generation = relays_[0].list.generation();
     SiteMirror router{kOverlay};
-    for (const Sites& sites : relays_[0].list.answer(0, now_)) router.on_message(sites);
+    for (const Sites& sites : relays_[0].list.answer(0, now_)) router.on_message(sites, now_);
     relays_[0].here = {kA, kB};
     run_for(300ms);
     EXPECT_THAT(relays_[0].list.detours(), IsEmpty());
     EXPECT_EQ(relays_[0].list.generation(), generation + 1);
-    for (const Sites& sites : relays_[0].list.answer(generation, now_)) router.on_message(sites);
+    for (const Sites& sites : relays_[0].list.answer(generation, now_)) router.on_message(sites, now_);
     EXPECT_THAT(router.sites()->prefixes(), ElementsAre(kA, kB));
     EXPECT_THAT(router.sites()->detours(), IsEmpty());
 }

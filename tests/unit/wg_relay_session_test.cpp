@@ -92,17 +92,97 @@ TEST_F(RelaySessionStory, ANewTransitionGoesAboveAllThatWasUsedOrSeen) {
     EXPECT_EQ(session_.epoch(), 91U);
     standby();
     relay_says(ClaimAck{std::nullopt, {owned_by(kOther, 200)}});
-    EXPECT_EQ(session_.epoch(), 200U) << "to be kept too";
+    EXPECT_EQ(session_.epoch(), 91U) << "what is said unasked is not kept";
     active();
-    EXPECT_EQ(session_.epoch(), 201U);
+    EXPECT_EQ(session_.epoch(), 201U) << "but a claim goes above it";
 }
 
-TEST_F(RelaySessionStory, TheLastEpochOfAllIsNotWrapped) {
+TEST_F(RelaySessionStory, F06_TheLastEpochOfAllIsNotWrapped) {
+    RelaySession last{{kUs, kMostEpoch - 1, 1, 1}};
+    last.start(now());
+    for (int i = 0; i < 3; ++i) {
+        last.set_lans({{kLan, Part::active, 200}}, now());
+        EXPECT_EQ(last.epoch(), kMostEpoch);
+        last.set_lans({{kLan, Part::standby, 200}}, now());
+    }
+    EXPECT_EQ((RelaySession{{kUs, ~0ULL, 1, 1}}.epoch()), kMostEpoch);
+}
+
+TEST_F(RelaySessionStory, F06_NobodyDrivesTheEpochByWordsThatAreNoAnswer) {
     start();
     standby();
-    relay_says(HelloAck{About{}, {owned_by(kOther, ~0ULL)}});
+    const net::Ipv6Prefix nobodys = prefix("fd12:3456:789a:dead::/64");
+    for (const std::uint64_t epoch : {std::uint64_t{90}, kMostEpoch, ~std::uint64_t{0}}) {
+        relay_says(HelloAck{About{}, {{nobodys, kOther, epoch, 1}, owned_by(kOther, 90)}});
+        relay_says(ClaimAck{std::nullopt, {{nobodys, kOther, epoch, 1}, owned_by(kOther, 90)}});
+        relay_says(ClaimAck{next_sequence_ - 1, {{nobodys, kOther, epoch, 1}, owned_by(kOther, 90)}});
+        relay_says(ClaimAck{next_sequence_ + 5, {{nobodys, kOther, epoch, 1}, owned_by(kOther, 90)}});
+        EXPECT_EQ(session_.epoch(), 41U) << epoch;
+    }
     active();
-    EXPECT_EQ(session_.epoch(), ~0ULL);
+    EXPECT_EQ(session_.epoch(), 91U);
+    relay_says(ClaimAck{next_sequence_ + 5, {owned_by(kOther, 500)}});
+    EXPECT_EQ(session_.epoch(), 91U) << "an answer to what we have not said yet";
+}
+
+TEST_F(RelaySessionStory, F06_AnAnswerLiftsTheEpochOneStepAboveWhatIsKept) {
+    start();
+    active();
+    relay_answers(owned_by(kOther, kMostEpoch - 7));
+    EXPECT_EQ(session_.epoch(), 41 + RelaySession::kEpochStep + 1) << "one step, and our claim";
+    for (int i = 0; i < 100; ++i) {
+        relay_answers(owned_by(kOther, kMostEpoch - 7));
+        EXPECT_EQ(session_.epoch(), 41 + RelaySession::kEpochStep + 1) << "until our caller has written it";
+    }
+    events();
+    relay_answers(owned_by(kOther, ~0ULL));
+    EXPECT_EQ(session_.epoch(), 41 + RelaySession::kEpochStep + 1) << "what is absurd counts as nothing";
+    EXPECT_THAT(session_.disbelieved(now().steady),
+                ElementsAre(Disbelieved{Disbelieved::What::epoch, ~0ULL}));
+    session_.set_kept(session_.epoch());
+    relay_answers(owned_by(kOther, kMostEpoch - 7));
+    EXPECT_EQ(session_.epoch(), 41 + 2 * RelaySession::kEpochStep + 1);
+    run_until(10min);
+    EXPECT_THAT(session_.disbelieved(now().steady), IsEmpty()) << "forgotten after a while";
+}
+
+TEST_F(RelaySessionStory, F06_ALieAboutEpochsIsToldOnce) {
+    start();
+    active();
+    for (int i = 0; i < 1000; ++i) relay_answers(owned_by(kUs, ~0ULL - static_cast<unsigned>(i)));
+    EXPECT_EQ(std::count_if(events_.begin(), events_.end(),
+                            [](const auto& e) { return std::holds_alternative<Disbelieved>(e); }),
+              1);
+}
+
+TEST_F(RelaySessionStory, F06_AnOwnerThatChangesAllTheTimeIsFollowedButNotToldEachTime) {
+    start();
+    active();
+    events();
+    for (int i = 0; i < 10'000; ++i) {
+        at_ += 1ms;
+        relay_says(ClaimAck{std::nullopt, {owned_by(i % 2 == 0 ? kOther : kUs, 42)}});
+        ASSERT_EQ(session_.owner(kLan)->router, i % 2 == 0 ? kOther : kUs);
+    }
+    EXPECT_LE(events().size(), 12U + 3U + 3U) << "12 at once, one in 4 s, and rivals that are gone, one in 5 s";
+    relay_says(ClaimAck{std::nullopt, {owned_by(kOther, 42)}});
+    run_until(at_ + 5s);
+    const auto last = events();
+    ASSERT_FALSE(last.empty());
+    EXPECT_EQ(last.back(), (SessionEvent{OwnerTold{owned_by(kOther, 42)}})) << "the last word counts";
+}
+
+TEST_F(RelaySessionStory, F06_GoodbyesWithoutEndAreNotBelieved) {
+    start();
+    for (int i = 0; i < 600; ++i) {
+        relay_echoes();
+        relay_says(Goodbye{});
+        run_until(at_ + 100ms);
+    }
+    const auto all = events();
+    EXPECT_LE(all.size(), 2U * (3 + 3) + 2) << "three at once and one in 20 s, each with its way back";
+    relay_echoes();
+    EXPECT_TRUE(session_.alive()) << "it answers";
 }
 
 TEST_F(RelaySessionStory, LansThatBecomeActiveTogetherShareAnEpochAndAMessage) {

@@ -26,6 +26,8 @@ const net::Ipv6Prefix kA = prefix("fd12:3456:789a:a::/64");
 const net::Ipv6Prefix kB = prefix("fd12:3456:789a:b::/64");
 const net::Ipv6Prefix kC = prefix("fd12:3456:789a:c::/64");
 
+constexpr TimePoint kNow{1000s};
+
 net::Ipv6Prefix site(unsigned number) {
     net::Ipv6Prefix out{kOverlay.address, 64};
     out.address.bytes.at(6) = static_cast<std::uint8_t>(number >> 8U);
@@ -62,7 +64,7 @@ protected:
         for (const Sites& message : relay_.answer(mirror.generation(), now())) {
             const auto bytes = build({1, message});
             EXPECT_LE(bytes.size(), kMaxMessage);
-            mirror.on_message(std::get<Sites>(parse(bytes).value().message));
+            mirror.on_message(std::get<Sites>(parse(bytes).value().message), now());
         }
     }
 
@@ -195,7 +197,7 @@ TEST_F(SiteListStory, ARouterFollowsAnyStoryWhateverItLoses) {
         }
         run_heard(at_ + 100ms, {connected.begin(), connected.end()});
         for (const Sites& message : relay_.answer(mirror_.generation(), now())) {
-            if (random() % 4 != 0) mirror_.on_message(message);
+            if (random() % 4 != 0) mirror_.on_message(message, now());
         }
         if (mirror_.generation() != relay_.generation()) continue;
         ASSERT_EQ(mirror_.sites() ? mirror_.sites()->prefixes() : Prefixes{}, published());
@@ -209,31 +211,31 @@ TEST(SiteMirror, ALongListCountsWhenAllPartsAreThereInAnyOrder) {
     SiteMirror mirror{kOverlay};
     const Sites first{kOverlay, 0, 7, 0, 2, {kA}, {}};
     const Sites second{kOverlay, 0, 7, 1, 2, {kB}, {}};
-    EXPECT_FALSE(mirror.on_message(second));
-    EXPECT_FALSE(mirror.on_message(second)) << "the same part twice is one";
+    EXPECT_FALSE(mirror.on_message(second, kNow));
+    EXPECT_FALSE(mirror.on_message(second, kNow)) << "the same part twice is one";
     EXPECT_EQ(mirror.sites(), nullptr);
-    EXPECT_TRUE(mirror.on_message(first));
+    EXPECT_TRUE(mirror.on_message(first, kNow));
     EXPECT_EQ(mirror.generation(), 7U);
     EXPECT_THAT(mirror.sites()->prefixes(), ElementsAre(kA, kB));
-    EXPECT_FALSE(mirror.on_message(first)) << "known";
+    EXPECT_FALSE(mirror.on_message(first, kNow)) << "known";
 }
 
 TEST(SiteMirror, PartsOfTwoListsAreNotMixed) {
     SiteMirror mirror{kOverlay};
-    EXPECT_FALSE(mirror.on_message({kOverlay, 0, 7, 0, 2, {kA}, {}}));
-    EXPECT_FALSE(mirror.on_message({kOverlay, 0, 8, 1, 2, {kB}, {}}));
-    EXPECT_TRUE(mirror.on_message({kOverlay, 0, 8, 0, 2, {kC}, {}}));
+    EXPECT_FALSE(mirror.on_message({kOverlay, 0, 7, 0, 2, {kA}, {}}, kNow));
+    EXPECT_FALSE(mirror.on_message({kOverlay, 0, 8, 1, 2, {kB}, {}}, kNow));
+    EXPECT_TRUE(mirror.on_message({kOverlay, 0, 8, 0, 2, {kC}, {}}, kNow));
     EXPECT_THAT(mirror.sites()->prefixes(), ElementsAre(kB, kC));
 }
 
 TEST(SiteMirror, AChangeOfWhatWeDoNotHaveIsIgnored) {
     SiteMirror mirror{kOverlay};
-    EXPECT_FALSE(mirror.on_message({kOverlay, 6, 7, 0, 1, {kA}, {}}));
-    EXPECT_TRUE(mirror.on_message({kOverlay, 0, 7, 0, 1, {kA, kB}, {}}));
-    EXPECT_FALSE(mirror.on_message({kOverlay, 8, 9, 0, 1, {kC}, {}}));
-    EXPECT_TRUE(mirror.on_message({kOverlay, 7, 9, 0, 1, {kC}, {kA}}));
+    EXPECT_FALSE(mirror.on_message({kOverlay, 6, 7, 0, 1, {kA}, {}}, kNow));
+    EXPECT_TRUE(mirror.on_message({kOverlay, 0, 7, 0, 1, {kA, kB}, {}}, kNow));
+    EXPECT_FALSE(mirror.on_message({kOverlay, 8, 9, 0, 1, {kC}, {}}, kNow));
+    EXPECT_TRUE(mirror.on_message({kOverlay, 7, 9, 0, 1, {kC}, {kA}}, kNow));
     EXPECT_THAT(mirror.sites()->prefixes(), ElementsAre(kB, kC));
-    EXPECT_FALSE(mirror.on_message({prefix("fd13::/48"), 0, 10, 0, 1, {}, {}})) << "another overlay";
+    EXPECT_FALSE(mirror.on_message({prefix("fd13::/48"), 0, 10, 0, 1, {}, {}}, kNow)) << "another overlay";
     EXPECT_TRUE(mirror.forget());
     EXPECT_EQ(mirror.sites(), nullptr);
     EXPECT_EQ(mirror.generation(), 0U);

@@ -24,5 +24,26 @@ TEST(WgVoices, F05_StrangersAreHeardFromTunnelsOnly) {
     EXPECT_FALSE(Voices{}.may_speak(address("fd99::1"), "ulg-v255"));
 }
 
+TEST(WgVoices, F06_ListsAreReadAsOftenAsAWholeOneNeeds) {
+    using namespace std::chrono_literals;
+    const net::Ipv6Address relay = address("fd99::1");
+    Voices voices{{{relay, "ulg-r1"}, {address("fd99::2"), "ulg-r2"}}};
+    const TimePoint start{1000s};
+    for (int i = 0; i < 96; ++i) EXPECT_TRUE(voices.may_list(relay, start));
+    unsigned read = 0;
+    for (int i = 0; i < 10'000; ++i) read += voices.may_list(relay, start + i * 100us) ? 1U : 0U;
+    EXPECT_LE(read, 67U) << "a second at line rate";
+    EXPECT_TRUE(voices.may_list(address("fd99::2"), start)) << "what one says costs the other nothing";
+    EXPECT_FALSE(voices.may_list(address("fd99::bad"), start)) << "nobody has a list";
+}
+
+TEST(WgVoices, F06_AListIsKnownByItsHeader) {
+    const Sites sites{prefix("fd12:3456:789a::/48"), 0, 1, 0, 1, {}, {}};
+    EXPECT_TRUE(names_sites(build({1, sites})));
+    for (const Message& other : {Message{Goodbye{}}, Message{Probe{9}}, Message{Hello{{}, 9}}})
+        EXPECT_FALSE(names_sites(build({9, other})));
+    EXPECT_FALSE(names_sites({}));
+}
+
 }  // namespace
 }  // namespace ulagate::wg::control::voices_test

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <iostream>
+#include <tuple>
+
+#include "tests/sim/liars_world.h"
+
+// One who says anything at any rate, and the question whether anybody else is worse off than in the same
+// world without it.
+namespace ulagate::wg::control {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::Contains;
+
+constexpr Duration kRun = 90s;
+// Lists are compared in slices, and a path is decided upon in one turn.
+constexpr std::uint64_t kMostInATurn = 3 * PathChoice::kSlice + 2000;
+// Of the log, that one machine writes because of a liar.
+constexpr std::size_t kMostLinesAMinute = 150;
+
+class Liars : public ::testing::TestWithParam<std::tuple<unsigned, unsigned>> {
+protected:
+    static LiarWorld::Setup setup(Liar liar, bool second_relay = true) {
+        LiarWorld::Setup out;
+        out.seed = std::get<0>(GetParam());
+        out.lies = out.seed + 100;
+        out.rate = std::get<1>(GetParam());
+        out.liar = liar;
+        out.second_relay = second_relay;
+        return out;
+    }
+    // Nobody but the sites from `first` on is asked about.
+    static void judge(LiarWorld& world, LiarWorld& honest, std::size_t first) {
+        world.run_for(kRun);
+        honest.run_for(kRun);
+        Duration worse{}, better{};
+        for (std::size_t from = first; from < 8; ++from) {
+            for (std::size_t to = first; to < 8; ++to) {
+                if (from == to) continue;
+                EXPECT_LE(world.lost(from, to) / 1ms, honest.lost(from, to) / 1ms)
+                    << "ms without a way from site " << from << " to " << to << " because of a liar";
+                worse = std::max(worse, world.lost(from, to) - honest.lost(from, to));
+                better = std::max(better, honest.lost(from, to) - world.lost(from, to));
+            }
+        }
+        LiarWorld::Cost most;
+        const auto note = [&](const LiarWorld::Cost& cost, const LiarWorld::Cost& without) {
+            most.lines_in_a_minute = std::max(most.lines_in_a_minute, cost.lines_in_a_minute);
+            most.routes = std::max(most.routes, cost.routes);
+            most.worst_turn = std::max(most.worst_turn, cost.worst_turn);
+            most.entries = std::max(most.entries, cost.entries);
+            most.route_changes = std::max(most.route_changes, cost.route_changes);
+            EXPECT_LE(cost.lines_in_a_minute, without.lines_in_a_minute + kMostLinesAMinute);
+        };
+        for (std::size_t site = 0; site < 8; ++site) {
+            for (const std::size_t slot : {0U, 1U})
+                note(world.cost_of_router(site, slot), honest.cost_of_router(site, slot));
+        }
+        for (const std::size_t relay : {0U, 1U})
+            note(world.cost_of_relay(relay), honest.cost_of_relay(relay));
+        EXPECT_LE(most.routes, 2 * PathChoice::kMostIdle + 8);
+        EXPECT_LE(most.worst_turn, kMostInATurn);
+        std::cout << world.lies_told() << " lies: others worse off by " << worse / 1ms
+                  << " ms (and better by " << better / 1ms << "), lines a minute at most "
+                  << most.lines_in_a_minute << ", routes " << most.routes << ", their changes "
+                  << most.route_changes << ", entries looked at in a turn " << most.worst_turn
+                  << ", read in all " << most.entries << "\n";
+    }
+};
+
+// The same world without a relay that lies is one in which it is not there.
+TEST_P(Liars, F06_ARelayThatLiesToRoutersCostsNobodyTheOtherRelay) {
+    LiarWorld world{setup(Liar::relay)}, honest{setup(Liar::none, false)};
+    judge(world, honest, 0);
+    EXPECT_THAT(world.named(), Contains("r2"));
+    for (std::size_t site = 0; site < 8; ++site) {
+        for (const std::size_t slot : {0U, 1U})
+            EXPECT_LT(world.epoch(site, slot, 0), 2000U)
+                << "what one relay says of epochs is not told to another";
+    }
+}
+
+TEST_P(Liars, F06_ARelayThatLiesToARelayCostsNobodyAnything) {
+    LiarWorld world{setup(Liar::peer_relay)}, honest{setup(Liar::none, false)};
+    judge(world, honest, 0);
+}
+
+TEST_P(Liars, F06_ARouterThatLiesCostsOtherSitesNothing) {
+    LiarWorld world{setup(Liar::router)}, honest{setup(Liar::none)};
+    judge(world, honest, 1);
+    EXPECT_THAT(world.named(), Contains("s0"));
+}
+
+TEST_P(Liars, F05_AHostThatForgesRelaysIsNotHeard) {
+    LiarWorld world{setup(Liar::lan)}, honest{setup(Liar::none)};
+    judge(world, honest, 1);
+    EXPECT_EQ(world.forgeries_heard(), 0U);
+    for (const std::size_t slot : {0U, 1U}) {
+        for (const std::size_t relay : {0U, 1U}) EXPECT_LT(world.epoch(0, slot, relay), 1'000'000U);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, Liars,
+                         ::testing::Combine(::testing::Range(1U, 6U), ::testing::Values(20U, 200U, 5000U)));
+
+}  // namespace
+}  // namespace ulagate::wg::control

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/sim/liars_world.h"
+
+#include <algorithm>
+
+#include "tests/unit/text_values.h"
+#include "tests/unit/wg_test_support.h"
+
+namespace ulagate::wg::control {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kDelay = 10ms;
+constexpr Duration kLookEvery = 20ms;
+// VRRP with an interval of 100 ms.
+constexpr Duration kMasterDown = 350ms;
+const net::Ipv6Prefix kOverlay = prefix("fd12:3456:789a::/48");
+
+net::Ipv6Address router_address(std::size_t site, std::size_t slot) {
+    net::Ipv6Address out = address("fd99::a000");
+    out.bytes[14] = static_cast<std::uint8_t>(0xa0 + slot);
+    out.bytes[15] = static_cast<std::uint8_t>(site);
+    return out;
+}
+
+bool is_line(const SessionEvent& event) { return !std::holds_alternative<SitesTold>(event); }
+
+std::uint64_t size_of(const Message& message) {
+    const auto* sites = std::get_if<Sites>(&message);
+    return sites == nullptr ? 1 : sites->added.size() + sites->removed.size() + sites->detours.size();
+}
+
+}  // namespace
+
+net::Ipv6Prefix LiarWorld::prefix_of(std::size_t site) const { return rows_.at(site).prefixes.front(); }
+
+LiarWorld::LiarWorld(const Setup& setup)
+    : setup_(setup),
+      random_(setup.seed),
+      script_(setup.seed + 1000),
+      lies_(setup.lies * 7919U + setup.seed),
+      routers_(setup.sites),
+      links_(setup.sites) {
+    for (std::size_t site = 0; site < setup.sites; ++site) {
+        SiteRow& row = rows_.emplace_back();
+        net::Ipv6Prefix own = prefix("fd12:3456:789a:a000::/64");
+        own.address.bytes[7] = static_cast<std::uint8_t>(site);
+        row.name = "s" + std::to_string(site);
+        row.prefixes = {own};
+        links_[site].fill(true);
+        for (std::size_t slot = 0; slot < kRouters; ++slot) {
+            Router& router = routers_[site].at(slot);
+            router.address = router_address(site, slot);
+            router_of_[router.address] = {site, slot};
+            row.routers.push_back({router.address, wg::test::key(static_cast<unsigned>(1 + 2 * site + slot)),
+                                   static_cast<std::uint8_t>(slot == 0 ? 200 : 100)});
+            router.voices = Voices{{{address("fd99::1"), "ulg-r1"}, {address("fd99::2"), "ulg-r2"}}};
+        }
+    }
+    for (std::size_t relay = 0; relay < kRelays; ++relay) {
+        Relay& node = relays_.at(relay);
+        node.name = "r" + std::to_string(relay + 1);
+        node.address = address("fd99::" + std::to_string(relay + 1));
+        if (relay == 1 && !setup.second_relay) continue;
+        node.runs = true;
+        node.ownership = Ownership{static_cast<std::uint32_t>(random_())};
+        node.publisher.emplace(SitePublisher::Setup{kOverlay, (random_() >> 2U) | 1U}, now_);
+        act(relay, node.ownership.set_config(rows_, both()));
+        std::map<net::Ipv6Address, std::string> voices;
+        for (const auto& [from, who] : router_of_)
+            voices.emplace(from, "ulg-s" + std::to_string(who.second + 1));
+        voices.emplace(address("fd99::" + std::to_string(2 - relay)), "ulg-r" + std::to_string(2 - relay));
+        node.voices = Voices{std::move(voices)};
+        node.peer.emplace(
+            RelaySession::Setup{node.address, 0, static_cast<std::uint32_t>(random_()), random_()}, kOverlay);
+        act_peer(relay, node.peer->start(both()));
+    }
+    for (std::size_t site = 0; site < setup.sites; ++site) {
+        for (std::size_t slot = 0; slot < kRouters; ++slot) start(site, slot);
+        after(std::chrono::milliseconds{script_() % 500}, [this, site] { set_active(site, 0, true); });
+        for (std::size_t other = 0; other < setup.sites; ++other) lost_[{site, other}] = {};
+    }
+    after(20s, [this] { script(); });
+    after(20s, [this] { look(); });
+}
+
+void LiarWorld::run_for(Duration time) {
+    const TimePoint end = now_ + time;
+    for (; now_ < end; now_ += kStep) {
+        while (!events_.empty() && std::get<0>(events_.begin()->first) <= now_) {
+            const auto what = std::move(events_.begin()->second);
+            events_.erase(events_.begin());
+            what();
+        }
+        step_routers();
+        step_relays();
+        if (setup_.liar != Liar::none && now_ > begin_ + 15s) lie();
+    }
+}
+
+void LiarWorld::note_line(Cost& cost, std::vector<TimePoint>& lines, TimePoint now) {
+    ++cost.lines;
+    lines.push_back(now);
+    std::erase_if(lines, [now](TimePoint at) { return at + 1min < now; });
+    cost.lines_in_a_minute = std::max(cost.lines_in_a_minute, lines.size());
+}
+
+// --- routers: as EdgeControl, PathControl and Service do it ---
+
+void LiarWorld::start(std::size_t site, std::size_t slot) {
+    Router& router = routers_.at(site).at(slot);
+    const std::string by_relay = router.epochs.by_relay(), for_all = router.epochs.for_all();
+    router.epochs = EpochMemory{};
+    router.epochs.load(by_relay, for_all);
+    router.up = true;
+    router.sessions.clear();
+    router.choice = PathChoice{};
+    for (std::size_t relay = 0; relay < kRelays; ++relay) {
+        RelaySession& session = router.sessions.emplace_back(
+            RelaySession::Setup{router.address, router.epochs.reserved(relays_.at(relay).name),
+                                static_cast<std::uint32_t>(random_()), random_()});
+        session.want_sites(kOverlay);
+    }
+    for (std::size_t relay = 0; relay < kRelays; ++relay) {
+        RelaySession& session = router.sessions.at(relay);
+        act(site, slot, relay, session.set_lans({{prefix_of(site), Part::standby, 100}}, both()));
+        act(site, slot, relay, session.start(both()));
+        act(site, slot, relay, session.set_traffic(true, both()));
+    }
+}
+
+void LiarWorld::stop(std::size_t site, std::size_t slot) {
+    Router& router = routers_.at(site).at(slot);
+    router.up = router.active = false;
+}
+
+void LiarWorld::set_active(std::size_t site, std::size_t slot, bool active) {
+    Router& router = routers_.at(site).at(slot);
+    if (!router.up) return;
+    router.active = active;
+    const auto priority = static_cast<std::uint8_t>(slot == 0 ? 200 : 100);
+    for (std::size_t relay = 0; relay < kRelays; ++relay) {
+        act(site, slot, relay,
+            router.sessions.at(relay).set_lans(
+                {{prefix_of(site), active ? Part::active : Part::standby, priority}}, both()));
+    }
+}
+
+void LiarWorld::act(std::size_t site, std::size_t slot, std::size_t relay, SessionOutcome outcome) {
+    Router& router = routers_.at(site).at(slot);
+    for (Packet& packet : outcome.send) {
+        if (!links_.at(site).at(relay)) continue;
+        after(kDelay,
+              [this, relay, site, slot, packet = std::move(packet)] { at_relay(relay, site, slot, packet); });
+    }
+    bool paths = false;
+    for (const SessionEvent& event : outcome.events) {
+        if (is_line(event)) note_line(router.cost, router.lines, now_);
+        paths |= std::holds_alternative<ReachChanged>(event) || std::holds_alternative<SitesTold>(event);
+    }
+    if (router.epochs.note(relays_.at(relay).name, router.sessions.at(relay).epoch())) {
+        router.epochs.reserve();
+        router.sessions.at(relay).set_kept(router.epochs.reserved(relays_.at(relay).name));
+    }
+    if (paths) decide(router, site);
+}
+
+void LiarWorld::decide(Router& router, std::size_t site) {
+    PathChoice::Input input;
+    for (std::size_t relay = 0; relay < kRelays; ++relay) {
+        const RelaySession& session = router.sessions.at(relay);
+        input.relays.push_back(
+            {relays_.at(relay).name, session.alive(), session.probes().round_trip(), session.sites()});
+    }
+    input.own = {prefix_of(site)};
+    for (std::size_t other = 0; other < routers_.size(); ++other) {
+        if (other != site && other % 2 == 0) input.busy.insert(prefix_of(other));
+    }
+    const std::uint64_t before = router.choice.work();
+    const bool changed = router.choice.update(input, now_);
+    router.cost.worst_turn = std::max(router.cost.worst_turn, router.choice.work() - before);
+    if (!changed) return;
+    // As Service::move_paths().
+    std::size_t moved = 0;
+    std::map<net::Ipv6Prefix, std::string> ways;
+    for (const auto& [to, path] : router.choice.exceptions()) {
+        ways.emplace(to, path.relay);
+        const auto known = router.ways.find(to);
+        if (known == router.ways.end() || known->second != path.relay) ++moved;
+    }
+    for (const auto& [to, relay] : router.ways) moved += ways.contains(to) ? 0U : 1U;
+    router.ways = std::move(ways);
+    router.cost.route_changes += moved;
+    router.cost.routes = std::max(router.cost.routes, router.ways.size());
+    for (std::size_t line = 0; line < (moved > 8 ? 1 : moved) + 1; ++line)
+        note_line(router.cost, router.lines, now_);
+}
+
+void LiarWorld::at_router(std::size_t site, std::size_t slot, std::size_t relay, const std::string& interface,
+                          const Packet& packet) {
+    Router& router = routers_.at(site).at(slot);
+    const net::Ipv6Address& from = relays_.at(relay).address;
+    if (!router.up || !router.voices.may_speak(from, interface)) return;
+    if (interface != "ulg-" + relays_.at(relay).name) ++forgeries_heard_;
+    if (std::holds_alternative<Sites>(packet.message) && !router.voices.may_list(from, now_)) return;
+    router.cost.entries += size_of(packet.message);
+    act(site, slot, relay, router.sessions.at(relay).on_packet(packet, both()));
+}
+
+void LiarWorld::step_routers() {
+    for (std::size_t site = 0; site < routers_.size(); ++site) {
+        for (std::size_t slot = 0; slot < kRouters; ++slot) {
+            Router& router = routers_[site].at(slot);
+            if (!router.up) continue;
+            for (std::size_t relay = 0; relay < kRelays; ++relay) {
+                const auto due = router.sessions.at(relay).deadline();
+                if (due && *due <= now_)
+                    act(site, slot, relay, router.sessions.at(relay).on_deadline(both()));
+            }
+            if (router.choice.deadline() && *router.choice.deadline() <= now_) decide(router, site);
+        }
+    }
+}
+
+// --- relays: as RelayControl does it ---
+
+void LiarWorld::at_relay(std::size_t relay, std::size_t site, std::size_t slot, const Packet& packet) {
+    Relay& node = relays_.at(relay);
+    const net::Ipv6Address& from = routers_.at(site).at(slot).address;
+    if (!node.runs) return;
+    if (std::holds_alternative<Sites>(packet.message) && !node.voices.may_list(from, now_)) return;
+    node.cost.entries += size_of(packet.message);
+    if (relay == 1) {
+        last_sequence_[from] = packet.sequence;
+        if (const auto* probe = std::get_if<Probe>(&packet.message)) last_probe_[from] = probe->id;
+        if (const auto* hello = std::get_if<Hello>(&packet.message)) has_list_[from] = hello->sites;
+    }
+    Outcome out = node.ownership.on_packet(from, packet, both());
+    const auto connected = node.ownership.connected(from);
+    node.publisher->set_connected(connected.prefixes, connected.until, now_);
+    const auto* hello = std::get_if<Hello>(&packet.message);
+    const bool asks = hello != nullptr && (hello->about.capabilities & kWantsSites) != 0;
+    if (asks && hello->sites != node.publisher->generation() && node.ownership.may_have_list(from, now_)) {
+        for (auto& part : node.publisher->answer(hello->sites, now_))
+            node.ownership.append(from, std::move(part), out);
+    }
+    act(relay, out);
+}
+
+void LiarWorld::act(std::size_t relay, const Outcome& outcome) {
+    Relay& node = relays_.at(relay);
+    for (const OwnershipEvent& event : outcome.events) {
+        if (std::holds_alternative<OwnerChanged>(event)) ++node.cost.route_changes;
+        note_line(node.cost, node.lines, now_);
+    }
+    for (const Outgoing& out : outcome.send) {
+        const auto [site, slot] = router_of_.at(out.to);
+        if (!links_.at(site).at(relay)) continue;
+        after(kDelay, [this, site = site, slot = slot, relay, packet = out.packet] {
+            at_router(site, slot, relay, "ulg-" + relays_.at(relay).name, packet);
+        });
+    }
+}
+
+void LiarWorld::act_peer(std::size_t relay, SessionOutcome outcome) {
+    Relay& node = relays_.at(relay);
+    const std::size_t other = 1 - relay;
+    for (Packet& packet : outcome.send)
+        after(kDelay, [this, other, packet = std::move(packet)] { at_peer(other, packet); });
+    for (const SessionEvent& event : outcome.events) {
+        if (is_line(event)) note_line(node.cost, node.lines, now_);
+    }
+    if (outcome.events.empty()) return;
+    std::vector<net::Ipv6Prefix> own;
+    for (const SiteRow& row : rows_) own.push_back(row.prefixes.front());
+    node.publisher->set_elsewhere(
+        choose_detours(own, {{relays_.at(other).name, node.peer->sites()}}, node.detours), now_);
+}
+
+void LiarWorld::at_peer(std::size_t relay, const Packet& packet) {
+    Relay& node = relays_.at(relay);
+    if (!node.runs) return;
+    if (std::holds_alternative<Sites>(packet.message) &&
+        !node.voices.may_list(relays_.at(1 - relay).address, now_))
+        return;
+    node.cost.entries += size_of(packet.message);
+    if (relay == 1) {
+        if (const auto* hello = std::get_if<Hello>(&packet.message)) peer_has_ = hello->sites;
+    }
+    act_peer(relay, node.peer->on_packet(packet, *node.publisher, both()));
+}
+
+void LiarWorld::step_relays() {
+    for (std::size_t relay = 0; relay < kRelays; ++relay) {
+        Relay& node = relays_.at(relay);
+        if (!node.runs) continue;
+        if (node.peer->deadline() && *node.peer->deadline() <= now_)
+            act_peer(relay, node.peer->on_deadline(both()));
+        if (node.publisher->deadline() && *node.publisher->deadline() <= now_)
+            node.publisher->on_deadline(now_);
+        node.ownership.set_sites_generation(node.publisher->generation());
+        if (node.ownership.deadline() && *node.ownership.deadline() <= now_)
+            act(relay, node.ownership.on_deadline(both()));
+        if (node.detours == node.publisher->detours()) continue;
+        node.detours = node.publisher->detours();
+        ++node.cost.route_changes;
+        note_line(node.cost, node.lines, now_);
+    }
+}
+
+std::vector<std::string> LiarWorld::named() const {
+    std::vector<std::string> out;
+    for (const Site& site : routers_) {
+        for (const Router& router : site) {
+            for (std::size_t relay = 0; relay < kRelays; ++relay) {
+                if (router.up && !router.sessions.at(relay).disbelieved(now_).empty())
+                    out.push_back(relays_.at(relay).name);
+            }
+        }
+    }
+    for (const Relay& relay : relays_) {
+        auto ownership = relay.ownership;
+        for (const auto& complaint : ownership.complaints(now_)) out.push_back(complaint.site);
+        if (relay.peer && !relay.peer->session().disbelieved(now_).empty()) out.push_back("r2");
+    }
+    std::sort(out.begin(), out.end());
+    out.erase(std::unique(out.begin(), out.end()), out.end());
+    return out;
+}
+
+// --- what happens ---
+
+void LiarWorld::script() {
+    // Never to site 0, where the liar is.
+    const std::size_t site = 1 + script_() % (routers_.size() - 1);
+    const bool dies = script_() % 3 != 0;
+    if (dies) {
+        fail_over(site);
+    } else {
+        cut(site);
+    }
+    after(std::chrono::milliseconds{2000 + script_() % 3000}, [this] { script(); });
+}
+
+// The router that is Active loses its power; the other one takes over, and gives back what it has when the
+// better one is there again.
+void LiarWorld::fail_over(std::size_t site) {
+    Site& both_routers = routers_.at(site);
+    if (!both_routers[0].up || !both_routers[1].up || !both_routers[0].active) return;
+    stop(site, 0);
+    after(kMasterDown, [this, site] { set_active(site, 1, true); });
+    after(6s, [this, site] { start(site, 0); });
+    after(8s, [this, site] {
+        set_active(site, 0, true);
+        set_active(site, 1, false);
+    });
+}
+
+void LiarWorld::cut(std::size_t site) {
+    if (!links_.at(site)[0]) return;
+    links_.at(site)[0] = false;
+    after(8s, [this, site] { links_.at(site)[0] = true; });
+}
+
+void LiarWorld::look() {
+    for (std::size_t from = 0; from < routers_.size(); ++from) {
+        for (std::size_t to = 0; to < routers_.size(); ++to) {
+            if (from != to && !arrives(from, to)) lost_[{from, to}] += kLookEvery;
+        }
+    }
+    after(kLookEvery, [this] { look(); });
+}
+
+// Along the routes: the Active router's, the relay's (an owner, or the other relay), into the LAN.
+bool LiarWorld::arrives(std::size_t from, std::size_t to) const {
+    const Site& here = routers_.at(from);
+    const auto active =
+        std::find_if(here.begin(), here.end(), [](const Router& r) { return r.up && r.active; });
+    if (active == here.end()) return false;
+    const std::string& name = active->choice.path_to(prefix_of(to)).relay;
+    std::size_t relay = name == "r2" ? 1 : 0;
+    if (name.empty() || !relays_.at(relay).runs || !links_.at(from).at(relay)) return false;
+    if (relays_.at(relay).detours.contains(prefix_of(to))) relay = 1 - relay;
+    if (!relays_.at(relay).runs || !links_.at(to).at(relay)) return false;
+    const auto slot = relays_.at(relay).ownership.owner_slot(prefix_of(to));
+    return slot && routers_.at(to).at(*slot).up;
+}
+
+}  // namespace ulagate::wg::control
