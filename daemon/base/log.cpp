@@ -7,6 +7,9 @@
 #include <array>
 #include <cstdlib>
 #include <ctime>
+#include <mutex>
+
+#include "daemon/base/log_limit.h"
 
 namespace ulagate::log {
 namespace {
@@ -14,6 +17,20 @@ namespace {
 // The one process-wide setting: a log that had to be passed to every function would hide what they really
 // need.
 Level g_level = Level::info;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+
+// As process-wide as the stream that it protects. The writer of files has a thread of its own.
+struct Limited {
+    std::mutex mutex;
+    Limit limit;
+};
+Limited& limited() {
+    static Limited one;
+    return one;
+}
+
+void write_all(const std::vector<Limit::Line>& lines) {
+    for (const Limit::Line& line : lines) write(static_cast<Level>(line.level), line.place, line.text);
+}
 
 std::string prefix(Level level) {
     static const bool journal = std::getenv("JOURNAL_STREAM") != nullptr;
@@ -40,6 +57,30 @@ void write(Level level, std::string_view place, std::string_view text) {
     // One write, so that lines of two processes on one terminal do not mix. A full or closed stderr must not
     // stop us.
     if (::write(STDERR_FILENO, out.data(), out.size()) < 0) return;
+}
+
+void write_limited(Level level, std::string_view place, std::string_view format, std::string_view text) {
+    if (level == Level::debug) {
+        write(level, place, text);
+        return;
+    }
+    Limited& shared = limited();
+    const std::lock_guard guard{shared.mutex};
+    const auto line = shared.limit.admit(static_cast<int>(level), place, kind_of_line(format, text), text,
+                                         std::chrono::steady_clock::now());
+    if (line) write(level, line->place, line->text);
+}
+
+void tell_left_out() {
+    Limited& shared = limited();
+    const std::lock_guard guard{shared.mutex};
+    write_all(shared.limit.due(std::chrono::steady_clock::now()));
+}
+
+void tell_rest() {
+    Limited& shared = limited();
+    const std::lock_guard guard{shared.mutex};
+    write_all(shared.limit.rest());
 }
 
 }  // namespace ulagate::log

@@ -21,9 +21,19 @@ bool enabled(Level level);
 // written as a space, so that nothing from outside can forge a line.
 void write(Level level, std::string_view place, std::string_view text);
 
+// The same within the limits of its kind (log_limit.h): what has no room is counted, and told later. Debug
+// lines were asked for and have no limit.
+void write_limited(Level level, std::string_view place, std::string_view format, std::string_view text);
+// To be called each second or so: what was left out and has room now.
+void tell_left_out();
+// At the end: what was left out and not told.
+void tell_rest();
+
 template <class... Args>
 void line(Level level, std::string_view place, fmt::format_string<Args...> format, Args&&... args) {
-    if (enabled(level)) write(level, place, fmt::format(format, std::forward<Args>(args)...));
+    if (!enabled(level)) return;
+    const fmt::string_view kind = format;
+    write_limited(level, place, {kind.data(), kind.size()}, fmt::format(format, std::forward<Args>(args)...));
 }
 template <class... Args>
 void error(std::string_view place, fmt::format_string<Args...> format, Args&&... args) {

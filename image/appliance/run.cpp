@@ -140,6 +140,7 @@ int run(const Words& words) {
     }
     io.run();
     manager.stop();
+    log::tell_rest();
     return EXIT_SUCCESS;
 }
 
