@@ -16,6 +16,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <chrono>
+#include <map>
 #include <utility>
 
 #include "daemon/base/log.h"
@@ -28,13 +29,21 @@ namespace asio = boost::asio;
 namespace json = boost::json;
 using Protocol = asio::local::stream_protocol;
 
-constexpr int kMaxClients = 16;
+constexpr int kWaiting = 16;  // in the kernel, until the loop comes by
 constexpr std::size_t kMaxRequest = 4096;
 constexpr std::size_t kMaxBuffer = std::size_t{8} << 20;  // of the kernel's memory, for one answer
-constexpr std::chrono::seconds kExchangePatience{20};     // `withdraw` needs the time of three RAs
+constexpr std::chrono::seconds kRequestPatience{2};
+constexpr std::chrono::seconds kExchangePatience{20};  // `withdraw` needs the time of three RAs
 constexpr const char* kDefaultGroup = "ulagate";
 
 json::value refusal(const std::string& why) { return json::object{{"error", why}}; }
+
+uid_t user_of(Protocol::socket& socket) {
+    ucred who{};
+    socklen_t size = sizeof(who);
+    const bool known = ::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size) == 0;
+    return known ? who.uid : static_cast<uid_t>(-1);
+}
 
 // The command's name, or why there is none.
 Result<std::string> parse_request(const std::string& line) {
@@ -49,27 +58,32 @@ Result<std::string> parse_request(const std::string& line) {
 
 }  // namespace
 
+struct ControlServer::Clients {
+    ControlSlots slots;
+    std::map<ControlSlots::Id, std::weak_ptr<Session>> sessions;
+};
+
 class ControlServer::Session : public std::enable_shared_from_this<Session> {
 public:
-    Session(Protocol::socket socket, std::shared_ptr<Handler> handler, std::shared_ptr<int> clients)
-        : socket_(std::move(socket)),
+    Session(ControlSlots::Id id, Protocol::socket socket, std::shared_ptr<Handler> handler,
+            std::shared_ptr<Clients> clients)
+        : id_(id),
+          socket_(std::move(socket)),
           patience_(socket_.get_executor()),
           handler_(std::move(handler)),
-          clients_(std::move(clients)) {
-        ++*clients_;
-    }
+          clients_(std::move(clients)) {}
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
     Session(Session&&) = delete;
     Session& operator=(Session&&) = delete;
-    ~Session() { --*clients_; }
+    ~Session() {
+        clients_->slots.left(id_);
+        clients_->sessions.erase(id_);
+    }
 
     void start() {
-        patience_.expires_after(kExchangePatience);
-        patience_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
-            const auto self = weak.lock();
-            if (!error && self) self->close();
-        });
+        clients_->sessions[id_] = weak_from_this();
+        wait(kRequestPatience);
         asio::async_read_until(
             socket_, asio::dynamic_buffer(input_, kMaxRequest), '\n',
             [self = shared_from_this()](const boost::system::error_code& error, std::size_t length) {
@@ -82,8 +96,24 @@ public:
             });
     }
 
+    void close() {
+        patience_.cancel();
+        boost::system::error_code ignored;
+        socket_.close(ignored);
+    }
+
 private:
+    void wait(std::chrono::seconds patience) {
+        patience_.expires_after(patience);
+        patience_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+            const auto self = weak.lock();
+            if (!error && self) self->close();
+        });
+    }
+
     void handle(const std::string& line) {
+        clients_->slots.has_asked(id_);
+        wait(kExchangePatience);
         const auto command = parse_request(line);
         if (!command) {
             log::info("control", "refused a request: {}", command.error().text());
@@ -108,16 +138,11 @@ private:
             [self = shared_from_this()](const boost::system::error_code&, std::size_t) { self->close(); });
     }
 
-    void close() {
-        patience_.cancel();
-        boost::system::error_code ignored;
-        socket_.close(ignored);
-    }
-
+    ControlSlots::Id id_;
     Protocol::socket socket_;
     asio::steady_timer patience_;
     std::shared_ptr<Handler> handler_;
-    std::shared_ptr<int> clients_;
+    std::shared_ptr<Clients> clients_;
     std::string input_;
     std::string output_;
 };
@@ -131,7 +156,7 @@ Result<std::unique_ptr<ControlServer>> ControlServer::listen(asio::io_context& i
     boost::system::error_code error;
     server->acceptor_.open(Protocol{}, error);
     if (!error) server->acceptor_.bind(Protocol::endpoint{path}, error);
-    if (!error) server->acceptor_.listen(kMaxClients, error);
+    if (!error) server->acceptor_.listen(kWaiting, error);
     ::umask(umask_before);
     if (error) return fail(std::error_code{error}, fmt::format("listen on {}", path));
     if (auto owned = set_group(path, group); !owned) return tl::unexpected<Error>{std::move(owned.error())};
@@ -143,7 +168,8 @@ ControlServer::ControlServer(asio::io_context& io, std::string path, Handler han
     : acceptor_(io),
       pause_(io),
       path_(std::move(path)),
-      handler_(std::make_shared<Handler>(std::move(handler))) {}
+      handler_(std::make_shared<Handler>(std::move(handler))),
+      clients_(std::make_shared<Clients>()) {}
 
 ControlServer::~ControlServer() { ::unlink(path_.c_str()); }
 
@@ -175,9 +201,13 @@ void ControlServer::accept() {
             return;
         }
         // Over the limit the new client is closed at once; it may try again.
-        if (*clients_ < kMaxClients) {
-            std::make_shared<Session>(std::move(socket), handler_, clients_)->start();
+        const ControlSlots::Id id = ++last_id_;
+        const auto admission = clients_->slots.admit(id, user_of(socket));
+        if (admission.leaves) {
+            const auto silent = clients_->sessions.find(*admission.leaves);
+            if (const auto session = silent->second.lock()) session->close();
         }
+        if (admission.admitted) std::make_shared<Session>(id, std::move(socket), handler_, clients_)->start();
         accept();
     });
 }

@@ -10,11 +10,12 @@
 #include <string>
 
 #include "daemon/base/result.h"
+#include "daemon/control_slots.h"
 
 namespace ulagate {
 
 // The control socket: a client sends one line, {"command": "status"}, gets one JSON value and the end of the
-// stream. Bounded in everything a client can do: number of clients, length of a request, time.
+// stream. Bounded in everything a client can do: number of clients (ControlSlots), length of a request, time.
 class ControlServer {
 public:
     using Reply = std::function<void(const boost::json::value&)>;
@@ -36,6 +37,7 @@ public:
 
 private:
     class Session;
+    struct Clients;
     ControlServer(boost::asio::io_context& io, std::string path, Handler handler);
     void accept();
 
@@ -44,7 +46,8 @@ private:
     std::string path_;
     // Shared with sessions, which may outlive the server while their last operation completes.
     std::shared_ptr<Handler> handler_;
-    std::shared_ptr<int> clients_ = std::make_shared<int>(0);
+    std::shared_ptr<Clients> clients_;
+    ControlSlots::Id last_id_ = 0;
 };
 
 }  // namespace ulagate
