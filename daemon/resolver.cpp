@@ -2,36 +2,47 @@
 #include "daemon/resolver.h"
 
 #include <ares.h>
-#include <fcntl.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstring>
-#include <limits>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
-#include "daemon/base/kernel_address.h"
+#include "daemon/base/file.h"
+#include "daemon/dns_exchange.h"
 #include "daemon/loop.h"
+#include "daemon/name_server_turns.h"
+#include "daemon/resolv_conf.h"
 
 namespace ulagate {
 namespace {
 
 using namespace std::chrono_literals;
 
-// Twice the patience with each try: a dead name server costs 2 + 4 + 8 s, and the next one of the list is
-// asked after each.
-constexpr int kFirstPatience = 2000;  // ms
-constexpr int kTries = 3;
 constexpr auto kLookAgain = 1s;
 constexpr const char* kResolvConf = "/etc/resolv.conf";
+constexpr std::size_t kMaxResolvConf = std::size_t{64} << 10U;
+
+// It will not answer this question now, so another one is asked; else the question is at fault.
+bool is_the_servers(int status) {
+    switch (status) {
+        case ARES_EBADNAME:
+        case ARES_EBADQUERY:
+        case ARES_EBADFAMILY:
+        case ARES_EFORMERR:
+            return false;
+        default:
+            return true;
+    }
+}
 
 class Category : public std::error_category {
 public:
@@ -69,16 +80,18 @@ Address address_at(const void* bytes) {
     return out;
 }
 
-int system_family(IpFamily family) { return family == IpFamily::ipv6 ? AF_INET6 : AF_INET; }
-
 // Like the C library: who is in /etc/hosts with addresses of one family only has none of the other.
 // Nothing: the file does not have the name.
-std::optional<Addresses> from_hosts_file(ares_channel channel, const Question& question) {
+std::optional<Addresses> from_hosts_file(const Question& question) {
     std::optional<Addresses> out;
+    ares_channel channel = nullptr;
+    if (::ares_init(&channel) != ARES_SUCCESS) return out;
+    const std::unique_ptr<std::remove_pointer_t<ares_channel>, void (*)(ares_channel)> closed{channel,
+                                                                                              ::ares_destroy};
     for (const IpFamily family : kIpFamilies) {
         hostent* found = nullptr;
-        const int status =
-            ::ares_gethostbyname_file(channel, question.first.c_str(), system_family(family), &found);
+        const int status = ::ares_gethostbyname_file(channel, question.first.c_str(),
+                                                     family == IpFamily::ipv6 ? AF_INET6 : AF_INET, &found);
         if (status != ARES_SUCCESS) continue;
         const std::unique_ptr<hostent, void (*)(hostent*)> owner{found, ::ares_free_hostent};
         if (!out) out.emplace();
@@ -124,7 +137,7 @@ public:
     Impl(Impl&&) = delete;
     Impl& operator=(Impl&&) = delete;
     ~Impl() {
-        close();
+        asked_.clear();
         ::ares_library_cleanup();
     }
 
@@ -139,183 +152,86 @@ public:
     void start_again() {
         std::set<Question> waiting = open_;
         for (const Answer& answer : done_) waiting.erase({answer.host, answer.family});
-        close();
+        asked_.clear();
+        mark_ = mark_of(kResolvConf);
+        const auto text = read_file(kResolvConf, kMaxResolvConf);
+        config_ = parse_resolv_conf(text ? *text : std::string{});
         for (const Question& question : waiting) ask(question);
         schedule();
     }
 
 private:
-    // A socket of the library's while it wants to hear of it. We watch a duplicate: the library closes its
-    // own.
-    struct Watch {
-        Watch(boost::asio::io_context& io, int fd) : descriptor(io, fd) {}
-        boost::asio::posix::stream_descriptor descriptor;
-        bool alive = true;
-        bool read = false;
-        bool write = false;
-        bool waits_read = false;
-        bool waits_write = false;
-    };
-    struct Query {
-        Impl* owner;
-        Question question;
-    };
-
-    bool open() {
-        if (channel_ != nullptr) return true;
-        ares_options options{};
-        options.flags = ARES_FLAG_NOALIASES;
-        options.timeout = kFirstPatience;
-        options.tries = kTries;
-        options.sock_state_cb = [](void* self, ares_socket_t fd, int read, int write) {
-            static_cast<Impl*>(self)->on_socket(fd, read != 0, write != 0);
+    // A question on its way: to whom it went, and who is next.
+    struct Asked {
+        NameServerTurns turns;
+        struct Exchange {
+            std::size_t server;
+            std::unique_ptr<DnsExchange> exchange;
         };
-        options.sock_state_cb_data = this;
-        std::string dns_only = "b";
-        options.lookups = dns_only.data();
-        int mask =
-            ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS;
-#ifdef ARES_OPT_QUERY_CACHE
-        // Of newer versions: they would tell us the old address when we ask because it is dead.
-        options.qcache_max_ttl = 0;
-        mask |= ARES_OPT_QUERY_CACHE;
-#endif
-        mark_ = mark_of(kResolvConf);
-        channel_error_ = ::ares_init_options(&channel_, &options, mask);
-        if (channel_error_ != ARES_SUCCESS) channel_ = nullptr;
-        return channel_ != nullptr;
-    }
-
-    // The library answers every open question with "destroyed", which is not passed on.
-    void close() {
-        if (channel_ != nullptr) ::ares_destroy(std::exchange(channel_, nullptr));
-        for (auto& [fd, watch] : watches_) forget(*watch);
-        watches_.clear();
-    }
+        std::vector<Exchange> exchanges;
+        int error = ARES_ETIMEOUT;  // of who failed last
+    };
 
     void ask(const Question& question) {
-        if (!open()) {
-            finish(question, fail(std::error_code{channel_error_, resolver_category()}, "start the resolver"),
-                   0s);
-            return;
-        }
-        if (auto known = from_hosts_file(channel_, question)) {
+        if (auto known = from_hosts_file(question)) {
             finish(question, std::move(*known), 0s);
             return;
         }
-        ares_addrinfo_hints hints{};
-        // Not sorted: the library would make sockets for that, and both families are tried anyway.
-        hints.ai_flags = ARES_AI_NOSORT;
-        hints.ai_family = system_family(question.second);
-        hints.ai_socktype = SOCK_DGRAM;
-        auto query = std::make_unique<Query>(Query{this, question});
-        ::ares_getaddrinfo(
-            channel_, question.first.c_str(), nullptr, &hints,
-            [](void* raw, int status, int, ares_addrinfo* found) {
-                const std::unique_ptr<Query> done{static_cast<Query*>(raw)};
-                const std::unique_ptr<ares_addrinfo, void (*)(ares_addrinfo*)> list{found,
-                                                                                    ::ares_freeaddrinfo};
-                if (status != ARES_EDESTRUCTION) done->owner->on_found(done->question, status, list.get());
-            },
-            query.release());
+        asked_.insert_or_assign(
+            question, Asked{NameServerTurns{config_.servers.size(), config_.patience, config_.attempts}, {}});
+        take_turns(question, asked_.at(question));
     }
 
-    void on_found(const Question& question, int status, const ares_addrinfo* found) {
-        if (status == ARES_ENODATA) {
-            finish(question, Addresses{}, 0s);
-            return;
+    void take_turns(const Question& question, Asked& asked) {
+        while (const auto server = asked.turns.next(now())) {
+            asked.exchanges.push_back({*server, std::make_unique<DnsExchange>(
+                                                    io_, config_.servers[*server], config_, question.first,
+                                                    question.second, [this] { deliver_.set(now()); })});
         }
-        if (status != ARES_SUCCESS) {
-            finish(question, fail(std::error_code{status, resolver_category()}, "resolve " + question.first),
-                   0s);
-            return;
-        }
-        Addresses addresses;
-        int ttl = std::numeric_limits<int>::max();
-        // An alias may move sooner than what it points to.
-        for (const auto* alias = found->cnames; alias != nullptr; alias = alias->next)
-            ttl = std::min(ttl, alias->ttl);
-        for (const auto* node = found->nodes; node != nullptr; node = node->ai_next) {
-            ttl = std::min(ttl, node->ai_ttl);
-            if (node->ai_family == AF_INET6) {
-                sockaddr_in6 at{};
-                std::memcpy(&at, node->ai_addr, std::min<std::size_t>(node->ai_addrlen, sizeof at));
-                addresses.emplace_back(net::from_kernel(at.sin6_addr));
-            } else if (node->ai_family == AF_INET) {
-                sockaddr_in at{};
-                std::memcpy(&at, node->ai_addr, std::min<std::size_t>(node->ai_addrlen, sizeof at));
-                addresses.emplace_back(net::from_kernel(at.sin_addr));
+    }
+
+    // Who has answered, or failed, since the last time; true when the question has its answer.
+    bool settle(const Question& question, Asked& asked) {
+        for (auto each = asked.exchanges.begin(); each != asked.exchanges.end();) {
+            const auto& outcome = each->exchange->outcome();
+            if (!outcome) {
+                ++each;
+                continue;
             }
+            if (outcome->status == ARES_SUCCESS || outcome->status == ARES_ENODATA) {
+                finish(question, outcome->addresses, outcome->ttl);
+                return true;
+            }
+            if (outcome->status == ARES_ENOTFOUND || !is_the_servers(outcome->status)) {
+                finish(question, failure(question, outcome->status), 0s);
+                return true;
+            }
+            asked.error = outcome->status;
+            asked.turns.failed(each->server, now());
+            each = asked.exchanges.erase(each);
         }
-        sort_once(addresses);
-        const std::chrono::seconds valid{addresses.empty() ? 0 : std::max(ttl, 0)};
-        finish(question, std::move(addresses), valid);
+        take_turns(question, asked);
+        if (!asked.turns.over(now())) return false;
+        finish(question, failure(question, asked.error), 0s);
+        return true;
+    }
+
+    static tl::unexpected<Error> failure(const Question& question, int status) {
+        return fail(std::error_code{status, resolver_category()}, "resolve " + question.first);
     }
 
     void finish(const Question& question, Result<Addresses> addresses, std::chrono::seconds ttl) {
         done_.push_back({question.first, question.second, std::move(addresses), ttl});
-        deliver_.set(std::chrono::steady_clock::now());
+        deliver_.set(now());
     }
 
     void deliver() {
+        for (auto entry = asked_.begin(); entry != asked_.end();)
+            entry = settle(entry->first, entry->second) ? asked_.erase(entry) : std::next(entry);
         const auto done = std::exchange(done_, {});
         for (const Answer& answer : done) open_.erase({answer.host, answer.family});
         schedule();
         for (const Answer& answer : done) call_(answer);
-    }
-
-    void on_socket(ares_socket_t fd, bool read, bool write) {
-        if (!read && !write) {
-            const auto known = watches_.find(fd);
-            if (known == watches_.end()) return;
-            forget(*known->second);
-            watches_.erase(known);
-            return;
-        }
-        auto& watch = watches_[fd];
-        if (!watch) {
-            const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
-            if (copy < 0) {
-                watches_.erase(fd);
-                return;  // its question times out
-            }
-            watch = std::make_shared<Watch>(io_, copy);
-        }
-        watch->read = read;
-        watch->write = write;
-        wait(fd, watch);
-    }
-
-    static void forget(Watch& watch) {
-        watch.alive = false;
-        boost::system::error_code ignored;
-        watch.descriptor.close(ignored);
-    }
-
-    void wait(ares_socket_t fd, const std::shared_ptr<Watch>& watch) {
-        using Descriptor = boost::asio::posix::stream_descriptor;
-        if (watch->read && !std::exchange(watch->waits_read, true)) {
-            watch->descriptor.async_wait(Descriptor::wait_read,
-                                         [this, fd, watch](const boost::system::error_code& error) {
-                                             watch->waits_read = false;
-                                             if (!error && watch->alive)
-                                                 process(fd, watch->read, false, watch);
-                                         });
-        }
-        if (watch->write && !std::exchange(watch->waits_write, true)) {
-            watch->descriptor.async_wait(Descriptor::wait_write,
-                                         [this, fd, watch](const boost::system::error_code& error) {
-                                             watch->waits_write = false;
-                                             if (!error && watch->alive)
-                                                 process(fd, false, watch->write, watch);
-                                         });
-        }
-    }
-
-    void process(ares_socket_t fd, bool read, bool write, const std::shared_ptr<Watch>& watch) {
-        ::ares_process_fd(channel_, read ? fd : ARES_SOCKET_BAD, write ? fd : ARES_SOCKET_BAD);
-        if (watch->alive) wait(fd, watch);
-        schedule();
     }
 
     void on_timer() {
@@ -323,28 +239,30 @@ private:
             start_again();
             return;
         }
-        if (channel_ != nullptr) ::ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-        schedule();
+        for (auto& [question, asked] : asked_) {
+            for (auto& each : asked.exchanges) each.exchange->look_at_time();
+        }
+        deliver();
     }
 
     void schedule() {
-        if (open_.empty() || channel_ == nullptr) {
+        if (asked_.empty()) {
             timer_.set(std::nullopt);
             return;
         }
-        timeval longest{std::chrono::seconds{kLookAgain}.count(), 0};
-        timeval room{};
-        const timeval* left = ::ares_timeout(channel_, &longest, &room);
-        const auto wait_for = std::chrono::seconds{left->tv_sec} + std::chrono::microseconds{left->tv_usec};
-        timer_.set(std::chrono::steady_clock::now() + wait_for);
+        auto next = now() + kLookAgain;
+        for (const auto& [question, asked] : asked_)
+            next = std::min(next, asked.turns.deadline().value_or(next));
+        timer_.set(next);
     }
+
+    static std::chrono::steady_clock::time_point now() { return std::chrono::steady_clock::now(); }
 
     boost::asio::io_context& io_;
     Call call_;
-    ares_channel channel_ = nullptr;
-    int channel_error_ = ARES_SUCCESS;
-    FileMark mark_;  // of resolv.conf, as the channel knows it
-    std::map<ares_socket_t, std::shared_ptr<Watch>> watches_;
+    ResolvConf config_;
+    FileMark mark_{~dev_t{0}, 0, 0, 0, 0};  // of resolv.conf as we know it; no file has this one
+    std::map<Question, Asked> asked_;
     std::set<Question> open_;
     std::vector<Answer> done_;
     Alarm timer_;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
+#include <net/if.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <cstring>
+#include <set>
+#include <string>
 
 #include "daemon/base/fd.h"
 #include "daemon/resolver.h"
@@ -31,6 +34,8 @@ public:
     Mood a;
     Mood aaaa;
     unsigned questions = 0;
+    std::set<std::string> names;
+    std::chrono::seconds delay{0};  // of each answer
 
     explicit NameServer(const char* address) {
         sockaddr_in at{};
@@ -39,15 +44,50 @@ public:
         at.sin_addr.s_addr = ::inet_addr(address);
         EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at), 0);
     }
+    // A link-local one.
+    NameServer(const char* address, const char* interface)
+        : socket_(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_in6 at{};
+        at.sin6_family = AF_INET6;
+        at.sin6_port = htons(53);
+        at.sin6_scope_id = ::if_nametoindex(interface);
+        ::inet_pton(AF_INET6, address, &at.sin6_addr);
+        EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at), 0);
+    }
 
     void serve() {
+        const auto now = std::chrono::steady_clock::now();
         std::array<std::uint8_t, 512> in{};
-        sockaddr_in from{};
+        sockaddr_storage from{};
         socklen_t from_size = sizeof from;
         auto* peer = reinterpret_cast<sockaddr*>(&from);
         const ssize_t size = ::recvfrom(socket_.get(), in.data(), in.size(), MSG_DONTWAIT, peer, &from_size);
-        if (size < 17) return;
-        ++questions;
+        if (size >= 17) {
+            ++questions;
+            waiting_.push_back({now + delay, in, from, from_size});
+        }
+        while (!waiting_.empty() && now >= waiting_.front().due) {
+            answer(waiting_.front());
+            waiting_.erase(waiting_.begin());
+        }
+    }
+
+private:
+    struct Waiting {
+        std::chrono::steady_clock::time_point due;
+        std::array<std::uint8_t, 512> in;
+        sockaddr_storage from;
+        socklen_t from_size;
+    };
+
+    void answer(const Waiting& asked) {
+        const auto& in = asked.in;
+        std::string name;
+        for (std::size_t at = 12; in.at(at) != 0; at += in.at(at) + 1U) {
+            if (!name.empty()) name += '.';
+            name.append(reinterpret_cast<const char*>(&in.at(at + 1)), in.at(at));
+        }
+        names.insert(name);
         std::size_t end = 12;
         while (in.at(end) != 0) end += in.at(end) + 1U;
         const bool wants_ipv6 = in.at(end + 2) == 28;
@@ -65,10 +105,11 @@ public:
                 out.push_back(byte);
             out.insert(out.end(), mood.address.begin(), mood.address.end());
         }
-        ::sendto(socket_.get(), out.data(), out.size(), 0, peer, from_size);
+        ::sendto(socket_.get(), out.data(), out.size(), 0, reinterpret_cast<const sockaddr*>(&asked.from),
+                 asked.from_size);
     }
 
-private:
+    std::vector<Waiting> waiting_;
     UniqueFd socket_{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
 };
 
@@ -256,6 +297,113 @@ TEST_F(ResolverTest, AnotherResolvConfIsReadWhileAQuestionWaits) {
         client.request("relay.test");
         ASSERT_TRUE(client.wait(2));
         EXPECT_THAT(*client.of(IpFamily::ipv4).addresses, ElementsAre(ip("192.0.2.1")));
+    });
+}
+
+TEST_F(ResolverTest, F12_ASilentServerDelaysOnlyForAWhile) {
+    with_files([] {
+        ASSERT_TRUE(test::run("printf 'nameserver 127.0.0.1\\nnameserver 127.0.0.2\\n' >/etc/resolv.conf"));
+        NameServer silent{"127.0.0.1"};
+        NameServer good{"127.0.0.2"};
+        good.a = {NameServer::Says::addresses, 60, {192, 0, 2, 2}};
+        good.aaaa = {NameServer::Says::no_addresses, 0, {}};
+        Client client;
+        client.servers = {&silent, &good};
+        client.request("relay.test");
+        ASSERT_TRUE(client.wait(2));
+        EXPECT_THAT(*client.of(IpFamily::ipv4).addresses, ElementsAre(ip("192.0.2.2")));
+        EXPECT_EQ(silent.questions, 2U);
+    });
+}
+
+TEST_F(ResolverTest, F12_AnAnswerThatComesLateIsTaken) {
+    with_files([] {
+        NameServer slow{"127.0.0.1"};
+        slow.delay = 5s;
+        slow.a = {NameServer::Says::addresses, 60, {192, 0, 2, 2}};
+        slow.aaaa = {NameServer::Says::no_addresses, 0, {}};
+        for (int times = 0; times < 2; ++times) {  // newer libraries learn to be impatient
+            Client client;
+            client.servers = {&slow};
+            client.request("relay.test");
+            ASSERT_TRUE(client.wait(2));
+            ASSERT_TRUE(client.of(IpFamily::ipv4).addresses);
+            EXPECT_THAT(*client.of(IpFamily::ipv4).addresses, ElementsAre(ip("192.0.2.2")));
+        }
+    });
+}
+
+TEST_F(ResolverTest, F12_SearchesTheDomainsOfTheFileAndNoDot) {
+    with_files([] {
+        ASSERT_TRUE(test::run("printf 'nameserver 127.0.0.1\\nsearch example.net .\\n' >/etc/resolv.conf"));
+        NameServer server{"127.0.0.1"};
+        server.a = {NameServer::Says::addresses, 60, {192, 0, 2, 2}};
+        server.aaaa = {NameServer::Says::no_addresses, 0, {}};
+        Client client;
+        client.servers = {&server};
+        client.request("relay");
+        ASSERT_TRUE(client.wait(2));
+        EXPECT_THAT(server.names, testing::Contains("relay.example.net"));
+        EXPECT_THAT(*client.of(IpFamily::ipv4).addresses, ElementsAre(ip("192.0.2.2")));
+
+        ASSERT_TRUE(test::run("printf 'nameserver 127.0.0.1\\nsearch .\\n' >/etc/resolv.conf"));
+        server.a = server.aaaa = {NameServer::Says::no_such_name, 0, {}};
+        client.answers.clear();
+        client.request("nowhere.test");
+        ASSERT_TRUE(client.wait(2));
+        EXPECT_EQ(client.answers[0].addresses.error().code, std::errc::address_not_available);
+    });
+}
+
+TEST_F(ResolverTest, F12_AsksALinkLocalServerOnItsInterface) {
+    with_files([] {
+        // Two providers' routers with the same address, of which one answers.
+        for (const char* name : {"wan0", "wan1"}) {
+            const std::string n{name};
+            ASSERT_TRUE(test::run("ip link add " + n + " type veth peer name far" + n + " && ip link set " +
+                                  n + " up && ip link set far" + n + " up && ip addr add fe80::53/64 dev " +
+                                  n + " nodad && ip addr add fe80::54/64 dev " + n + " nodad"));
+        }
+        ASSERT_TRUE(test::run("echo nameserver fe80::53%wan1 >/etc/resolv.conf"));
+        NameServer server{"fe80::53", "wan1"};
+        NameServer other{"fe80::53", "wan0"};
+        server.a = {NameServer::Says::addresses, 60, {192, 0, 2, 2}};
+        server.aaaa = {NameServer::Says::no_addresses, 0, {}};
+        Client client;
+        client.servers = {&server, &other};
+        client.request("relay.test");
+        ASSERT_TRUE(client.wait(2));
+        ASSERT_TRUE(client.of(IpFamily::ipv4).addresses)
+            << client.of(IpFamily::ipv4).addresses.error().text();
+        EXPECT_THAT(*client.of(IpFamily::ipv4).addresses, ElementsAre(ip("192.0.2.2")));
+        EXPECT_EQ(other.questions, 0U);
+    });
+}
+
+TEST_F(ResolverTest, F12_AsksByTcpWhereTheFileSaysSo) {
+    with_files([] {
+        ASSERT_TRUE(test::run("printf 'nameserver 127.0.0.1\\noptions use-vc\\n' >/etc/resolv.conf"));
+        NameServer server{"127.0.0.1"};  // by UDP
+        const UniqueFd listener{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+        sockaddr_in at{};
+        at.sin_family = AF_INET;
+        at.sin_port = htons(53);
+        at.sin_addr.s_addr = ::inet_addr("127.0.0.1");
+        ASSERT_EQ(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at), 0);
+        ASSERT_EQ(::listen(listener.get(), 8), 0);
+        Client client;
+        client.servers = {&server};
+        client.request("relay.test");
+        std::vector<UniqueFd> connections;
+        client.run(
+            [&] {
+                UniqueFd one{::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+                if (one) connections.push_back(std::move(one));
+                return connections.size() == 2;
+            },
+            10s);
+        EXPECT_EQ(connections.size(), 2U);
+        EXPECT_EQ(server.questions, 0U);
     });
 }
 
