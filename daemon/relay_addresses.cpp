@@ -42,6 +42,10 @@ void RelayAddresses::remember(const std::vector<net::IpAddress>& addresses) {
     }
 }
 
+void RelayAddresses::worked(const net::IpAddress& address) {
+    if (!literal_) proven_ = address;
+}
+
 void RelayAddresses::set_alive(bool alive, TimePoint now) {
     if (alive) {
         lived_ = true;
@@ -118,6 +122,7 @@ std::vector<net::IpAddress> RelayAddresses::all() const {
             if (i < known.addresses.size()) out.push_back(known.addresses[i]);
         }
     }
+    if (proven_ && std::find(out.begin(), out.end(), *proven_) == out.end()) out.push_back(*proven_);
     return out;
 }
 

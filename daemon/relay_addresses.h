@@ -24,6 +24,9 @@ public:
 
     // What was known before a restart, for a boot without DNS. Nothing happens once a question was answered.
     void remember(const std::vector<net::IpAddress>& addresses);
+    // A tunnel works with it, or did before a restart: it is kept, behind what the name server says now,
+    // until another one works. A name server may be wrong.
+    void worked(const net::IpAddress& address);
     // Whether the tunnel works. When it dies the name is asked, and then no later than it can have changed.
     void set_alive(bool alive, TimePoint now);
     // The network has changed: other name servers, and with DNS64 other addresses.
@@ -57,6 +60,7 @@ private:
 
     std::string host_;
     std::array<Known, kIpFamilies.size()> known_;
+    std::optional<net::IpAddress> proven_;
     bool literal_ = false;
     bool lived_ = false;
     std::optional<TimePoint> dead_since_;

@@ -194,5 +194,25 @@ TEST(RelayAddresses, WhatWasRememberedServesUntilThereIsAnAnswer) {
     EXPECT_THAT(all(addresses), testing::Contains("2001:db8::1"));
 }
 
+TEST(RelayAddresses, F12_WhatWorkedStaysBehindANewAnswer) {
+    RelayAddresses addresses = resolved();
+    addresses.worked(net::parse_ip("192.0.2.1").value());
+    EXPECT_THAT(all(addresses), ElementsAre("2001:db8::1", "192.0.2.1"));
+    addresses.on_answer(kFour, answer({"203.0.113.9"}), 10min, kStart + 1h);
+    EXPECT_THAT(all(addresses), ElementsAre("2001:db8::1", "203.0.113.9", "192.0.2.1"));
+    addresses.worked(net::parse_ip("203.0.113.9").value());
+    EXPECT_THAT(all(addresses), ElementsAre("2001:db8::1", "203.0.113.9"));
+}
+
+TEST(RelayAddresses, F12_WhatWorkedBeforeARestartStays) {
+    RelayAddresses addresses{"relay.example.net"};
+    addresses.remember({net::parse_ip("192.0.2.1").value()});
+    addresses.worked(net::parse_ip("192.0.2.1").value());
+    EXPECT_THAT(all(addresses), ElementsAre("192.0.2.1"));
+    EXPECT_TRUE(addresses.ask(kFour, kStart));
+    addresses.on_answer(kFour, answer({"203.0.113.9"}), 10min, kStart);
+    EXPECT_THAT(all(addresses), ElementsAre("203.0.113.9", "192.0.2.1"));
+}
+
 }  // namespace
 }  // namespace ulagate::relay_addresses_test
