@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace ulagate {
 
@@ -18,9 +19,24 @@ public:
 
     // `text`: what the file held, "1795255267\n". False when that is no time; then there is no floor.
     bool load(std::string_view text);
-    // What the clock says. `synchronised`: and the kernel was told that it is right (it is then believed,
-    // also when it goes back).
-    void update(Time clock, bool synchronised);
+    // Who says something about the clock.
+    struct Sources {
+        bool synchronised = false;  // a time service has told the kernel that it is right
+        // What it is at the relays, by what they said inside their tunnels; the latest of them. Nothing: none
+        // has said anything yet.
+        std::optional<Time> relays;
+        bool relays_speak = true;  // there is one that could (a stock relay cannot)
+    };
+    // What the clock says. A synchronised one is believed, also when it goes back. What relays say ends a
+    // floor that was never right, and keeps a clock that is far ahead of theirs from becoming one; more than
+    // a year ahead of all that was known is believed of two who say so.
+    void update(Time clock, const Sources& sources);
+    void update(Time clock, bool synchronised) { update(clock, Sources{synchronised, std::nullopt, false}); }
+    // Far behind, and nobody sets the clock: a tunnel may be tried now and then. A relay that has never seen
+    // the later time answers, and can say what time it is.
+    [[nodiscard]] bool may_try(TimePoint now);
+    // Why the floor was given up, once: for the log.
+    [[nodiscard]] std::optional<std::string> take_correction() { return std::exchange(correction_, {}); }
     // The clock is behind the floor, and nobody vouches for it.
     [[nodiscard]] bool behind() const { return behind_; }
     // Somebody has told the kernel that the clock is right.
@@ -40,6 +56,8 @@ private:
     std::optional<TimePoint> written_at_;
     bool behind_ = false;
     bool synchronised_ = false;
+    std::optional<TimePoint> behind_since_;
+    std::optional<std::string> correction_;
 };
 
 }  // namespace ulagate

@@ -16,6 +16,7 @@ namespace ulagate {
 namespace {
 
 constexpr std::size_t kMaxClockFile = 64;
+constexpr std::chrono::seconds kRelayTimeOff{60};
 
 // By the kernel, which a time service tells; not being allowed to ask is a no.
 bool clock_is_synchronised() {
@@ -36,20 +37,50 @@ void Service::load_clock_floor() {
     watch_clock();
 }
 
+// Each relay's clock as it was said, and has gone on since.
+ClockFloor::Sources Service::clock_sources() const {
+    ClockFloor::Sources out;
+    out.synchronised = clock_is_synchronised();
+    out.relays_speak = std::any_of(config_.relays.begin(), config_.relays.end(),
+                                   [](const RelayConfig& relay) { return relay.kind == RelayKind::ulagate; });
+    for (const RelayConfig& relay : config_.relays) {
+        const wg::control::RelaySession* session = talk_->session(relay.name);
+        if (session == nullptr || !session->relay()) continue;
+        const auto& [about, heard] = *session->relay();
+        const auto time = std::chrono::floor<std::chrono::seconds>(about.clock + (now() - heard));
+        if (!out.relays || time > *out.relays) out.relays = time;
+    }
+    return out;
+}
+
 void Service::watch_clock(bool stopping) {
     if (config_.role != Role::edge) return;
     const auto clock = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    clock_floor_.update(clock, clock_is_synchronised());
+    const bool was_behind = clock_floor_.behind();
+    const ClockFloor::Sources sources = clock_sources();
+    clock_floor_.update(clock, sources);
+    if (sources.relays) tell_relay_time(*sources.relays);
     const std::string file = paths_.clock_file();
-    if (clock_floor_.behind() != facts_.clock_behind) {
-        facts_.clock_behind = clock_floor_.behind();
-        if (facts_.clock_behind) {
+    if (const auto correction = clock_floor_.take_correction()) log::notice("clock", "{}", *correction);
+    if (clock_floor_.behind() != was_behind) {
+        if (clock_floor_.behind()) {
             log::error("clock", "{}", clock_floor_.trouble(file));
         } else {
             log::notice("clock", "the clock is right again, tunnels may begin");
         }
     }
+    const bool works = std::any_of(config_.relays.begin(), config_.relays.end(),
+                                   [this](const RelayConfig& relay) { return is_alive(relay); });
+    facts_.clock_behind = clock_floor_.behind() && !works && !clock_floor_.may_try(now());
     if (const auto text = clock_floor_.take_write(now(), stopping)) files_.write(file, *text, 0600);
+}
+
+// For the firmware, whose time servers prove nothing.
+void Service::tell_relay_time(ClockFloor::Time relays) {
+    const auto off = relay_time_ ? relays - relay_time_->time(now()) : std::chrono::seconds{0};
+    if (relay_time_ && off <= kRelayTimeOff && off >= -kRelayTimeOff) return;
+    relay_time_ = RelayTime::of(relays, now());
+    files_.write(paths_.runtime_directory + "/relay-time", relay_time_->text(), 0644);
 }
 
 void Service::watch_handshakes() {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -30,8 +32,17 @@ struct KeepClock {
 };
 using ClockAction = std::variant<StepClock, SlewClock, SlowClock, KeepClock>;
 
-// `floor`: a time that has certainly been: of the build, of the last run.
-ClockAction clock_action(WallTime clock, std::chrono::nanoseconds offset, WallTime floor);
+// Who says the same as the time server whose answer is used. A time server proves nothing of itself.
+struct ClockWitness {
+    std::size_t servers = 1;  // that agree, itself among them
+    // What time it is at the relays, as the daemon was told inside its tunnels: relays prove who they are.
+    std::optional<WallTime> relays;
+};
+
+// `floor`: a time that has been, as it seems: of the build, of the last run. More than a year ahead of it
+// needs a second who says so, and below it, the relays' word that it was wrong.
+ClockAction clock_action(WallTime clock, std::chrono::nanoseconds offset, WallTime floor,
+                         const ClockWitness& witness = {});
 
 // "2026-11-27 13:20:22 UTC"
 std::string utc_text(WallTime time);

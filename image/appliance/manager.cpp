@@ -20,6 +20,7 @@
 #include "daemon/base/file.h"
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
+#include "daemon/relay_time.h"
 #include "daemon/sysctl.h"
 #include "image/appliance/facts.h"
 #include "image/appliance/link_reader.h"
@@ -67,6 +68,7 @@ Manager::Manager(boost::asio::io_context& io, ManagerOptions options)
       alive_alarm_(io,
                    [this] {
                        supervisor_.alive();
+                       log::tell_left_out();
                        alive_alarm_.set(now() + *supervisor_.watchdog_interval());
                    }),
       tell_alarm_(io, [this] { tell(); }),
@@ -202,8 +204,16 @@ WallTime Manager::clock_floor() const {
 }
 
 Result<void> Manager::keep_time() {
-    time_.emplace(io_, TimeKeeper::Setup{appliance_.time_servers, clock_floor(), options_.dry_clock},
-                  [this] { soon(); });
+    const auto told_by_relays = [file =
+                                     options_.daemon_runtime + "/relay-time"]() -> std::optional<WallTime> {
+        const auto text = read_file(file, kMaxSmallFile);
+        const auto told = text ? RelayTime::parse(*text) : std::nullopt;
+        if (!told) return std::nullopt;
+        return WallTime{told->time(std::chrono::steady_clock::now())};
+    };
+    time_.emplace(
+        io_, TimeKeeper::Setup{appliance_.time_servers, clock_floor(), told_by_relays, options_.dry_clock},
+        [this] { soon(); });
     return time_->start();
 }
 

@@ -29,6 +29,7 @@ struct ManagerOptions {
     std::string runtime = "/run/appliance";
     std::string dnsmasq = "/run/dnsmasq";
     std::string daemon_state = "/var/lib/ulagate";
+    std::string daemon_runtime = "/run/ulagate";
     std::string resolv_conf = "/etc/resolv.conf";
     std::string release_file = "/etc/ulagate-release";
     std::string root_home = "/root";

@@ -16,6 +16,8 @@ constexpr unsigned kMaxBackoff = 5;  // 2 s, 4 s, ... 64 s
 constexpr unsigned kSoon = 3;  // the first answers, before the clock's own error is known, are checked soon
 constexpr auto kSoonInterval = 64s;
 constexpr auto kInterval = 1024s;
+// Of two time servers that say the same.
+constexpr auto kAgree = 10s;
 // Beyond that an answer says nothing.
 constexpr auto kMaxDelay = 3s;
 
@@ -79,6 +81,10 @@ std::optional<ClockSample> SntpClient::end_round(TimePoint now) {
               [](const auto& one, const auto& other) { return one.offset < other.offset; });
     ClockSample middle = answers[(answers.size() - 1) / 2];
     middle.answers = answers.size();
+    middle.agreeing =
+        static_cast<std::size_t>(std::count_if(answers.begin(), answers.end(), [&](const ClockSample& one) {
+            return one.offset - middle.offset <= kAgree && middle.offset - one.offset <= kAgree;
+        }));
     return middle;
 }
 

@@ -21,7 +21,8 @@ struct ClockSample {
     std::chrono::nanoseconds offset{0};  // to be added to our clock
     std::chrono::nanoseconds delay{0};   // of the way there and back
     net::IpAddress server;
-    std::size_t answers = 1;  // of which this one is the middle
+    std::size_t answers = 1;   // of which this one is the middle
+    std::size_t agreeing = 1;  // of these, with this one among them
     bool operator==(const ClockSample&) const = default;
 };
 

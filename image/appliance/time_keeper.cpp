@@ -222,7 +222,9 @@ void TimeKeeper::say(const std::string& status) {
 }
 
 void TimeKeeper::use(const ClockSample& sample) {
-    act(clock_action(std::chrono::system_clock::now(), sample.offset, setup_.floor), sample);
+    const ClockWitness witness{sample.agreeing,
+                               setup_.told_by_relays ? setup_.told_by_relays() : std::nullopt};
+    act(clock_action(std::chrono::system_clock::now(), sample.offset, setup_.floor, witness), sample);
 }
 
 void TimeKeeper::act(const ClockAction& action, const ClockSample& sample) {

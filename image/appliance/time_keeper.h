@@ -24,6 +24,8 @@ public:
         std::vector<std::string>
             names;  // that the configuration gives: names and addresses; none: well-known ones
         WallTime floor;
+        // The time at the relays now (ClockWitness).
+        std::function<std::optional<WallTime>()> told_by_relays;
         bool dry = false;  // say what would be done, and leave the clock alone
     };
     TimeKeeper(boost::asio::io_context& io, Setup setup, std::function<void()> changed);

@@ -210,10 +210,42 @@ TEST(SntpClient, AnAnswerThatTookTooLongSaysNothing) {
     EXPECT_FALSE(story.sample);
 }
 
-TEST(ClockRule, ForwardAtOnce) {
-    EXPECT_EQ(clock_action(kWall, 5s, kWall), ClockAction{StepClock{5s}});
-    EXPECT_EQ(clock_action(kWall, std::chrono::nanoseconds{24h * 365 * 4}, kWall),
-              (ClockAction{StepClock{24h * 365 * 4}}));
+TEST(ClockRule, ForwardAtOnce) { EXPECT_EQ(clock_action(kWall, 5s, kWall), ClockAction{StepClock{5s}}); }
+
+TEST(ClockRule, F12_MoreThanAYearAheadNeedsASecondVoice) {
+    const std::chrono::nanoseconds years{24h * 365 * 4};
+    const auto alone = clock_action(kWall, years, kWall);
+    ASSERT_TRUE(std::holds_alternative<KeepClock>(alone));
+    EXPECT_THAT(std::get<KeepClock>(alone).reason, HasSubstr("more than a year"));
+    EXPECT_EQ(clock_action(kWall, years, kWall, {2, std::nullopt}), ClockAction{StepClock{years}});
+    EXPECT_EQ(clock_action(kWall, years, kWall, {1, kWall + years - 10min}), ClockAction{StepClock{years}});
+    EXPECT_TRUE(std::holds_alternative<KeepClock>(clock_action(kWall, years, kWall, {1, kWall})));
+    EXPECT_EQ(clock_action(kWall, 24h * 364, kWall), ClockAction{StepClock{24h * 364}});
+}
+
+TEST(ClockRule, F12_AFloorThatTheRelaysSayWasWrongIsNone) {
+    const std::chrono::nanoseconds years{24h * 365 * 19};
+    const WallTime wrong = kWall + years;
+    EXPECT_TRUE(std::holds_alternative<KeepClock>(clock_action(wrong, -years, wrong)));
+    EXPECT_TRUE(std::holds_alternative<KeepClock>(clock_action(wrong, -years, wrong, {4, std::nullopt})));
+    EXPECT_EQ(clock_action(wrong, -years, wrong, {1, kWall - 10min}), ClockAction{StepClock{-years}});
+    EXPECT_TRUE(std::holds_alternative<KeepClock>(clock_action(wrong, -years, wrong, {1, kWall - 48h})))
+        << "it says something else";
+    EXPECT_TRUE(std::holds_alternative<KeepClock>(clock_action(kWall, -48h, kWall - 47h, {1, kWall - 49h})))
+        << "and a floor of the same day is not wrong";
+}
+
+TEST(SntpClient, F12_CountsWhoAgrees) {
+    Story story;
+    story.client.set_servers({ip("192.0.2.1"), ip("192.0.2.2"), ip("192.0.2.3")}, kStart);
+    const auto questions = story.due();
+    ASSERT_THAT(questions, SizeIs(3));
+    story.answer(questions.at(0), 5s, 20ms);
+    story.answer(questions.at(1), std::chrono::seconds{24h * 365 * 19}, 20ms);
+    story.answer(questions.at(2), 6s, 20ms);
+    ASSERT_TRUE(story.sample);
+    EXPECT_EQ(story.sample->answers, 3U);
+    EXPECT_EQ(story.sample->agreeing, 2U);
 }
 
 TEST(ClockRule, LittleIsSlewed) {

@@ -121,5 +121,79 @@ TEST(ClockFloor, WhatIsNoTimeIsNoFloor) {
     EXPECT_TRUE(ClockFloor{}.load("253402300799"));
 }
 
+ClockFloor::Sources relays_say(ClockFloor::Time time, bool synchronised = false) {
+    return {synchronised, time, true};
+}
+
+// A worn-out battery clock said 2040 at one boot.
+TEST(ClockFloor, F12_AFloorThatWasWrongEndsWhereTheRelaysDisagree) {
+    ClockFloor floor = with_file("2208945600\n");  // 2039-12-31
+    floor.update(kNoon, {false, std::nullopt, true});
+    ASSERT_TRUE(floor.behind());
+    EXPECT_EQ(floor.take_correction(), std::nullopt);
+    floor.update(kNoon + 30s, relays_say(kNoon + 40s));
+    EXPECT_FALSE(floor.behind());
+    EXPECT_THAT(floor.take_correction(), Optional(HasSubstr("2039-12-31 12:00:00 UTC")));
+    EXPECT_EQ(floor.take_correction(), std::nullopt);
+    EXPECT_EQ(floor.take_write(kStart, false), "1795262430\n");
+}
+
+TEST(ClockFloor, F12_ARightFloorStaysWhereTheRelaysAgreeWithIt) {
+    ClockFloor floor = with_file("1795262400\n");
+    floor.update(ClockFloor::Time{100s}, relays_say(kNoon + 1h));
+    EXPECT_TRUE(floor.behind()) << "it is the clock that is wrong";
+    EXPECT_EQ(floor.take_correction(), std::nullopt);
+    EXPECT_EQ(floor.take_write(kStart, true), std::nullopt);
+}
+
+TEST(ClockFloor, F12_AClockThatIsAheadOfTheRelaysIsNoFloor) {
+    for (const bool synchronised : {false, true}) {
+        ClockFloor floor = with_file("1795262400\n");
+        floor.update(kNoon + 24h * 365 * 14, relays_say(kNoon + 1h, synchronised));
+        EXPECT_FALSE(floor.behind());
+        EXPECT_EQ(floor.take_write(kStart, true), std::nullopt);
+        floor.update(kNoon + 1h, relays_say(kNoon + 1h, false));
+        EXPECT_FALSE(floor.behind());
+    }
+    ClockFloor first;
+    first.update(kNoon + 24h * 365 * 14, relays_say(kNoon));
+    EXPECT_EQ(first.take_write(kStart, true), "1795262400\n");
+}
+
+TEST(ClockFloor, F12_MoreThanAYearAheadNeedsTwo) {
+    const auto later = kNoon + 24h * 366;
+    ClockFloor floor = with_file("1795262400\n");
+    floor.update(later, {true, std::nullopt, true});
+    EXPECT_EQ(floor.take_write(kStart, true), std::nullopt) << "the time service alone";
+    floor.update(later, relays_say(later));
+    EXPECT_NE(floor.take_write(kStart, true), std::nullopt) << "the clock and a relay";
+    ClockFloor stock = with_file("1795262400\n");
+    stock.update(later, {false, std::nullopt, false});
+    EXPECT_EQ(stock.take_write(kStart, true), std::nullopt);
+    stock.update(later, {true, std::nullopt, false});
+    EXPECT_NE(stock.take_write(kStart, true), std::nullopt) << "a stock relay cannot say anything";
+    ClockFloor unset = with_file("100\n");
+    unset.update(kNoon, {false, std::nullopt, true});
+    EXPECT_NE(unset.take_write(kStart, true), std::nullopt) << "from a clock that was never set";
+}
+
+TEST(ClockFloor, F12_FarBehindATunnelIsTriedNowAndThen) {
+    ClockFloor floor = with_file("1795262400\n");
+    std::chrono::seconds tried{0};
+    std::optional<std::chrono::seconds> first;
+    for (auto at = 0s; at < 1h; at += 1s) {
+        floor.update(kNoon - 24h + at, {false, std::nullopt, true});
+        if (!floor.may_try(kStart + at)) continue;
+        tried += 1s;
+        if (!first) first = at;
+    }
+    EXPECT_EQ(first, 20s);
+    EXPECT_EQ(tried, 30 * 20s);
+    floor.update(kNoon - 1min, {false, std::nullopt, true});
+    EXPECT_FALSE(floor.may_try(kStart + 1h)) << "a minute is waited for";
+    floor.update(kNoon, {false, std::nullopt, true});
+    EXPECT_FALSE(floor.may_try(kStart + 1h));
+}
+
 }  // namespace
 }  // namespace ulagate::clock_floor_test
