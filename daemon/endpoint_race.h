@@ -66,6 +66,8 @@ public:
     [[nodiscard]] const std::optional<Candidate>& choice() const { return choice_; }
     // The last address that answered.
     [[nodiscard]] const std::optional<net::IpAddress>& winner() const { return winner_; }
+    // Of all candidates, in vain, since the tunnel worked or the network changed.
+    [[nodiscard]] unsigned rounds() const { return round_; }
     // The tunnel works, and only a better candidate is being looked at.
     [[nodiscard]] bool on_trial() const { return fallback_.has_value(); }
 

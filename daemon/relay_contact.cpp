@@ -17,7 +17,8 @@ std::optional<net::Endpoint> RelayContact::endpoint() const {
 
 std::optional<RelayContact::TimePoint> RelayContact::deadline() const {
     std::optional<TimePoint> next;
-    for (const auto& due : {addresses.deadline(), race.deadline(), way.deadline()}) {
+    const auto source_due = source ? source->deadline() : std::nullopt;
+    for (const auto& due : {addresses.deadline(), race.deadline(), way.deadline(), source_due}) {
         if (due && (!next || *due < *next)) next = due;
     }
     return next;

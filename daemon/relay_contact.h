@@ -8,6 +8,7 @@
 #include "daemon/base/address.h"
 #include "daemon/endpoint_race.h"
 #include "daemon/relay_addresses.h"
+#include "daemon/source_port.h"
 #include "daemon/way_watch.h"
 #include "wg/device.h"
 
@@ -23,6 +24,7 @@ struct RelayContact {
     EndpointRace race;
     WayWatch way;
     std::uint16_t port;
+    std::optional<SourcePort> source;  // of an edge
 
     [[nodiscard]] std::optional<net::Endpoint> endpoint() const;
     [[nodiscard]] std::optional<TimePoint> deadline() const;

@@ -108,6 +108,7 @@ json::object to_json(const Status::Relay& relay) {
                      {"interface", relay.interface},
                      {"endpoint", relay.endpoint},
                      {"state", relay.state},
+                     {"listen_port", relay.listen_port},
                      {"last_handshake_ms_ago", age(relay.last_handshake)},
                      {"rx_bytes", relay.rx_bytes},
                      {"tx_bytes", relay.tx_bytes},
@@ -218,10 +219,12 @@ void print_relay(Out out, const json::value& relay) {
                    flag_of(relay, "carries") ? ", carries the overlay" + carries_text(relay) : "");
     const std::string endpoint = text_of(relay, "endpoint");
     const auto path_mtu = number_of(relay, "path_mtu");
-    fmt::format_to(out, "         endpoint {}; last handshake {}; received {}, sent {}; {} MTU {}{}\n",
-                   endpoint.empty() ? "unknown" : endpoint, ago_of(relay, "last_handshake_ms_ago"),
-                   size_of(relay, "rx_bytes"), size_of(relay, "tx_bytes"), text_of(relay, "interface"),
-                   number_of(relay, "mtu"),
+    const auto port = number_of(relay, "listen_port");
+    fmt::format_to(out, "         endpoint {}{}; last handshake {}; received {}, sent {}; {} MTU {}{}\n",
+                   endpoint.empty() ? "unknown" : endpoint,
+                   port > 0 ? fmt::format(", from UDP port {}", port) : "",
+                   ago_of(relay, "last_handshake_ms_ago"), size_of(relay, "rx_bytes"),
+                   size_of(relay, "tx_bytes"), text_of(relay, "interface"), number_of(relay, "mtu"),
                    path_mtu > 0 ? fmt::format(" (measured: {} outside)", path_mtu) : "");
     if (const auto probes = number_of(relay, "probes"); probes > 0) {
         fmt::format_to(out, "         {}; {} of the last {} probes lost\n", probes_text(relay),

@@ -78,6 +78,7 @@ struct Status {
         Age last_handshake;
         std::uint64_t rx_bytes = 0;
         std::uint64_t tx_bytes = 0;
+        std::uint16_t listen_port = 0;  // UDP, of our end; 0: it has none yet
         unsigned mtu = 0;
         std::optional<unsigned> path_mtu;  // bytes, as measured outside the tunnel
         bool carries = false;              // the route into the overlay goes this way

@@ -79,7 +79,7 @@ TEST(StatusJson, HoldsEveryMember) {
                   "strangers": [], "strangers_forgotten": 0, "differing_advertisements": 0,
                   "split_brain_advertisements": 0,
                   "vrrp_sent": 0, "vrrp_received": 0, "vrrp_refused": 0, "vrrp": null}],
-        "relays": [{"name": "r1", "interface": "ulg-r1", "endpoint": "192.0.2.1:51820", "state": "up",
+        "relays": [{"name": "r1", "interface": "ulg-r1", "endpoint": "192.0.2.1:51820", "state": "up", "listen_port": 0,
                     "last_handshake_ms_ago": 65000, "rx_bytes": 9999, "tx_bytes": 12345678901234,
                     "mtu": 1432, "path_mtu": 1492, "carries": true, "round_trip_ms": null, "probes": 0, "probes_lost": 0,
                     "connected": null, "passed_on": 0, "detours": [], "detour_count": 0, "carries_ms": null, "carries_why": "", "owners": [],
