@@ -208,9 +208,9 @@ bool carries_the_site(const Config& config, const Facts& facts) {
 void want_relays(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {
     for (std::size_t index = 0; index < config.relays.size(); ++index) {
         const RelayConfig& relay = config.relays[index];
-        const std::uint16_t port = relay_port(config, index);
         const auto known = facts.relays.find(relay.name);
         const RelayFacts now = known == facts.relays.end() ? RelayFacts{} : known->second;
+        const std::uint16_t port = now.listen_port.value_or(relay_port(config, index));
         const bool ipv6 = now.endpoint && std::holds_alternative<net::Ipv6Address>(now.endpoint->address);
         const std::string interface = tunnel_interface(relay);
         const auto link = have.links.find(interface);

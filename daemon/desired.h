@@ -23,6 +23,7 @@ struct RelayFacts {
     bool renew_peer = false;                // its peer is to be taken away, so that it can be added anew
     std::optional<unsigned> path_mtu = std::nullopt;  // bytes: what was measured on that way
     std::optional<Uplink> pin = std::nullopt;  // nothing: packets to it leave as the routing table says
+    std::optional<std::uint16_t> listen_port = std::nullopt;  // UDP, of our end; nothing: relay_port()
     bool operator==(const RelayFacts&) const = default;
 };
 
@@ -65,7 +66,7 @@ std::size_t default_slot(const SiteConfig& site);
 std::string slot_interface(std::size_t slot);
 // How many of these a relay has: the most routers that a site of it has, at least one.
 std::size_t slot_count(const Config& config);
-// The UDP port of our end of the tunnel to config.relays[index].
+// The configured UDP port of our end of the tunnel to config.relays[index]; of an edge, a wish.
 std::uint16_t relay_port(const Config& config, std::size_t index);
 // Where a LAN's router speaks from, and holds its virtual address: the LAN's own interface, or "ulg-v51", a
 // macvlan with the virtual MAC.

@@ -162,6 +162,7 @@ Result<bool> Reconciler::refresh() {
 Reconciler::Report Reconciler::run(const Want& want, TimePoint now, bool slow_too) {
     Report report;
     settled_ = false;
+    fight_on_at_.reset();
     std::map<std::string, int> tries;
     for (int round = 0; round < kMaxRounds; ++round) {
         if (auto read = refresh(); !read) {
@@ -174,8 +175,10 @@ Reconciler::Report Reconciler::run(const Want& want, TimePoint now, bool slow_to
         const std::vector<Step> steps = plan(wanted, have_);
         forget_solved_troubles(steps);
         bool acted = false;
+        fight_on_at_.reset();
         for (const Step& step : steps) {
-            if (waiting(step, now) || (!slow_too && std::holds_alternative<CreateTunnel>(step))) continue;
+            if (waiting(step, wanted, now) || (!slow_too && std::holds_alternative<CreateTunnel>(step)))
+                continue;
             if (++tries[describe(step)] > kMaxTries) {
                 const Error ineffective{{}, "the kernel took it, but shows something else"};
                 note_failure(subject(step), describe(step), ineffective, now, report);
@@ -199,7 +202,9 @@ void Reconciler::apply(const Step& step, const Wanted& wanted, TimePoint now, Re
     if (result) {
         // Even if the next plan wants it again: its time is over, and a deadline in the past would spin.
         troubles_.erase(subject(step));
-        report.done.push_back({describe(step), in_place_ && restores(step, *in_place_, wanted)});
+        Done done{describe(step), in_place_ && restores(step, *in_place_, wanted)};
+        if (done.restored) done.again = !fights_.restored(subject(step), now);
+        report.done.push_back(std::move(done));
         return;
     }
     note_failure(subject(step), describe(step), result.error(), now, report);
@@ -217,7 +222,7 @@ Reconciler::Report Reconciler::apply_ahead(const Step& step, TimePoint now) {
     const auto result = kernel_.apply(step);
     stale_ |= touched_by(step);
     if (result) {
-        report.done.push_back({describe(step), false});
+        report.done.push_back({describe(step)});
     } else {
         note_failure(subject(step), describe(step), result.error(), now, report);
     }
@@ -268,9 +273,14 @@ void Reconciler::note_failure(const std::string& subject, std::string what, cons
     report.failed.push_back({trouble.what, trouble.error, first, delay});
 }
 
-bool Reconciler::waiting(const Step& step, TimePoint now) const {
-    const auto trouble = troubles_.find(subject(step));
-    return trouble != troubles_.end() && now < trouble->second.retry_at;
+bool Reconciler::waiting(const Step& step, const Wanted& wanted, TimePoint now) {
+    const std::string about = subject(step);
+    const auto trouble = troubles_.find(about);
+    if (trouble != troubles_.end() && now < trouble->second.retry_at) return true;
+    const TimePoint due = fights_.may_restore_at(about);
+    if (due <= now || !in_place_ || !restores(step, *in_place_, wanted)) return false;
+    fight_on_at_ = std::min(fight_on_at_.value_or(due), due);
+    return true;
 }
 
 // A subject that needs no step any more is no trouble any more, whoever solved it.
@@ -285,7 +295,7 @@ std::optional<Reconciler::TimePoint> Reconciler::deadline() const {
     // While nothing can be read no step is tried, so their own times mean nothing.
     if (const auto reading = troubles_.find(kReading); reading != troubles_.end())
         return reading->second.retry_at;
-    std::optional<TimePoint> next;
+    std::optional<TimePoint> next = fight_on_at_;
     for (const auto& [name, trouble] : troubles_) {
         if (!next || trouble.retry_at < *next) next = trouble.retry_at;
     }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/fights.h"
 #include "daemon/kernel.h"
 #include "daemon/steps.h"
 
@@ -42,6 +43,7 @@ public:
     struct Done {
         std::string what;       // describe(step)
         bool restored = false;  // it had been in place, and nobody asked us to change it
+        bool again = false;     // restored, and that was said already
     };
     struct Failed {
         std::string what;
@@ -69,7 +71,7 @@ public:
     // Plans, applies and reads back until nothing is left that can be done now. `slow_too`: also create
     // tunnel interfaces, which takes a userspace backend tenths of a second.
     Report run(const Want& want, TimePoint now, bool slow_too = true);
-    // When the next failed step is due again.
+    // When the next step is due that has failed, or that puts back what is fought over.
     [[nodiscard]] std::optional<TimePoint> deadline() const;
     // Does now what the next plan would do anyway: there is no time to make one.
     Report apply_ahead(const Step& step, TimePoint now);
@@ -83,6 +85,8 @@ public:
     void retry_now();
 
     [[nodiscard]] const Have& have() const { return have_; }
+    // What somebody else keeps undoing.
+    [[nodiscard]] Fights& fights() { return fights_; }
     // Troubles by subject, in no special order.
     [[nodiscard]] const std::map<std::string, Trouble>& troubles() const { return troubles_; }
     // Whether the last run left nothing to do.
@@ -94,7 +98,7 @@ private:
     Report renew_each_lease(TimePoint now);
     void note_failure(const std::string& subject, std::string what, const Error& error, TimePoint now,
                       Report& report);
-    [[nodiscard]] bool waiting(const Step& step, TimePoint now) const;
+    bool waiting(const Step& step, const Wanted& wanted, TimePoint now);
     void forget_solved_troubles(const std::vector<Step>& open);
 
     Kernel& kernel_;
@@ -104,6 +108,8 @@ private:
     std::vector<AddressKey> leases_;  // of what was wanted last
     // What was in place when the last run ended, to tell a foreign hand from a change of ours.
     std::optional<Wanted> in_place_;
+    Fights fights_;
+    std::optional<TimePoint> fight_on_at_;  // something waited in the last run; nothing: no
     bool settled_ = false;
 };
 

@@ -126,6 +126,7 @@ Result<void> Service::run() {
     io_.run();
     files_.finish();
     report_unwritten();
+    log::tell_rest();
     return {};
 }
 
@@ -237,19 +238,29 @@ void Service::reconcile_now() {
 void Service::report(const Reconciler::Report& report) {
     // "add route" -> how many; a relay's start with 10,000 sites is not 20,000 lines.
     std::map<std::string, std::size_t> many;
+    std::string restored;
+    std::size_t more_restored = 0;
     for (const Reconciler::Done& done : report.done) {
         const std::string kind = done.what.substr(0, done.what.find(' ', done.what.find(' ') + 1));
-        if (++many[kind + (done.restored ? " again" : "")] > kLinesOfAKind) continue;
-        if (quiet_) {
+        if (++many[kind + (done.restored ? " again" : "")] > kLinesOfAKind) {
+            if (done.restored) ++more_restored;
+            continue;
+        }
+        if (quiet_ || done.again) {
             log::debug("kernel", "{}", done.what);
         } else if (done.restored) {
-            log::notice("kernel", "somebody else removed or changed something of ours: {}", done.what);
+            restored += (restored.empty() ? "" : "; ") + done.what;
         } else {
             log::info("kernel", "{}", done.what);
         }
     }
+    if (!restored.empty()) {
+        log::notice("kernel", "somebody else removed or changed something of ours: {}{}", restored,
+                    more_restored > 0 ? fmt::format(", and {} more", more_restored) : std::string{});
+    }
     for (const auto& [kind, count] : many) {
-        if (count > kLinesOfAKind) log::info("kernel", "{}: {} more", kind, count - kLinesOfAKind);
+        if (count > kLinesOfAKind && !kind.ends_with(" again"))
+            log::info("kernel", "{}: {} more", kind, count - kLinesOfAKind);
     }
     for (const Reconciler::Failed& failed : report.failed) {
         if (!failed.first) continue;
@@ -259,6 +270,9 @@ void Service::report(const Reconciler::Report& report) {
 }
 
 void Service::report_obstacles() {
+    reconciler_->fights().forget_calm(now());
+    report_source_ports();
+    obstacles_.set("fights", reconciler_->fights().obstacles());
     const Obstacles::Changes changes = obstacles_.take_changes();
     for (const std::string& sentence : changes.appeared) log::warning("ulagate", "{}", sentence);
     for (const std::string& sentence : changes.gone) log::notice("ulagate", "over: {}", sentence);
@@ -330,6 +344,7 @@ void Service::tick() {
     keep_advertised_memory();
     report_unwritten();
     look_at_tables();
+    log::tell_left_out();
     reconcile();
     look_at_ways();
     cure_clocks();

@@ -30,9 +30,11 @@
 #include "daemon/obstacles.h"
 #include "daemon/path_control.h"
 #include "daemon/reconciler.h"
+#include "daemon/relay_address_rule.h"
 #include "daemon/relay_contact.h"
 #include "daemon/relay_control.h"
 #include "daemon/relay_memory.h"
+#include "daemon/relay_time.h"
 #include "daemon/resolver.h"
 #include "daemon/router_memory.h"
 #include "daemon/status.h"
@@ -80,8 +82,11 @@ private:
     void ask_resolver();
     void take_answer(const Resolver::Answer& answer);
     void set_contacts();
+    [[nodiscard]] RelayAddressRule relay_address_rule() const;
     void choose_endpoints();
     void choose_endpoint(const RelayConfig& relay);
+    void choose_source_port(const RelayConfig& relay, const EndpointRace::View& view);
+    void report_source_ports();
     void measure_paths();
     void on_network_change();
     void on_contact_deadline();
@@ -108,6 +113,8 @@ private:
     void forget_ways();
     void load_clock_floor();
     void watch_clock(bool stopping = false);
+    [[nodiscard]] ClockFloor::Sources clock_sources() const;
+    void tell_relay_time(ClockFloor::Time relays);
     void watch_handshakes();
     void take_initiations(std::size_t which);
     void cure_clocks();
@@ -198,6 +205,7 @@ private:
     KnockSchedule knocks_;                            // role relay
     std::map<std::string, StockRelay> stock_relays_;  // by relay
     ClockFloor clock_floor_;                          // role edge
+    std::optional<RelayTime> relay_time_;             // role edge: as written
     ClockCure clock_cure_;                            // role relay
     struct Watch {
         wg::HandshakeWatch socket;

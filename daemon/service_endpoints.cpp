@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Where the relays are, and by which of their addresses and of our uplinks the tunnels go.
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <random>
 #include <utility>
 
 #include "daemon/base/file.h"
 #include "daemon/base/log.h"
 #include "daemon/service.h"
+#include "daemon/udp_port.h"
 
 namespace ulagate {
 namespace {
@@ -36,21 +40,37 @@ void Service::keep_relay_memory(bool stopping) {
 
 void Service::set_contacts() {
     std::map<std::string, RelayContact> contacts;
-    for (const RelayConfig& relay : config_.relays) {
+    for (std::size_t index = 0; index < config_.relays.size(); ++index) {
+        const RelayConfig& relay = config_.relays[index];
+        std::optional<SourcePort> source;
+        if (config_.role == Role::edge) source.emplace(relay_port(config_, index));
         const auto known = contacts_.find(relay.name);
         if (known != contacts_.end() && known->second.addresses.host() == relay.host) {
             contacts.insert(contacts_.extract(known));
-            contacts.at(relay.name).port = relay.port;
+            RelayContact& contact = contacts.at(relay.name);
+            contact.port = relay.port;
+            if (!source || !contact.source || source->wish() != contact.source->wish())
+                contact.source = source;
             continue;
         }
         RelayContact contact{relay.host, relay.port};
+        contact.source = source;
         if (const auto* memory = relay_memory_.find(relay.name, relay.host)) {
-            contact.addresses.remember(memory->addresses);
+            const auto usable = relay_address_rule().usable(relay.host, memory->addresses);
+            if (usable) contact.addresses.remember(*usable);
+            if (memory->winner && relay_address_rule().refusal(*memory->winner).empty())
+                contact.addresses.worked(*memory->winner);
             contact.race.remember(memory->winner, memory->addresses);
         }
         contacts.emplace(relay.name, std::move(contact));
     }
     contacts_ = std::move(contacts);
+}
+
+RelayAddressRule Service::relay_address_rule() const {
+    RelayAddressRule rule{config_.overlay, {config_.tunnel.address}};
+    for (const RelayConfig& relay : config_.relays) rule.tunnel_addresses.insert(relay.address);
+    return rule;
 }
 
 void Service::ask_resolver() {
@@ -65,7 +85,9 @@ void Service::take_answer(const Resolver::Answer& answer) {
     for (auto& [name, contact] : contacts_) {
         if (!contact.addresses.is_name() || contact.addresses.host() != answer.host) continue;
         const std::string before = contact.addresses.trouble();
-        contact.addresses.on_answer(answer.family, answer.addresses, answer.ttl, now());
+        auto usable =
+            answer.addresses ? relay_address_rule().usable(answer.host, *answer.addresses) : answer.addresses;
+        contact.addresses.on_answer(answer.family, usable, answer.ttl, now());
         const std::string trouble = contact.addresses.trouble();
         if (trouble != before && !trouble.empty()) log::warning(name, "{}, retrying", trouble);
     }
@@ -124,6 +146,8 @@ void Service::choose_endpoint(const RelayConfig& relay) {
     if (const auto* session = talk_->session(relay.name); session != nullptr && session->round_trip())
         view.round_trip = std::chrono::duration_cast<std::chrono::milliseconds>(*session->round_trip());
     if (view.may_send) contact.addresses.set_alive(view.alive, now());
+    if (view.alive && contact.race.winner()) contact.addresses.worked(*contact.race.winner());
+    choose_source_port(relay, view);
     const auto before = contact.race.choice();
     const auto attempt = contact.race.update(view, now());
     facts.endpoint = contact.endpoint();
@@ -143,6 +167,59 @@ void Service::choose_endpoint(const RelayConfig& relay) {
     } else {
         contact.way.send_now();
     }
+}
+
+void Service::choose_source_port(const RelayConfig& relay, const EndpointRace::View& view) {
+    RelayContact& contact = contacts_.at(relay.name);
+    if (!contact.source) return;
+    const std::string interface = tunnel_interface(relay);
+    SourcePort::View now_there{view.may_send, view.alive, contact.race.rounds(), std::nullopt, false};
+    const auto device = reconciler_->have().tunnels.find(interface);
+    if (device != reconciler_->have().tunnels.end() && device->second.listen_port != 0)
+        now_there.in_use = device->second.listen_port;
+    for (const Step& step : {Step{ConfigureTunnel{interface, {}}}, Step{SetLink{interface, 0}}}) {
+        const auto trouble = reconciler_->troubles().find(subject(step));
+        now_there.refused |= trouble != reconciler_->troubles().end() &&
+                             trouble->second.error.code == std::errc::address_in_use;
+    }
+    // One that another tunnel of ours has is given up by it when it is wanted here.
+    const auto is_free = [this](std::uint16_t port) {
+        const auto& tunnels = reconciler_->have().tunnels;
+        return std::any_of(tunnels.begin(), tunnels.end(),
+                           [port](const auto& one) { return one.second.listen_port == port; }) ||
+               udp_port_is_free(port);
+    };
+    const std::uint16_t before = contact.source->port();
+    if (contact.source->update(
+            now_there, is_free, [] { return std::random_device{}(); }, now())) {
+        const std::uint16_t port = contact.source->port();
+        if (port == contact.source->wish()) {
+            log::info(relay.name, "from UDP port {} again", port);
+        } else if (contact.source->wish_is_taken()) {
+            log::warning(relay.name, "UDP port {} is somebody else's, going on from {}", before, port);
+        } else {
+            log::notice(relay.name, "nothing comes back to UDP port {}, trying from {}", before, port);
+        }
+        contact.race.network_changed(now());
+        reconciler_->retry_now();
+    }
+    facts_.relays[relay.name].listen_port = contact.source->port();
+}
+
+void Service::report_source_ports() {
+    std::vector<Obstacle> found;
+    for (const auto& [name, contact] : contacts_) {
+        if (!contact.source || !contact.source->wish_is_taken()) continue;
+        found.push_back(
+            {fmt::format("UDP port {} of this machine (tunnel.listen_port) is another program's, so the "
+                         "tunnel to {} goes on from port {}; choose another listen_port, or stop that "
+                         "program",
+                         contact.source->wish(), name, contact.source->port()),
+             false,
+             {},
+             {}});
+    }
+    obstacles_.set("source ports", std::move(found));
 }
 
 // A size that the configuration gives needs no measuring.

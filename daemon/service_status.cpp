@@ -122,7 +122,7 @@ Status Service::status() const {
     if (path_control_) add_path_status(status);
     add_router_status(status);
     if (!key_trouble_.empty()) status.problems.push_back(key_trouble_);
-    if (facts_.clock_behind) status.problems.push_back(clock_floor_.trouble(paths_.clock_file()));
+    if (clock_floor_.behind()) status.problems.push_back(clock_floor_.trouble(paths_.clock_file()));
     for (const Obstacle& obstacle : obstacles_.all()) status.problems.push_back(obstacle.sentence);
     for (const auto& [subject, trouble] : reconciler_->troubles()) {
         status.problems.push_back(
@@ -176,6 +176,8 @@ void Service::add_relay_status(Status& status) const {
             relay.tx_bytes = peer->tx_bytes;
             if (peer->endpoint) relay.endpoint = net::to_string(*peer->endpoint);
         }
+        if (const auto device = have.tunnels.find(relay.interface); device != have.tunnels.end())
+            relay.listen_port = device->second.listen_port;
         if (const auto link = have.links.find(relay.interface); link != have.links.end())
             relay.mtu = link->second.mtu;
         if (const auto facts = facts_.relays.find(config.name); facts != facts_.relays.end())
