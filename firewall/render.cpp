@@ -104,6 +104,11 @@ void Ruleset::closed_address() {
     if (closed_addresses().empty()) return;
     out_.open("chain closed_address");
     out_.line("icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 counter accept");
+    // Some hosts ask a router that they know. The kernel makes a neighbour entry for each: see
+    // input_lan_protocols().
+    out_.line(
+        "icmpv6 type nd-router-solicit ip6 hoplimit 255 limit rate 10/second burst 50 packets counter "
+        "accept");
     out_.line("counter drop comment \"the virtual router's address: accept = false\"");
     out_.close();
 }

@@ -112,6 +112,9 @@ TEST(FirewallRender, V37_V46_AClosedAddressIsDecidedBeforeConnectionsFromBefore)
         EXPECT_THAT(chain(text, "closed_address"),
                     ElementsAre("icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 "
                                 "counter accept",
+                                // Dropped before, though it is Neighbor Discovery (RFC 9568 section 6.1).
+                                "icmpv6 type nd-router-solicit ip6 hoplimit 255 limit rate 10/second burst "
+                                "50 packets counter accept",
                                 StartsWith("counter drop")));
     }
 }
