@@ -15,6 +15,13 @@ using std::chrono::milliseconds;
 constexpr std::size_t kMaxTransitions = 16;
 constexpr std::uint8_t kHighestOfBackups = 254;
 
+// How long a second Active router may go on before it is more than a hand-over.
+constexpr Duration kHandOver = std::chrono::seconds{1};
+// A stranger with a short interval is not gone because one of its advertisements is.
+constexpr Duration kStrangerHeard = std::chrono::seconds{3};
+constexpr std::size_t kMostOften = 3;  // that we give way
+constexpr Duration kWithin = std::chrono::seconds{10};
+
 std::string in_words(Duration duration) { return human_duration(duration_cast<milliseconds>(duration)); }
 std::string in_words(Centiseconds interval) { return ulagate::to_string(milliseconds{interval}); }
 
@@ -82,6 +89,11 @@ Actions Machine::on_advertisement(const Advertisement& advertisement, const net:
     // Our own words, reflected by the link, must not be answered: the answer would come back as well.
     if (state_ == State::init || advertisement.vrid != config_.vrid || from == self) return {};
     Actions actions = differences(advertisement, from);
+    if (advertisement.addresses.empty() || advertisement.addresses.front() != config_.address) {
+        stranger_ = Stranger{{from, advertisement.priority, advertisement.interval, now}, std::nullopt};
+        if (!advertisement.addresses.empty()) stranger_->address = advertisement.addresses.front();
+        return actions;
+    }
     if (state_ == State::backup) {
         hear_as_backup(advertisement, from, now);
     } else {
@@ -132,7 +144,8 @@ void Machine::hear_as_active(const Advertisement& advertisement, const net::Ipv6
         return;
     }
     const bool higher = advertisement.priority > priority_;
-    if (higher || (advertisement.priority == priority_ && larger_address)) {
+    const bool wins = higher || (advertisement.priority == priority_ && larger_address);
+    if (wins && gives_way_again(now)) {
         learn(advertisement);
         timer_ = now + down_interval();
         change(State::backup, now,
@@ -142,9 +155,40 @@ void Machine::hear_as_active(const Advertisement& advertisement, const net::Ipv6
         return;
     }
     const TimePoint silent = now + vrrp::down_interval(advertisement.priority, advertisement.interval);
+    if (!rival_silent_) rival_since_ = now;
     rival_silent_ = std::max(rival_silent_.value_or(silent), silent);
+    rival_ = Peer{from, advertisement.priority, advertisement.interval, now};
+    if (wins) {
+        not_followed_ = rival_;
+        return;
+    }
     // The RFC does not restart the timer here: our other advertisements keep their rhythm.
     actions.emplace_back(SendAdvertisement{priority_});
+}
+
+// Whether we give way once more; then it counts.
+bool Machine::gives_way_again(TimePoint now) {
+    while (!gave_way_.empty() && now - gave_way_.front() >= kWithin) gave_way_.pop_front();
+    if (gave_way_.size() >= kMostOften) return false;
+    gave_way_.push_back(now);
+    not_followed_.reset();
+    return true;
+}
+
+std::optional<Peer> Machine::rival(TimePoint now) const {
+    const bool there = state_ == State::active && rival_ && rival_silent_ && now < *rival_silent_;
+    return there && rival_->when - rival_since_ >= kHandOver ? rival_ : std::nullopt;
+}
+
+std::optional<Stranger> Machine::stranger(TimePoint now) const {
+    if (!stranger_ || state_ == State::init) return std::nullopt;
+    const Duration silence = vrrp::down_interval(stranger_->who.priority, stranger_->who.interval);
+    return now - stranger_->who.when < std::max(silence, kStrangerHeard) ? stranger_ : std::nullopt;
+}
+
+std::optional<Peer> Machine::not_followed(TimePoint now) const {
+    const bool still = state_ == State::active && not_followed_ && now - not_followed_->when < kWithin;
+    return still ? not_followed_ : std::nullopt;
 }
 
 Actions Machine::on_deadline(TimePoint now) {

@@ -58,7 +58,8 @@ struct Changed {
 
 // What another router of the virtual router is configured to and we are not (RFC 9568 section 7.1, 8.3.2).
 enum class Difference : std::uint8_t { interval, addresses, owner };
-// For the log, which limits the rate: it comes with every advertisement that differs.
+// For the log, which limits the rate: it comes with every advertisement that differs. Whose first address is
+// another one is no router of ours (see Stranger).
 struct Differs {
     Difference what = Difference::interval;
     std::string text;  // "fe80::2 advertises every 1 s, we every 100 ms"
@@ -77,6 +78,16 @@ struct Peer {
     bool operator==(const Peer&) const = default;
 };
 
+// Uses our VRID on this link for another virtual address, so that it is no partner: the first address is the
+// virtual router's link-local (RFC 9568 section 5.2.9), which is what hosts know it by, and to give way to
+// who does not hold ours would leave it to nobody. RFC 9568 section 7.1 has us log that only; RFC 3768
+// section 7.1 and keepalived ignore such advertisements as well.
+struct Stranger {
+    Peer who;
+    std::optional<net::Ipv6Address> address;  // its first
+    bool operator==(const Stranger&) const = default;
+};
+
 struct Transition {
     State from = State::init;
     State to = State::init;
@@ -91,6 +102,10 @@ Duration down_interval(std::uint8_t priority, Centiseconds active_interval);
 
 // The VRRPv3 state machine of RFC 9568 section 6.4 and nothing else: no socket, clock or log. Values out of
 // range in a Config are brought into it, as are those of set_priority().
+//
+// One thing more: who comes and goes all the time is not followed each time. After three times in ten seconds
+// that an advertisement took the Active state from us, the next one does not, until the first of these is ten
+// seconds old. Both forward meanwhile, while the relays, the hosts and the log are left in peace.
 class Machine {
 public:
     explicit Machine(Config config);
@@ -119,6 +134,13 @@ public:
     [[nodiscard]] const Config& config() const { return config_; }
     [[nodiscard]] std::optional<TimePoint> deadline() const;
     [[nodiscard]] const std::optional<Peer>& peer() const { return peer_; }
+    // Who is Active beside us and goes on being so for a second, though it has heard us or should have: an
+    // advertisement or two cross at every hand-over. Nothing unless we are Active.
+    [[nodiscard]] std::optional<Peer> rival(TimePoint now) const;
+    // Heard within its own down interval, three seconds at least.
+    [[nodiscard]] std::optional<Stranger> stranger(TimePoint now) const;
+    // To whom we do not give way now, because we did so too often.
+    [[nodiscard]] std::optional<Peer> not_followed(TimePoint now) const;
     // How long silence must last until this router takes over.
     [[nodiscard]] Duration down_interval() const;
     // The last 16, oldest first.
@@ -134,6 +156,7 @@ private:
     void hear_as_backup(const Advertisement& advertisement, const net::Ipv6Address& from, TimePoint now);
     void hear_as_active(const Advertisement& advertisement, const net::Ipv6Address& from, bool larger_address,
                         TimePoint now, Actions& actions);
+    bool gives_way_again(TimePoint now);
     bool obeys(const Advertisement& advertisement, const net::Ipv6Address& from, TimePoint now);
     Actions assume_priority(int priority, bool announce, TimePoint now);
     [[nodiscard]] std::string why_active(TimePoint now) const;
@@ -146,6 +169,11 @@ private:
     Centiseconds active_interval_{100};      // Active_Adver_Interval: learned while Backup
     std::optional<TimePoint> timer_;         // start delay, Active_Down_Timer or Adver_Timer
     std::optional<TimePoint> rival_silent_;  // when a second Active router counts as gone
+    std::optional<Peer> rival_;              // as last heard
+    TimePoint rival_since_;                  // since when there has been one
+    std::optional<Stranger> stranger_;
+    std::deque<TimePoint> gave_way_;  // the last three times
+    std::optional<Peer> not_followed_;
     std::optional<TimePoint> preempt_from_;  // from when on a lower priority is not obeyed
     std::optional<Peer> peer_;
     std::deque<Transition> transitions_;

@@ -252,16 +252,41 @@ TEST(VrrpMachine, V12_AnActiveRouterReportsAnotherInterval) {
     EXPECT_THAT(story.hear(100, Centiseconds{10}), ElementsAre("send 200"));
 }
 
-TEST(VrrpMachine, V13_OtherAddressesAreReportedAndTheAdvertisementCounts) {
+TEST(VrrpMachine, V13_MoreAddressesAreReportedAndTheAdvertisementCounts) {
     Advertisement other = advertisement(200);
-    other.addresses = {address("fe80::1234"), kVip};
+    other.addresses = {kVip, address("fe80::1234")};
     Story story = active(100);
     EXPECT_THAT(story.hear(other),
-                ElementsAre("differs: fe80::2 advertises fe80::1234 and 1 more, we fe80::5eed", "release",
+                ElementsAre("differs: fe80::2 advertises fe80::5eed and 1 more, we fe80::5eed", "release",
                             "active -> backup: fe80::2 has priority 200"));
     EXPECT_THAT(story.hear(other),
-                ElementsAre("differs: fe80::2 advertises fe80::1234 and 1 more, we fe80::5eed"));
+                ElementsAre("differs: fe80::2 advertises fe80::5eed and 1 more, we fe80::5eed"));
     EXPECT_EQ(story.remaining(), 3609375us);
+    EXPECT_EQ(story.machine.stranger(story.now), std::nullopt);
+}
+
+// It counted once, as RFC 9568 section 7.1 has it: to a pair of somebody else with the VRID of every example
+// the site's only router gave way for ever, and nobody held the address that hosts send to.
+TEST(VrrpMachine, V13_F05_WhoeverHoldsAnotherAddressIsNoPartner) {
+    Advertisement other = advertisement(250);
+    other.addresses = {address("fe80::1234"), kVip};
+    const std::string differs = "differs: fe80::2 advertises fe80::1234 and 1 more, we fe80::5eed";
+    Story story = active(100);
+    EXPECT_THAT(story.hear(other), ElementsAre(differs));
+    EXPECT_EQ(story.machine.state(), State::active);
+    EXPECT_EQ(story.machine.peer(), std::nullopt);
+    EXPECT_EQ(story.machine.rival(story.now), std::nullopt);
+    const Peer who{kOther, 250, Centiseconds{100}, story.now};
+    EXPECT_EQ(story.machine.stranger(story.now), (Stranger{who, address("fe80::1234")}));
+    story.wait(4s);
+    EXPECT_EQ(story.machine.stranger(story.now), std::nullopt) << "gone";
+
+    Story second = backup(100);
+    second.wait(3s);
+    EXPECT_THAT(second.hear(other), ElementsAre(differs));
+    other.priority = 0;
+    EXPECT_THAT(second.hear(other), ElementsAre(differs));
+    EXPECT_EQ(second.remaining(), 609375us) << "neither kept it waiting nor hurried it";
 }
 
 // RFC 9568 section 7.1 as published drops what the owner hears; erratum 8298 has it logged and processed,
