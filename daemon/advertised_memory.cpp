@@ -66,6 +66,15 @@ std::optional<std::pair<std::string, AdvertisedMemory::Entry>> parse(std::string
     return std::pair{std::string{interface}, std::move(entry)};
 }
 
+// "eth0 from fe80::5eed"
+std::optional<std::pair<std::string, net::Ipv6Address>> parse_source(std::string_view line) {
+    const auto interface = take_word(line);
+    if (take_word(line) != "from" || interface.empty()) return std::nullopt;
+    const auto address = net::parse_ipv6(line);
+    if (!address || !address->is_link_local()) return std::nullopt;
+    return std::pair{std::string{interface}, *address};
+}
+
 }  // namespace
 
 std::size_t AdvertisedMemory::load(std::string_view text) {
@@ -73,6 +82,13 @@ std::size_t AdvertisedMemory::load(std::string_view text) {
     std::size_t count = 0;
     written_ = text;
     while (!text.empty() && count < kMost) {
+        std::string_view rest = text;
+        if (const auto source = parse_source(take_word(rest, '\n'))) {
+            sources_[source->first].push_back(source->second);
+            text = rest;
+            ++count;
+            continue;
+        }
         if (auto entry = parse(take_word(text, '\n'))) {
             entries_[entry->first].push_back(std::move(entry->second));
             ++count;
@@ -98,7 +114,25 @@ std::vector<ra::Stale> AdvertisedMemory::recall(const std::string& interface, Wa
     return out;
 }
 
-std::optional<std::string> AdvertisedMemory::take_write(Entries entries) {
+std::vector<net::Ipv6Address> AdvertisedMemory::sources(const std::string& interface) const {
+    const auto found = sources_.find(interface);
+    return found == sources_.end() ? std::vector<net::Ipv6Address>{} : found->second;
+}
+
+std::optional<std::string> AdvertisedMemory::behind(
+    const net::Ipv6Prefix& prefix, const std::function<bool(const std::string&)>& is_free) const {
+    for (const auto& [interface, list] : entries_) {
+        const bool told = std::any_of(list.begin(), list.end(), [&](const Entry& entry) {
+            const auto* pio = std::get_if<ra::PrefixInformation>(&entry.option);
+            return pio != nullptr && !entry.until && pio->prefix.network() == prefix.network();
+        });
+        if (told && is_free(interface)) return interface;
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> AdvertisedMemory::take_write(Entries entries, Sources sources) {
+    sources_ = std::move(sources);
     for (auto& [interface, list] : entries) {
         const auto before = entries_.find(interface);
         if (before == entries_.end()) continue;
@@ -119,6 +153,10 @@ std::optional<std::string> AdvertisedMemory::take_write(Entries entries) {
                 entry.until ? std::to_string(entry.until->time_since_epoch().count()) : "-";
             fmt::format_to(std::back_inserter(text), "{} {} {}\n", interface, until, to_hex(entry.option));
         }
+    }
+    for (const auto& [interface, list] : sources_) {
+        for (const net::Ipv6Address& address : list)
+            fmt::format_to(std::back_inserter(text), "{} from {}\n", interface, net::to_string(address));
     }
     if (text == written_) return std::nullopt;
     written_ = text;

@@ -63,9 +63,9 @@ void EdgeControl::set_config(const Config& config) {
     for (const RelayConfig& relay : config.relays) voices.emplace(relay.address, tunnel_interface(relay));
     link_.set_voices(wg::control::Voices{std::move(voices)});
     if (!peers_.empty()) link_.bind(self_);
-    const bool choice = config.relays.size() > 1;
-    for (auto& [name, peer] : peers_)
-        peer.session.want_sites(choice ? std::optional{config.overlay} : std::nullopt);
+    overlay_ = config.overlay;
+    choice_ = config.relays.size() > 1;
+    ask_for_lists();
     for (auto& [name, peer] : peers_) act(name, peer, peer.session.set_lans(lans_, ControlLink::now()));
     schedule();
 }
@@ -119,6 +119,30 @@ bool EdgeControl::handed_over(const net::Ipv6Prefix& prefix) const {
         const auto owner = entry.second.session.owner(prefix);
         return !owner || owner->router != self_;
     });
+}
+
+std::vector<LanCheck::RelayWord> EdgeControl::words_about(const net::Ipv6Prefix& prefix) const {
+    std::vector<LanCheck::RelayWord> out;
+    for (const auto& [name, peer] : peers_) {
+        if (peer.session.alive()) out.push_back({peer.session.nobody_claims(prefix)});
+    }
+    return out;
+}
+
+bool EdgeControl::is_connected(const net::Ipv6Prefix& prefix) const {
+    return std::any_of(peers_.begin(), peers_.end(), [&](const auto& entry) {
+        const auto sites = entry.second.session.alive() ? entry.second.session.sites() : nullptr;
+        return sites && (sites->covers(prefix) || sites->detours_to(prefix));
+    });
+}
+
+void EdgeControl::want_lists(bool want) {
+    if (std::exchange(wants_lists_, want) != want) ask_for_lists();
+}
+
+void EdgeControl::ask_for_lists() {
+    for (auto& [name, peer] : peers_)
+        peer.session.want_sites(choice_ || wants_lists_ ? std::optional{overlay_} : std::nullopt);
 }
 
 void EdgeControl::receive() {

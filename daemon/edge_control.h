@@ -14,6 +14,7 @@
 #include "daemon/config.h"
 #include "daemon/control_link.h"
 #include "daemon/epoch_memory.h"
+#include "daemon/lan_check.h"
 #include "daemon/loop.h"
 #include "daemon/obstacles.h"
 #include "daemon/relay_talk.h"
@@ -45,6 +46,11 @@ public:
     [[nodiscard]] bool handed_over(const net::Ipv6Prefix& prefix) const;
     // Relays that say what cannot be.
     [[nodiscard]] std::vector<Obstacle> untrue() const;
+    // What each relay that answers says about the prefix of a LAN.
+    [[nodiscard]] std::vector<LanCheck::RelayWord> words_about(const net::Ipv6Prefix& prefix) const;
+    // A relay says that a site with this prefix is connected. It is asked while want_lists(true).
+    [[nodiscard]] bool is_connected(const net::Ipv6Prefix& prefix) const;
+    void want_lists(bool want);
     [[nodiscard]] const std::string& trouble() const { return link_.trouble(); }
 
 private:
@@ -58,6 +64,7 @@ private:
     void act(const std::string& relay, Peer& peer, wg::control::SessionOutcome outcome);
     void schedule();
     void load_epochs();
+    void ask_for_lists();
     void reserve_epochs();
 
     FileWriter& files_;
@@ -71,6 +78,9 @@ private:
     std::vector<wg::control::LanPart> lans_;
     EpochMemory epochs_;
     std::optional<wg::control::TimePoint> reserved_at_;
+    net::Ipv6Prefix overlay_;
+    bool choice_ = false;         // between relays
+    bool wants_lists_ = false;    // of sites, also without a choice
     Alarm reserve_;
     ControlLink link_;
     Alarm alarm_;

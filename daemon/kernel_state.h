@@ -35,6 +35,10 @@ struct Link {
     std::optional<net::MacAddress> mac;
     unsigned parent = 0;  // index of the link that it is on (IFLA_LINK); 0 = none
     bool bridge = false;  // that others may be ports of
+    unsigned master = 0;  // index of the bridge, bond, VRF, … that it is a port of (IFLA_MASTER); 0 = none
+    // IFLA_INFO_KIND: "bridge", "vrf", "macvlan"; empty for hardware.
+    std::string kind = {};
+    bool takes_all = false;  // a macvlan or macvtap of mode passthru: what comes in on its parent is its
     bool operator==(const Link&) const = default;
 };
 using Links = std::map<std::string, Link>;  // by name

@@ -58,33 +58,6 @@ void LanPort::advertise(std::vector<ra::Send>&& advertisements, LanActions& out)
     }
 }
 
-// The interface's own link-local address, once duplicate address detection is over. Of several the one that
-// hosts know already.
-std::optional<net::Ipv6Address> LanPort::own_link_local(const Addresses& addresses) const {
-    std::optional<net::Ipv6Address> found;
-    for (auto it = addresses.lower_bound({config_.interface, {}});
-         it != addresses.end() && it->first.link == config_.interface; ++it) {
-        const AddressState& state = it->second;
-        const net::Ipv6Address& address = it->first.address.address;
-        const bool is_virtual = state.ours || (config_.vrrp && address == config_.vrrp->machine.address);
-        if (!address.is_link_local() || is_virtual || state.tentative || state.duplicate) continue;
-        if (!found || address == spoke_from_) found = address;
-    }
-    return found;
-}
-
-std::string LanPort::find_link_trouble(const Links& links, const Addresses& addresses) {
-    self_.reset();
-    const std::string& name = config_.interface;
-    const auto link = links.find(name);
-    if (link == links.end()) return fmt::format("interface {} does not exist", name);
-    if (!link->second.up) return fmt::format("interface {} is down (ip link set {} up)", name, name);
-    if (!link->second.running) return fmt::format("interface {} has no carrier", name);
-    self_ = own_link_local(addresses);
-    if (!self_) return fmt::format("interface {} has no usable link-local address yet", name);
-    return {};
-}
-
 std::optional<ra::Source> LanPort::find_source(const Links& links, const Addresses& addresses) {
     const auto link = links.find(speaking_interface());
     if (!machine_) return ra::Source{*self_, link->second.mac};
@@ -106,7 +79,22 @@ std::optional<ra::Source> LanPort::find_source(const Links& links, const Address
 LanActions LanPort::set_links(const Links& links, const Addresses& addresses, TimePoint now) {
     LanActions out;
     check_lease(now, out);
-    waiting_for_ = find_link_trouble(links, addresses);
+    waiting_for_ = find_link_trouble(links);
+    const auto link = links.find(config_.interface);
+    // A port of a bridge cannot be heard, but still be said goodbye from: the others need not wait for
+    // silence.
+    const bool running = link != links.end() && link->second.running;
+    self_ = running ? own_link_local(addresses) : std::nullopt;
+    if (waiting_for_.empty() && !self_)
+        waiting_for_ = fmt::format("interface {} has no usable link-local address yet", config_.interface);
+    if (!waiting_for_.empty()) sends_.forget();
+    own_addresses_.clear();
+    for (const auto& [key, state] : addresses) {
+        if (key.address.address.is_link_local() && !state.ours)
+            own_addresses_.try_emplace(key.address.address, key.link);
+    }
+    if (running) mac_ = link->second.mac;
+    if (machine_ && sends_.mute()) waiting_for_ = why_mute();
     if (machine_ && leaving_.empty()) {
         if (!waiting_for_.empty()) {
             take(machine_->stop(now, waiting_for_), now, out);
@@ -114,6 +102,8 @@ LanActions LanPort::set_links(const Links& links, const Addresses& addresses, Ti
             take(machine_->start(now), now, out);
         }
     }
+    silenced_ = machine_ && sends_.mute();
+    if (!waiting_for_.empty() && !silenced_) self_.reset();
     const auto speaking = links.find(speaking_interface());
     if (speaking != links.end()) mtu_ = std::max<std::size_t>(speaking->second.mtu, kSmallestMtu);
     std::optional<ra::Source> source;
@@ -129,6 +119,12 @@ LanActions LanPort::set_links(const Links& links, const Addresses& addresses, Ti
         if (source_ && leaving_.empty() && announcer_.start(now)) announce(out);
     }
     source_ = source;
+    if (self_) {
+        for (const net::Ipv6Address& address : std::exchange(recalled_, {})) {
+            if (!machine_ || machine_->config().address != address) give_up_source(address, now);
+        }
+    }
+    if (source_) former_.remove(source_->address);
     if (!leaving_.empty()) return out;
     if (!config_.advertise) {
         waiting_for_ = "advertising is switched off in the configuration";
@@ -156,6 +152,9 @@ LanActions LanPort::set_config(LanConfig config, TimePoint now) {
         source_.reset();
     }
     if (machine_ && !same) {
+        const auto& address = machine_->config().address;
+        const bool stays = config.vrrp && config.vrrp->machine.address == address;
+        if (source_ && !stays && config_.advertise) give_up_source(address, now);
         take(machine_->stop(now, "the configuration has changed"), now, out);
         announcer_.stop();
         advertise(advertiser_.set_source(std::nullopt, now), out);
@@ -232,8 +231,10 @@ LanActions LanPort::on_icmpv6(std::span<const std::byte> message, const ra::Pack
         last_refusal_ = solicitation.error().text();
     } else if (message.front() == kRouterAdvertisement) {
         const auto advertisement = ra::parse_router_advertisement(message, info);
+        if (advertisement && is_own_voice(info.source, now)) return out;
         if (advertisement) {
             ++counters_.advertisements_received;
+            former_.remove(info.source);  // somebody else goes on from there
             compare(*advertisement, info.source, now, out);
         } else {
             ++counters_.refused;
@@ -275,6 +276,8 @@ LanActions LanPort::on_vrrp(std::span<const std::byte> packet, const vrrp::Packe
     };
     const auto advertisement = vrrp::parse(packet, info);
     if (!advertisement) return refuse(advertisement.error());
+    if (is_own_voice(info.source, now)) return refuse(vrrp::Refusal::own_source);
+    for (const net::Ipv6Address& address : advertisement->addresses) former_.remove(address);
     if (advertisement->vrid != machine_->config().vrid) return refuse(vrrp::Refusal::unknown_vrid);
     if (!self_ || info.source == *self_) return refuse(vrrp::Refusal::own_source);
     ++counters_.vrrp_received;
@@ -292,12 +295,17 @@ LanActions LanPort::on_deadline(TimePoint now) {
     LanActions out;
     check_lease(now, out);
     if (machine_) take(machine_->on_deadline(now), now, out);
+    follow_sends(now, out);
     if (announcer_.on_deadline(now)) announce(out);
     if (farewell_at_ && now >= *farewell_at_) {
         farewell_at_.reset();
         advertise(advertiser_.withdraw(now), out);  // this was the last router of the site
     }
     if (relieved_at_ && now >= *relieved_at_) relieved_at_.reset();
+    std::vector<ra::Send> last_words;
+    for (const net::Ipv6Address& address : former_.due(now))
+        last_words.push_back(advertiser_.forget_address(address));
+    advertise(std::move(last_words), out);
     follow_route(now, out);
     advertise(advertiser_.on_deadline(now), out);
     return out;
@@ -309,7 +317,10 @@ std::optional<LanPort::TimePoint> LanPort::deadline() const {
         if (other && (!next || *other < *next)) next = other;
     };
     if (machine_) sooner(machine_->deadline());
+    if (machine_ && leaving_.empty())
+        sooner(sends_.mute() == silenced_ ? sends_.deadline() : TimePoint::min());
     sooner(announcer_.deadline());
+    sooner(former_.deadline());
     sooner(farewell_at_);
     sooner(relieved_at_);
     if (reach_ == Reach::full && leaving_.empty()) sooner(route_.deadline());
@@ -360,15 +371,6 @@ void LanPort::announce(LanActions& out) const {
     if (!source_ || !source_->link_address) return;
     out.emplace_back(SendNeighbor{source_->address, *source_->link_address});
     out.emplace_back(SendNeighbor{net::with_interface_identifier(config_.prefix, 1), *source_->link_address});
-}
-
-void LanPort::sent(const LanAction& action, TimePoint now) {
-    if (const auto* send = std::get_if<ra::Send>(&action)) {
-        counters_.advertisements_sent += std::max<std::size_t>(1, send->hosts.size());
-        last_sent_ = now;
-    } else if (std::holds_alternative<SendVrrp>(action)) {
-        ++counters_.vrrp_sent;
-    }
 }
 
 }  // namespace ulagate

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,8 +14,10 @@
 
 #include "daemon/config.h"
 #include "daemon/desired.h"
+#include "daemon/former_sources.h"
 #include "daemon/kernel_state.h"
 #include "daemon/overlay_route.h"
+#include "daemon/send_watch.h"
 #include "ra/advertiser.h"
 #include "ra/watch.h"
 #include "vrrp/machine.h"
@@ -69,6 +73,8 @@ public:
 
     LanPort(LanConfig config, ra::Random random);
 
+    // Why nothing is heard on this LAN (no sockets, no multicast groups); empty: it is. Before set_links().
+    void set_deaf(std::string why) { deaf_ = std::move(why); }
     // The links as they are now. The address that we hold is used as soon as it appears there.
     LanActions set_links(const Links& links, const Addresses& addresses, TimePoint now);
     LanActions set_config(LanConfig config, TimePoint now);
@@ -83,6 +89,13 @@ public:
     }
     // What hosts of this LAN were told before a restart.
     void recall(const std::vector<ra::Stale>& stale, TimePoint now) { advertiser_.recall(stale, now); }
+    // And from which addresses. Of those that are not the speaking one any more it is taken back.
+    void recall_sources(std::vector<net::Ipv6Address> told_from) { recalled_ = std::move(told_from); }
+    // From which address hosts of this LAN have their routes, as far as we know; for the memory on disk.
+    [[nodiscard]] std::optional<net::Ipv6Address> told_from() const;
+    // `is_elsewhere` knows whether a prefix that was this LAN's is at another site now.
+    LanActions follow_prefixes(const std::function<bool(const net::Ipv6Prefix&)>& is_elsewhere,
+                               TimePoint now);
     LanActions on_icmpv6(std::span<const std::byte> message, const ra::PacketInfo& info, TimePoint now);
     // A host's link-layer address could not be found out, so its unicast answer did not reach it.
     void on_unresolved(const net::Ipv6Address& host, TimePoint now);
@@ -111,7 +124,8 @@ public:
     [[nodiscard]] std::string speaking_interface() const { return ulagate::speaking_interface(config_); }
 
     void sent(const LanAction& action, TimePoint now);
-    void send_failed() { ++counters_.send_errors; }
+    // Too many in a row, and another router is to take over: this one is mute.
+    void send_failed(const LanAction& action, const std::string& error, TimePoint now);
 
     [[nodiscard]] const LanConfig& config() const { return config_; }
     [[nodiscard]] const LanCounters& counters() const { return counters_; }
@@ -119,10 +133,15 @@ public:
     [[nodiscard]] std::optional<TimePoint> last_sent() const { return last_sent_; }
     // Why we are silent on this LAN, in words; empty when we advertise.
     [[nodiscard]] const std::string& waiting_for() const { return waiting_for_; }
-    // The LAN cannot carry anything: no link, no carrier, no address of its own.
-    [[nodiscard]] bool link_dead() const { return !self_; }
+    // The LAN cannot carry anything: no link, no carrier, no address of its own; or we are deaf or mute
+    // there.
+    [[nodiscard]] bool link_dead() const { return !self_ || silenced_; }
+    // Of what was sent last and did not leave; empty: all is well.
+    [[nodiscard]] const std::string& send_error() const { return sends_.error(); }
     // Why the last packet that we discarded was discarded.
     [[nodiscard]] const std::string& last_refusal() const { return last_refusal_; }
+    // The interface whose words of ours are heard here: another LAN of this router, or this one.
+    [[nodiscard]] std::optional<std::string> own_voice(TimePoint now) const;
     // The other routers on the link, as far as they advertise.
     [[nodiscard]] const ra::Watch& watch() const { return watch_; }
     // The one that speaks from our address while we do.
@@ -135,7 +154,11 @@ public:
     [[nodiscard]] std::string route_withdrawn() const { return to_string(reach_); }
 
 private:
-    [[nodiscard]] std::string find_link_trouble(const Links& links, const Addresses& addresses);
+    [[nodiscard]] std::string find_link_trouble(const Links& links) const;
+    [[nodiscard]] std::string why_mute() const;
+    void follow_sends(TimePoint now, LanActions& out);
+    bool is_own_voice(const net::Ipv6Address& source, TimePoint now);
+    void give_up_source(const net::Ipv6Address& address, TimePoint now);
     [[nodiscard]] std::optional<ra::Source> find_source(const Links& links, const Addresses& addresses);
     [[nodiscard]] std::uint8_t effective_priority() const;
     void check_lease(TimePoint now, LanActions& out);
@@ -157,10 +180,19 @@ private:
     vrrp::Announcer announcer_;
     std::vector<Deduction> deductions_;
     std::optional<net::Ipv6Address> self_;  // the interface's own link-local address, while the link works
+    std::optional<net::MacAddress> mac_;    // the interface's
     std::optional<ra::Source> source_;      // from where we advertise
     TimePoint speaking_since_;              // from there
     // Without [lan.vrrp]: the address that we advertised from last.
     std::optional<net::Ipv6Address> spoke_from_;
+    FormerSources former_;
+    std::vector<net::Ipv6Address> recalled_;                 // for former_, as soon as the link works
+    std::map<net::Ipv6Address, std::string> own_addresses_;  // link-local, of all interfaces
+    struct OwnVoice {
+        std::string interface;
+        TimePoint heard;
+    };
+    std::optional<OwnVoice> own_voice_;
     std::size_t mtu_ = kSmallestMtu;         // of the speaking interface
     std::optional<TimePoint> leased_until_;  // the virtual address, as last put
     std::optional<TimePoint> farewell_at_;   // withdrawn; nobody has taken over yet
@@ -168,6 +200,9 @@ private:
     std::optional<TimePoint> taken_over_;
     std::optional<TimePoint> last_sent_;
     LanCounters counters_;
+    SendWatch sends_;
+    bool silenced_ = false;  // mute, and others are to take over
+    std::string deaf_;
     std::string waiting_for_;
     std::string last_refusal_;
     bool taken_out_ = false;  // by leave()

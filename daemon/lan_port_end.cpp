@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // How a LAN ends: another router takes over, the site leaves, or the LAN is taken out of the configuration.
+// And what is taken back from hosts while it goes on.
+#include <algorithm>
 #include <utility>
 
 #include "daemon/lan_port.h"
@@ -60,6 +62,30 @@ void LanPort::end_farewell(TimePoint now) {
     farewell_at_.reset();
     source_.reset();
     advertiser_ = ra::Advertiser{config_.ra, {}};  // nor is the last word repeated, if it has been said
+}
+
+// Another router may have what was our virtual address, and takes over within four intervals.
+void LanPort::give_up_source(const net::Ipv6Address& address, TimePoint now) {
+    const ra::Duration takeover =
+        4 * vrrp::Duration{config_.vrrp ? config_.vrrp->machine.interval : vrrp::Centiseconds{0}};
+    former_.add(address, std::max<ra::Duration>(takeover, std::chrono::seconds{1}), now);
+}
+
+std::optional<net::Ipv6Address> LanPort::told_from() const {
+    if (!config_.advertise || advertiser_.advertised().empty()) return std::nullopt;
+    return machine_ ? machine_->config().address : spoke_from_;
+}
+
+LanActions LanPort::follow_prefixes(const std::function<bool(const net::Ipv6Prefix&)>& is_elsewhere,
+                                    TimePoint now) {
+    std::vector<net::Ipv6Prefix> elsewhere;
+    for (const ra::Stale& gone : advertiser_.stale()) {
+        const auto* pio = std::get_if<ra::PrefixInformation>(&gone.option);
+        if (pio != nullptr && is_elsewhere(pio->prefix.network())) elsewhere.push_back(pio->prefix.network());
+    }
+    LanActions out;
+    if (leaving_.empty()) advertise(advertiser_.set_elsewhere(std::move(elsewhere), now), out);
+    return out;
 }
 
 }  // namespace ulagate

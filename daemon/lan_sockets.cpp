@@ -4,11 +4,17 @@
 #include <chrono>
 #include <utility>
 
+#include "daemon/base/file.h"
+#include "daemon/joined_groups.h"
+
 namespace ulagate {
 namespace {
 
 // Nothing beside the delay of an answer, and at 10,000 solicitations a second 50 of them are read at once.
 constexpr std::chrono::milliseconds kSolicitationPause{5};
+
+constexpr const char* kJoinedGroups = "/proc/net/igmp6";
+constexpr std::size_t kMaxJoinedGroups = 4U << 20U;  // bytes
 
 }  // namespace
 
@@ -28,6 +34,14 @@ Result<std::unique_ptr<LanSockets>> LanSockets::open(boost::asio::io_context& io
     if (auto watched = sockets->watch(io, call); !watched)
         return tl::unexpected<Error>{std::move(watched.error())};
     return sockets;
+}
+
+bool LanSockets::hears() const {
+    const auto text = read_file(kJoinedGroups, kMaxJoinedGroups);
+    if (!text) return true;
+    const JoinedGroups joined = parse_joined_groups(*text);
+    return joined.contains({place_.speaking, ra::kAllRouters}) &&
+           (!vrrp_in_ || joined.contains({place_.lan, vrrp::kAllVrrpRouters}));
 }
 
 Result<void> LanSockets::open_vrrp(const LanConfig& config) {

@@ -39,6 +39,9 @@ public:
                                                     const Place& place, const OnReadable& call);
 
     [[nodiscard]] const Place& place() const { return place_; }
+    // Whether the kernel's IPv6 gives us what is sent to the groups that we have joined: a LAN whose IPv6 was
+    // away for a moment is deaf until they are joined anew. True where it does not say.
+    [[nodiscard]] bool hears() const;
     // What has come; nothing: no more now.
     Result<std::optional<ra::Socket::Datagram>> receive_icmpv6() { return icmpv6_.receive(); }
     Result<std::span<const ra::Packet>> receive_solicitations() { return link_.receive(); }

@@ -13,6 +13,7 @@ namespace {
 // A flood must not starve the timers: after this many datagrams the loop gets its turn.
 constexpr int kDatagramsATurn = 64;
 constexpr int kBatchesATurn = 4;
+constexpr std::chrono::minutes kDifferenceEvery{1};
 
 ra::Random system_random() {
     return [engine = std::mt19937_64{std::random_device{}()}](ra::Duration low, ra::Duration high) mutable {
@@ -35,7 +36,14 @@ void LanTask::open_sockets(const Links& links) {
     std::optional<LanSockets::Place> place;
     if (lan != links.end() && speaking != links.end())
         place = LanSockets::Place{lan->second.index, speaking->second.index};
-    if (!place || (sockets_ && sockets_->place() != *place)) {
+    could_hear_ = place && lan->second.up && lan->second.mtu >= LanPort::kSmallestMtu;
+    const bool deaf = sockets_ && could_hear_ && !sockets_->hears();
+    if (deaf) {
+        log::notice(
+            config.interface,
+            "the kernel has thrown our multicast groups away with the interface's IPv6, joining again");
+    }
+    if (!place || deaf || (sockets_ && sockets_->place() != *place)) {
         sockets_.reset();
         trouble_.clear();
     }
@@ -49,12 +57,21 @@ void LanTask::open_sockets(const Links& links) {
     if (opened) sockets_ = std::move(*opened);
 }
 
+std::string LanTask::why_deaf() const {
+    if (sockets_) return {};
+    if (!trouble_.empty()) return trouble_;
+    return "interface " + port_.speaking_interface() + " does not exist yet";
+}
+
+bool LanTask::works() const { return trouble_.empty() && (!sockets_ || !could_hear_ || sockets_->hears()); }
+
 void LanTask::set_links(const Links& links, const Addresses& addresses) {
     open_sockets(links);
     tell_time();
     const auto source_before = port_.source();
     const std::string waiting_before = port_.waiting_for();
-    const auto actions = port_.set_links(sockets_ ? links : Links{}, addresses, now());
+    port_.set_deaf(why_deaf());
+    const auto actions = port_.set_links(links, addresses, now());
     const std::string& interface = port_.config().interface;
     if (port_.source() != source_before && port_.source()) {
         log::info(interface, "ra: advertising {} from {}", net::to_string(port_.config().prefix),
@@ -80,6 +97,12 @@ void LanTask::set_deductions(std::vector<Deduction> deductions) {
 void LanTask::set_isolated(bool isolated) { perform(port_.set_isolated(isolated, now())); }
 void LanTask::set_forwarding(bool forwarding) { perform(port_.set_forwarding(forwarding, now())); }
 void LanTask::recall(const std::vector<ra::Stale>& stale) { port_.recall(stale, now()); }
+void LanTask::recall_sources(const std::vector<net::Ipv6Address>& told_from) {
+    port_.recall_sources(told_from);
+}
+void LanTask::follow_prefixes(const std::function<bool(const net::Ipv6Prefix&)>& is_elsewhere) {
+    perform(port_.follow_prefixes(is_elsewhere, now()));
+}
 void LanTask::leave() { perform(port_.leave(now())); }
 void LanTask::hand_over() { perform(port_.hand_over(now())); }
 void LanTask::withdraw() { perform(port_.withdraw(now())); }
@@ -158,12 +181,19 @@ void LanTask::log(const vrrp::Changed& change) const {
               vrrp::to_string(change.from), vrrp::to_string(change.to), change.reason);
 }
 
-// It comes with each advertisement; what has been said once is not said again until it is another.
+// It comes with each advertisement; what has been said once is not said again until it is another, nor then
+// more than once a minute: anybody can make it alternate.
 void LanTask::log(const vrrp::Differs& difference) {
-    std::string& logged = differences_[difference.what];
-    if (logged == difference.text) return;
-    logged = difference.text;
-    log::warning(port_.config().interface, "vrrp: {}, going on", difference.text);
+    Logged& logged = differences_[difference.what];
+    if (logged.text == difference.text) return;
+    if (!logged.text.empty() && now() - logged.when < kDifferenceEvery) {
+        ++logged.left_out;
+        return;
+    }
+    const std::string more =
+        logged.left_out == 0 ? "" : " (and " + std::to_string(logged.left_out) + " times something else)";
+    logged = {difference.text, now(), 0};
+    log::warning(port_.config().interface, "vrrp: {}{}, going on", difference.text, more);
 }
 
 void LanTask::log(const ra::Notice& notice) const {
@@ -187,11 +217,22 @@ void LanTask::send(const LanAction& action) {
     }
     if (sent) {
         port_.sent(action, now());
+        if (!failure_.empty() && port_.send_error().empty()) {
+            log::notice(port_.config().interface, "what we send leaves again");
+            failure_.clear();
+        }
     } else {
         // The next one is due by the timer in any case (CONFORMANCE R-41).
-        port_.send_failed();
-        log::warning(port_.config().interface, "{}, going on", sent.error().text());
+        port_.send_failed(action, sent.error().text(), now());
+        log_failure(sent.error().text());
     }
+}
+
+// Each of ten a second may fail for the same reason.
+void LanTask::log_failure(const std::string& error) {
+    if (error == failure_) return;
+    failure_ = error;
+    log::warning(port_.config().interface, "{}, going on", error);
 }
 
 // It may be set at any time.

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -28,6 +30,8 @@ public:
     void set_isolated(bool isolated);
     void set_forwarding(bool forwarding);
     void recall(const std::vector<ra::Stale>& stale);
+    void recall_sources(const std::vector<net::Ipv6Address>& told_from);
+    void follow_prefixes(const std::function<bool(const net::Ipv6Prefix&)>& is_elsewhere);
     void hand_over();
     void withdraw();
     void leave();
@@ -41,9 +45,13 @@ public:
     [[nodiscard]] const LanPort& port() const { return port_; }
     // Why the sockets are not open, though the interface is there; empty when all is well.
     [[nodiscard]] const std::string& trouble() const { return trouble_; }
+    // The sockets are open and hear what they have joined, or cannot as the interface is now. If not,
+    // set_links() is to be called: it opens them anew.
+    [[nodiscard]] bool works() const;
 
 private:
     void open_sockets(const Links& links);
+    [[nodiscard]] std::string why_deaf() const;
     void receive_icmpv6();
     void receive_solicitations();
     void receive_vrrp();
@@ -52,6 +60,7 @@ private:
     void log(const vrrp::Differs& difference);
     void log(const ra::Notice& notice) const;
     void send(const LanAction& action);
+    void log_failure(const std::string& error);
     void finish();
     void tell_time();
     void log_route();
@@ -62,9 +71,16 @@ private:
     std::unique_ptr<LanSockets> sockets_;
     Alarm alarm_;
     std::string trouble_;
-    std::map<vrrp::Difference, std::string> differences_;  // as last logged
+    struct Logged {
+        std::string text;
+        std::chrono::steady_clock::time_point when;
+        std::uint64_t left_out = 0;  // since then
+    };
+    std::map<vrrp::Difference, Logged> differences_;
     bool told_wants_ = false;
     std::string route_withdrawn_;  // as last logged
+    bool could_hear_ = false;      // the LAN's interface is up, and has an IPv6
+    std::string failure_;          // of sends, as last logged; empty: they leave
 };
 
 }  // namespace ulagate

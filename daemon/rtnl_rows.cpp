@@ -29,6 +29,12 @@ std::optional<unsigned> ipv6_mtu(const Attributes<IFLA_MAX>& link) {
     return settings ? std::optional{settings->at(kIpv6MtuSetting)} : std::nullopt;
 }
 
+// The parent gives it every frame, before its own IPv6 sees one.
+bool takes_all_of_parent(const std::string& kind, nlattr* data) {
+    if (kind != "macvlan" && kind != "macvtap") return false;
+    return Attributes<IFLA_MACVLAN_MAX>{data}.u32(IFLA_MACVLAN_MODE) == MACVLAN_MODE_PASSTHRU;
+}
+
 using RouteAttributes = Attributes<RTA_MAX>;
 
 std::optional<net::IpAddress> address_of(const rtmsg& header, const RouteAttributes& attributes, int type) {
@@ -95,8 +101,11 @@ std::optional<LinkRow> decode_link(const nlmsghdr& message) {
     row.link.running = row.link.up && (header->ifi_flags & IFF_RUNNING) != 0;
     row.link.mtu = attributes.u32(IFLA_MTU).value_or(0);
     row.link.parent = attributes.u32(IFLA_LINK).value_or(0);
-    row.link.bridge =
-        Attributes<IFLA_INFO_MAX>{attributes.at(IFLA_LINKINFO)}.text(IFLA_INFO_KIND) == "bridge";
+    row.link.master = attributes.u32(IFLA_MASTER).value_or(0);
+    const Attributes<IFLA_INFO_MAX> info{attributes.at(IFLA_LINKINFO)};
+    row.link.kind = info.text(IFLA_INFO_KIND);
+    row.link.bridge = row.link.kind == "bridge";
+    row.link.takes_all = takes_all_of_parent(row.link.kind, info.at(IFLA_INFO_DATA));
     row.ipv6_mtu = ipv6_mtu(attributes);
     // A tunnel's "hardware address" can be an IP address.
     if (header->ifi_type == ARPHRD_ETHER && attributes.bytes(IFLA_ADDRESS).size() == 6) {

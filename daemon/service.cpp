@@ -201,7 +201,7 @@ void Service::reconcile(bool slow_too) {
     if (changed && *changed && config_.role == Role::relay) remember_endpoints();
     const bool same = changed && !*changed && facts_ == reconciled_facts_ && reconciler_->settled();
     const bool lans_work =
-        std::all_of(lans_.begin(), lans_.end(), [](const auto& lan) { return lan->trouble().empty(); });
+        std::all_of(lans_.begin(), lans_.end(), [](const auto& lan) { return lan->works(); });
     if (same && lans_work) {
         send_by_new_ways();
         schedule();
@@ -347,6 +347,7 @@ void Service::tick() {
     log::tell_left_out();
     reconcile();
     look_at_ways();
+    check_lans();
     cure_clocks();
     note_traffic();
     if (path_control_) note_busy_sites();

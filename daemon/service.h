@@ -23,6 +23,7 @@
 #include "daemon/forward_check.h"
 #include "daemon/full_tables.h"
 #include "daemon/knock_schedule.h"
+#include "daemon/lan_check.h"
 #include "daemon/lan_task.h"
 #include "daemon/linux_kernel.h"
 #include "daemon/loop.h"
@@ -134,6 +135,10 @@ private:
     void load_advertised_memory();
     void keep_advertised_memory();
     void take_lan_states();
+    void check_lans();
+    [[nodiscard]] bool is_elsewhere(const net::Ipv6Prefix& prefix) const;
+    [[nodiscard]] bool same_link(const LanTask& before, const LanConfig& after) const;
+    void recall(LanTask& lan);
     void on_lan_change();
     bool take_over();
     void note_reachable();
@@ -222,6 +227,7 @@ private:
     Obstacles obstacles_;                    // what the checks of the result have found
     ForwardCheck forward_check_;
     FullTables full_tables_;
+    LanCheck lan_check_;
     std::string key_trouble_;
     std::string last_reload_;
     ControlServer::Reply withdrawing_;  // who asked for it; empty while nobody has

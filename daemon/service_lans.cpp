@@ -41,13 +41,45 @@ void Service::set_lans() {
         std::erase_if(former_lans_,
                       [&](const auto& task) { return task->port().config().interface == lan.interface; });
         lans.push_back(std::make_unique<LanTask>(io_, lan, [this] { on_lan_change(); }));
-        lans.back()->recall(advertised_memory_.recall(lan.interface, wall_clock(), now()));
+        recall(*lans.back());
     }
     for (auto& gone : std::exchange(lans_, std::move(lans))) {
         if (!gone) continue;
-        gone->leave();
+        const bool goes_on = std::any_of(config_.lans.begin(), config_.lans.end(), [&](const LanConfig& lan) {
+            return lan.prefix == gone->port().config().prefix && same_link(*gone, lan);
+        });
+        // Its hosts stay where they are, and are told by the one that goes on.
+        if (goes_on) {
+            gone->hand_over();
+        } else {
+            gone->leave();
+        }
         former_lans_.push_back(std::move(gone));
     }
+}
+
+// What hosts were told before a restart, or by the LAN that had another interface name.
+void Service::recall(LanTask& lan) {
+    const LanConfig& config = lan.port().config();
+    const auto is_free = [this](const std::string& interface) {
+        return std::none_of(config_.lans.begin(), config_.lans.end(),
+                            [&](const LanConfig& each) { return each.interface == interface; });
+    };
+    std::string interface = config.interface;
+    if (advertised_memory_.recall(interface, wall_clock(), now()).empty())
+        interface = advertised_memory_.behind(config.prefix, is_free).value_or(interface);
+    lan.recall(advertised_memory_.recall(interface, wall_clock(), now()));
+    lan.recall_sources(advertised_memory_.sources(interface));
+}
+
+// The interface has been renamed, or has become a port of the bridge or bond that is the LAN now.
+bool Service::same_link(const LanTask& before, const LanConfig& after) const {
+    if (!reconciler_) return false;
+    const Links& links = reconciler_->have().links;
+    const auto old_link = links.find(before.port().config().interface);
+    const auto new_link = links.find(after.interface);
+    return old_link == links.end() ||
+           (new_link != links.end() && old_link->second.master == new_link->second.index);
 }
 
 void Service::load_advertised_memory() {
@@ -63,12 +95,15 @@ void Service::keep_advertised_memory() {
     if (config_.role != Role::edge) return;
     std::erase_if(former_lans_, [](const auto& lan) { return lan->done(); });
     AdvertisedMemory::Entries entries;
+    AdvertisedMemory::Sources sources;
     for (const auto& lan : lans_) {
         const ra::Advertiser& advertiser = lan->port().advertiser();
         auto known = memory_of(advertiser.advertised(), advertiser.stale(), wall_clock(), now());
-        if (!known.empty()) entries[lan->port().config().interface] = std::move(known);
+        const std::string& interface = lan->port().config().interface;
+        if (!known.empty()) entries[interface] = std::move(known);
+        if (const auto source = lan->port().told_from()) sources[interface] = {*source};
     }
-    const auto text = advertised_memory_.take_write(std::move(entries));
+    const auto text = advertised_memory_.take_write(std::move(entries), std::move(sources));
     if (text) files_.write(paths_.advertised_file(), *text, 0600);
 }
 
@@ -81,6 +116,35 @@ void Service::update_lans() {
         lan->set_deductions(deductions(lan->port().config()));
         lan->set_links(have.links, have.addresses);
     }
+}
+
+// A prefix that was a LAN's of ours and is not any more.
+bool Service::is_elsewhere(const net::Ipv6Prefix& prefix) const {
+    const bool here = std::any_of(config_.lans.begin(), config_.lans.end(),
+                                  [&](const LanConfig& lan) { return lan.prefix.network() == prefix; });
+    return here || (edge_control_ && edge_control_->is_connected(prefix));
+}
+
+// What is heard there and what the relays say, each second.
+void Service::check_lans() {
+    if (!edge_control_) return;
+    std::vector<Obstacle> found;
+    bool lost = false;  // a prefix of the overlay that our hosts still know
+    for (const auto& lan : lans_) {
+        const LanPort& port = lan->port();
+        for (Obstacle& each : lan_check_.find(port, edge_control_->words_about(port.config().prefix), now()))
+            found.push_back(std::move(each));
+        const auto stale = port.advertiser().stale();
+        lost = lost || std::any_of(stale.begin(), stale.end(), [&](const ra::Stale& gone) {
+                   const auto* pio = std::get_if<ra::PrefixInformation>(&gone.option);
+                   return pio != nullptr && config_.overlay.contains(pio->prefix.network());
+               });
+        lan->follow_prefixes([this](const net::Ipv6Prefix& prefix) { return is_elsewhere(prefix); });
+    }
+    edge_control_->want_lists(lost);
+    obstacles_.set("lan", std::move(found));
+    report_obstacles();
+    for (const auto& lan : lans_) lan->set_deductions(deductions(lan->port().config()));
 }
 
 // What the LANs have become: which virtual addresses are ours, and what the relays are to know.
@@ -180,7 +244,8 @@ std::vector<Deduction> Service::deductions(const LanConfig& lan) const {
     };
     deduct(!any_relay_reachable(), lan.vrrp->no_tunnel, "no relay can be reached");
     deduct(!facts_.uplink, lan.vrrp->no_uplink, "no default route");
-    for (const std::string& reason : obstacles_.cuts(lan.interface)) deduct(true, lan.vrrp->no_tunnel, reason);
+    for (const std::string& reason : obstacles_.cuts(lan.interface))
+        deduct(true, lan.vrrp->no_tunnel, reason);
     for (const TrackedInterface& tracked : lan.vrrp->tracked) {
         const auto link = reconciler_->have().links.find(tracked.name);
         const bool works = link != reconciler_->have().links.end() && link->second.running;

@@ -72,6 +72,11 @@ std::vector<Send> Advertiser::set_config(Config config, TimePoint now) {
     return announce(now);
 }
 
+std::vector<Send> Advertiser::set_elsewhere(std::vector<net::Ipv6Prefix> prefixes, TimePoint now) {
+    if (!stale_.set_elsewhere(std::move(prefixes)) || !source_) return {};
+    return announce(now);
+}
+
 std::vector<Send> Advertiser::on_solicitation(const RouterSolicitation& solicitation,
                                               const net::Ipv6Address& from, TimePoint now,
                                               std::optional<net::MacAddress> sender) {

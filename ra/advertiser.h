@@ -84,6 +84,11 @@ public:
     void assume_known() { known_to_hosts_ = true; }
     // What hosts were told before a restart; taken back unless it is still advertised.
     void recall(const std::vector<Stale>& stale, TimePoint now);
+    // Those of stale() that are on another link now (see StaleList); announced quickly.
+    std::vector<Send> set_elsewhere(std::vector<net::Ipv6Prefix> prefixes, TimePoint now);
+    // From an address that was ours: nothing is to be reached through it any more (RFC 4861 section 6.2.8).
+    // What is not the address's own, as prefixes, stays.
+    [[nodiscard]] Send forget_address(const net::Ipv6Address& address) const;
     // What hosts may know of us: what we advertise, and what we do no more.
     [[nodiscard]] std::vector<Option> advertised() const;
     [[nodiscard]] std::vector<Stale> stale() const { return stale_.all(); }
@@ -123,7 +128,6 @@ private:
     enum class Removed { all, prefixes };
     [[nodiscard]] RouterAdvertisement message(const Source& source, Removed removed, TimePoint now) const;
     void count_down(PrefixInformation& pio, TimePoint now) const;
-    [[nodiscard]] Send forget_address(const net::Ipv6Address& address) const;
     Duration draw(Duration low, Duration high) const;
     Duration next_interval() const;
 

@@ -17,8 +17,6 @@
 namespace ulagate::ra {
 namespace {
 
-// ff02::2
-constexpr net::Ipv6Address kAllRouters{{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2}};
 // Longer than any message on an Ethernet with jumbo frames; what is longer still is cut by the kernel and
 // dropped by us.
 constexpr std::size_t kMaxMessage = 9216;

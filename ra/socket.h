@@ -15,6 +15,9 @@
 
 namespace ulagate::ra {
 
+// ff02::2
+inline constexpr net::Ipv6Address kAllRouters{{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2}};
+
 // One raw ICMPv6 socket on one link: joined to all-routers (ff02::2), hop limit 255, and with a kernel filter
 // that lets only Router Solicitations and Advertisements through. Non-blocking; the loop waits on
 // native_handle().

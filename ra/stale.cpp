@@ -125,6 +125,12 @@ void StaleList::remove(const std::vector<Option>& advertised) {
     std::erase_if(known_, [&](const Known& known) { return has_subject(advertised, known.stale.option); });
 }
 
+bool StaleList::set_elsewhere(std::vector<net::Ipv6Prefix> prefixes) {
+    if (prefixes == elsewhere_) return false;
+    elsewhere_ = std::move(prefixes);
+    return true;
+}
+
 std::vector<Option> StaleList::options(bool prefixes_only, TimePoint now) const {
     std::vector<Option> out;
     for (const Known& known : known_) {
@@ -135,6 +141,8 @@ std::vector<Option> StaleList::options(bool prefixes_only, TimePoint now) const 
         if (pio != nullptr) {
             const auto left = std::chrono::ceil<seconds>(std::max(known.valid_until, now) - now);
             pio->valid_lifetime = Seconds{static_cast<std::uint32_t>(left.count())};
+            if (std::find(elsewhere_.begin(), elsewhere_.end(), pio->prefix.network()) != elsewhere_.end())
+                pio->valid_lifetime = Seconds{0};
         }
         out.push_back(std::move(option));
     }

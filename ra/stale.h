@@ -53,6 +53,11 @@ public:
     // Advertised (again).
     void remove(const std::vector<Option>& advertised);
     void clear() { known_.clear(); }
+    // Prefixes that are on another link now, or at another site. Of these hosts are told a valid lifetime of
+    // 0: an address they keep for two hours in spite of it (RFC 4862 section 5.5.3 (e)), but the prefix is
+    // not on their link from then on (RFC 4861 section 6.3.4), and its hosts are found through a router.
+    // True: what options() says is other than before.
+    bool set_elsewhere(std::vector<net::Ipv6Prefix> prefixes);
 
     // What an advertisement says of it now.
     [[nodiscard]] std::vector<Option> options(bool prefixes_only, TimePoint now) const;
@@ -64,6 +69,7 @@ private:
         TimePoint valid_until;  // a prefix: its valid lifetime runs down to here
     };
     std::vector<Known> known_;
+    std::vector<net::Ipv6Prefix> elsewhere_;
 };
 
 }  // namespace ulagate::ra

@@ -157,6 +157,9 @@ public:
     [[nodiscard]] std::optional<Owner> owner(const net::Ipv6Prefix& prefix) const;
     // What it said in the last kDisbelief that is not believed.
     [[nodiscard]] std::vector<Disbelieved> disbelieved(TimePoint now) const;
+    // As the relay last told it, no router claims the prefix now: we do not, and it names us, or another that
+    // it took for us without a claim since our own. False where that cannot be told.
+    [[nodiscard]] bool nobody_claims(const net::Ipv6Prefix& prefix) const;
     // The highest epoch used with this relay, or seen in its answers to our claims, to be kept on disk.
     [[nodiscard]] std::uint64_t epoch() const { return epoch_; }
     // What the relay said of itself last, and when: its clock is a floor for ours.

@@ -135,6 +135,16 @@ void RelaySession::on_regained(Share& share, TimePoint now, SessionOutcome& out)
     out.events.emplace_back(Regained{share.lan.prefix});
 }
 
+// The owner has the epoch of the last claim that counted: whoever claims after us has a higher one.
+bool RelaySession::nobody_claims(const net::Ipv6Prefix& prefix) const {
+    const auto found = shares_.find(prefix);
+    if (found == shares_.end() || !found->second.told || found->second.lan.part == Part::active) return false;
+    const Owner& owner = *found->second.told;
+    if (!owner.router) return false;
+    const std::uint64_t ours = found->second.epoch;
+    return *owner.router == self_ || owner.epoch == 0 || (ours != 0 && owner.epoch == ours);
+}
+
 std::optional<Owner> RelaySession::owner(const net::Ipv6Prefix& prefix) const {
     const auto found = shares_.find(prefix);
     if (found == shares_.end()) return std::nullopt;

@@ -195,7 +195,9 @@ void Router::perform(const LanActions& actions, TimePoint now) {
 void Router::put_on_wire(const LanAction& action, TimePoint now) {
     const std::string speaking = port_->speaking_interface();
     const auto link = kernel_.links.find(speaking);
-    if (link == kernel_.links.end() || !link->second.up || !link->second.running) return port_->send_failed();
+    const auto refuse = [&](const char* why) { port_->send_failed(action, why, now); };
+    if (link == kernel_.links.end() || !link->second.up || !link->second.running)
+        return refuse("Network is down");
     Frame frame{*link->second.mac, {}, {}, {}, kIcmpv6, {}};
     if (const auto* vrrp = std::get_if<SendVrrp>(&action)) {
         frame.protocol = vrrp::kProtocol;
@@ -203,7 +205,9 @@ void Router::put_on_wire(const LanAction& action, TimePoint now) {
         frame.destination = vrrp::kAllVrrpRouters;
         frame.bytes = vrrp::build(vrrp->message, vrrp->source);
     } else {
-        if (!face_.has_address) return port_->send_failed();
+        const auto* of_own = std::get_if<SendNeighbor>(&action);
+        const bool own = of_own != nullptr && of_own->address == setup_.address;
+        if (!own && !face_.has_address) return refuse("Invalid argument");
         if (const auto* advertisement = std::get_if<ra::Send>(&action)) {
             frame.source = advertisement->source;
             frame.destination = advertisement->destination;

@@ -47,6 +47,35 @@ TEST(AdvertisedMemory, R36_WhatWasAdvertisedMayBeBelievedForItsLifetime) {
     EXPECT_EQ(memory.take_write(some()), std::nullopt) << "it is on disk already";
 }
 
+// A virtual address that was changed while the daemon stood still is taken back too.
+TEST(AdvertisedMemory, F11_KnowsFromWhereHostsWereTold) {
+    const net::Ipv6Address from = address("fe80::5eed");
+    AdvertisedMemory memory;
+    const auto text = memory.take_write(some(), {{"eth0", {from}}});
+    EXPECT_EQ(text, "eth0 - " + kLanHex + "\neth0 1795255267 " + kOverlayHex + "\neth0 from fe80::5eed\n");
+    AdvertisedMemory again;
+    ASSERT_EQ(again.load(*text), 0U);
+    EXPECT_THAT(again.sources("eth0"), ElementsAre(from));
+    EXPECT_THAT(again.sources("eth1"), IsEmpty());
+    EXPECT_THAT(again.recall("eth0", kWall, kNow), SizeIs(2));
+    EXPECT_EQ(again.take_write(some(), {{"eth0", {from}}}), std::nullopt);
+    for (std::size_t size = 0; size < text->size(); ++size)
+        EXPECT_LE(AdvertisedMemory{}.load(text->substr(0, size)), 1U);
+    for (const char* line : {"eth0 from", "eth0 from fd00::1", "eth0 from x", " from fe80::1"})
+        EXPECT_EQ(AdvertisedMemory{}.load(line), 1U) << line;
+}
+
+// The LAN has another interface name now, and the same hosts.
+TEST(AdvertisedMemory, F11_FindsTheLanThatWasCalledSomethingElse) {
+    AdvertisedMemory memory;
+    ASSERT_EQ(memory.load(*AdvertisedMemory{}.take_write(some())), 0U);
+    const auto all = [](const std::string&) { return true; };
+    const auto none = [](const std::string&) { return false; };
+    EXPECT_EQ(memory.behind(prefix("fd12:3456:789a:a::/64"), all), "eth0");
+    EXPECT_EQ(memory.behind(prefix("fd12:3456:789a:a::/64"), none), std::nullopt) << "it is a LAN still";
+    EXPECT_EQ(memory.behind(prefix("fd12:3456:789a:b::/64"), all), std::nullopt);
+}
+
 TEST(AdvertisedMemory, EveryKindIsReadAgain) {
     const std::vector<ra::Option> all{kLan,
                                       kOverlay,

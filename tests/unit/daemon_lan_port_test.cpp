@@ -285,8 +285,9 @@ TEST_F(LanPortStory, R32_R39_AnotherRoutersAdvertisementChangesNothingButTheNote
 }
 
 TEST_F(LanPortStory, R41_SendErrorsAreCounted) {
-    port_.send_failed();
-    port_.send_failed();
+    const ra::Send unicast{address("fe80::1"), address("fe80::a"), {}};
+    port_.send_failed(unicast, "No route to host", now_);
+    port_.send_failed(unicast, "No route to host", now_);
     EXPECT_EQ(port_.counters().send_errors, 2U);
     EXPECT_EQ(port_.counters().advertisements_sent, 0U);
     EXPECT_EQ(port_.last_sent(), std::nullopt);

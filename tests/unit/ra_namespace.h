@@ -32,7 +32,6 @@ inline constexpr int kSkipped = 77;
 
 const net::Ipv6Address kRouter = address("fe80::1");
 const net::Ipv6Address kPeer = address("fe80::2");
-const net::Ipv6Address kAllRouters = address("ff02::2");
 
 inline bool write_file(const char* path, const std::string& text) {
     std::ofstream file{path};
