@@ -22,9 +22,10 @@ Result<std::unique_ptr<LanSockets>> LanSockets::open(boost::asio::io_context& io
                                                      const Place& place, const OnReadable& call) {
     auto icmpv6 = ra::Socket::open(speaking_interface(config), place.speaking);
     if (!icmpv6) return tl::unexpected<Error>{std::move(icmpv6.error())};
-    auto link = ra::LinkSocket::open(speaking_interface(config), place.speaking);
+    const auto partner = config.vrrp ? std::optional{config.vrrp->machine.address} : std::nullopt;
+    auto link = ra::LinkSocket::open(speaking_interface(config), place.speaking, partner);
     if (!link) return tl::unexpected<Error>{std::move(link.error())};
-    if (auto left = icmpv6->leave_solicitations_to_link_socket(); !left)
+    if (auto left = icmpv6->leave_solicitations_to_link_socket(partner); !left)
         return tl::unexpected<Error>{std::move(left.error())};
     std::unique_ptr<LanSockets> sockets{new LanSockets(place, std::move(*icmpv6), std::move(*link))};
     if (config.vrrp) {

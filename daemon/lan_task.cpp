@@ -65,13 +65,13 @@ std::string LanTask::why_deaf() const {
 
 bool LanTask::works() const { return trouble_.empty() && (!sockets_ || !could_hear_ || sockets_->hears()); }
 
-void LanTask::set_links(const Links& links, const Addresses& addresses) {
+void LanTask::set_links(const Links& links, const Addresses& addresses, const Sysctls& settings) {
     open_sockets(links);
     tell_time();
     const auto source_before = port_.source();
     const std::string waiting_before = port_.waiting_for();
     port_.set_deaf(why_deaf());
-    const auto actions = port_.set_links(links, addresses, now());
+    const auto actions = port_.set_links(links, addresses, now(), settings);
     const std::string& interface = port_.config().interface;
     if (port_.source() != source_before && port_.source()) {
         log::info(interface, "ra: advertising {} from {}", net::to_string(port_.config().prefix),
@@ -83,8 +83,10 @@ void LanTask::set_links(const Links& links, const Addresses& addresses) {
 }
 
 void LanTask::set_config(LanConfig config) {
-    const bool other_sockets = config.vrrp.has_value() != port_.config().vrrp.has_value() ||
-                               speaking_interface(config) != port_.speaking_interface();
+    const bool other_sockets =
+        config.vrrp.has_value() != port_.config().vrrp.has_value() ||
+        (config.vrrp && config.vrrp->machine.address != port_.config().vrrp->machine.address) ||
+        speaking_interface(config) != port_.speaking_interface();
     tell_time();
     perform(port_.set_config(std::move(config), now()));
     if (other_sockets) sockets_.reset();

@@ -29,6 +29,8 @@ struct Lan {
     std::optional<net::Ipv6Address> closed;
     // Hosts here have their internet from us: the IPv4 network that is translated, and our own address in it.
     std::optional<net::Ipv4Prefix> gateway = std::nullopt;
+    // The virtual router that is a default router of hosts here, but never of this machine, which may be it.
+    std::optional<net::Ipv6Address> no_default = std::nullopt;
     auto operator<=>(const Lan&) const = default;
 };
 

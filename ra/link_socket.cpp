@@ -43,6 +43,39 @@ constexpr std::array kSolicitations{
     sock_filter BPF_STMT(BPF_RET | BPF_K, 0),
 };
 
+std::uint32_t word(const net::Ipv6Address& address, std::size_t at) {
+    std::uint32_t out = 0;
+    for (std::size_t i = 0; i < 4; ++i) out = out << 8U | address.bytes.at(at + i);
+    return out;
+}
+
+// The same, behind Router Advertisements from one address, wherever they are sent to.
+std::vector<sock_filter> program_for(const std::optional<net::Ipv6Address>& router) {
+    std::vector<sock_filter> program;
+    if (router) {
+        program = {
+            sock_filter BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 6),  // next header
+            sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ICMPV6, 0, 13),
+            sock_filter BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 40),  // type
+            sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ND_ROUTER_ADVERT, 0, 11),
+            sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 8),  // source
+            sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, word(*router, 0), 0, 9),
+            sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 12),
+            sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, word(*router, 4), 0, 7),
+            sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 16),
+            sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, word(*router, 8), 0, 5),
+            sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 20),
+            sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, word(*router, 12), 0, 3),
+            sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                                 static_cast<unsigned>(SKF_AD_OFF + SKF_AD_PKTTYPE)),
+            sock_filter BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, PACKET_MULTICAST, 1, 0),
+            sock_filter BPF_STMT(BPF_RET | BPF_K, 0xffff),
+        };
+    }
+    program.insert(program.end(), kSolicitations.begin(), kSolicitations.end());
+    return program;
+}
+
 sockaddr_ll link_address(unsigned interface_index) {
     sockaddr_ll address{};
     address.sll_family = AF_PACKET;
@@ -77,13 +110,14 @@ Result<UniqueFd> open_owner(const std::string& interface) {
 
 }  // namespace
 
-Result<LinkSocket> LinkSocket::open(const std::string& interface, unsigned interface_index) {
+Result<LinkSocket> LinkSocket::open(const std::string& interface, unsigned interface_index,
+                                    const std::optional<net::Ipv6Address>& router) {
     const std::string where = " on " + interface;
     // No protocol yet: between opening and binding it would hear every link.
     UniqueFd fd{::socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
     if (!fd) return fail_errno("open packet socket" + where);
-    const sock_fprog program{static_cast<unsigned short>(kSolicitations.size()),
-                             const_cast<sock_filter*>(kSolicitations.data())};  // the kernel only reads it
+    std::vector<sock_filter> filter = program_for(router);
+    const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
     if (::setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0)
         return fail_errno("filter solicitations" + where);
     // Beyond net.core.rmem_max only with CAP_NET_ADMIN.

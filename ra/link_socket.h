@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -24,7 +25,10 @@ namespace ulagate::ra {
 // native_handle().
 class LinkSocket {
 public:
-    static Result<LinkSocket> open(const std::string& interface, unsigned interface_index);
+    // `router`: its Router Advertisements are heard here too. The firewall may keep them from the kernel and
+    // from every other program of this machine, whose default router it must not become.
+    static Result<LinkSocket> open(const std::string& interface, unsigned interface_index,
+                                   const std::optional<net::Ipv6Address>& router = std::nullopt);
 
     // Some of what has come; valid until the next call. What is no ICMPv6 with a right checksum is passed
     // over and counted.

@@ -96,9 +96,30 @@ Result<Socket> Socket::open(const std::string& interface, unsigned interface_ind
 }
 
 // The packet starts with the ICMPv6 header; SKF_NET_OFF is where its IPv6 header is.
-Result<void> Socket::leave_solicitations_to_link_socket() {
+Result<void> Socket::leave_solicitations_to_link_socket(const std::optional<net::Ipv6Address>& router) {
     constexpr auto kNet = static_cast<unsigned>(SKF_NET_OFF);
-    std::array filter{
+    std::vector<sock_filter> filter;
+    if (router) {
+        const auto word = [&](std::size_t at) {
+            std::uint32_t out = 0;
+            for (std::size_t i = 0; i < 4; ++i) out = out << 8U | router->bytes.at(at + i);
+            return out;
+        };
+        filter = {
+            sock_filter BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
+            sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ND_ROUTER_ADVERT, 0, 9),
+            sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kNet + 8),  // source
+            sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, word(0), 0, 7),
+            sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kNet + 12),
+            sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, word(4), 0, 5),
+            sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kNet + 16),
+            sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, word(8), 0, 3),
+            sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kNet + 20),
+            sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, word(12), 0, 1),
+            sock_filter BPF_STMT(BPF_RET | BPF_K, 0),
+        };
+    }
+    const std::array solicitations{
         sock_filter BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
         sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ND_ROUTER_SOLICIT, 0, 10),
         sock_filter BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kNet + 6),  // next header
@@ -114,6 +135,7 @@ Result<void> Socket::leave_solicitations_to_link_socket() {
         sock_filter BPF_STMT(BPF_RET | BPF_K, 0xffff),
         sock_filter BPF_STMT(BPF_RET | BPF_K, 0),
     };
+    filter.insert(filter.end(), solicitations.begin(), solicitations.end());
     const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
     if (!set(fd_.get(), SOL_SOCKET, SO_ATTACH_FILTER, program)) return fail_errno("filter solicitations");
     return {};

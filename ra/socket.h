@@ -24,8 +24,9 @@ inline constexpr net::Ipv6Address kAllRouters{{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 
 class Socket {
 public:
     static Result<Socket> open(const std::string& interface, unsigned interface_index);
-    // From now on no solicitation that a LinkSocket hears.
-    Result<void> leave_solicitations_to_link_socket();
+    // From now on nothing that a LinkSocket hears: no solicitation, and no advertisement of `router`.
+    Result<void> leave_solicitations_to_link_socket(
+        const std::optional<net::Ipv6Address>& router = std::nullopt);
 
     struct Datagram {
         std::vector<std::byte> message;

@@ -119,6 +119,17 @@ TEST(FirewallRender, V37_V46_AClosedAddressIsDecidedBeforeConnectionsFromBefore)
     }
 }
 
+TEST(FirewallRender, F01_TheOtherRouterOfThePairIsNoDefaultRouterOfThisMachine) {
+    const std::string rule =
+        "iifname \"lan0\" ip6 saddr fe80::5eed icmpv6 type nd-router-advert counter drop";
+    for (const Mode mode : {Mode::appliance, Mode::shared}) {
+        Model model = edge_model(mode);
+        EXPECT_THAT(render(model), Not(HasSubstr("nd-router-advert counter drop")));
+        model.lans.front().no_default = address("fe80::5eed");
+        EXPECT_THAT(chain(render(model), "prerouting"), testing::Contains(rule));
+    }
+}
+
 TEST(FirewallRender, V37_AcceptModeOnClosesNothing) {
     for (const Mode mode : {Mode::appliance, Mode::shared}) {
         Model model = edge_model(mode);

@@ -124,6 +124,36 @@ TEST(RaLinkSocket, R42_SharesTheSolicitationsWithTheIcmpv6Socket) {
     });
 }
 
+// One router's advertisements come by the packet socket, which hears them whatever the firewall does; others'
+// do not.
+TEST(RaLinkSocket, F01_HearsTheAdvertisementsOfTheRouterThatTheKernelShallNotBelieve) {
+    in_namespaces([] {
+        set_host_mac();
+        const auto advertisement = build(RouterAdvertisement{});
+        for (const bool partner : {true, false}) {
+            const std::optional<net::Ipv6Address> named = partner ? kPeer : kRouter;
+            auto link = LinkSocket::open("router", ::if_nametoindex("router"), named);
+            ASSERT_TRUE(link) << link.error().text();
+            Socket router = open("router");
+            ASSERT_EQ(why(router.leave_solicitations_to_link_socket(named)), "sent");
+            put_on_wire(Wrapper{kPeer, advertisement}.to(kAllNodes), {{0x33, 0x33, 0, 0, 0, 1}});
+            ASSERT_TRUE(readable(partner ? link->native_handle() : router.native_handle(), 2s)) << partner;
+            EXPECT_FALSE(readable(partner ? router.native_handle() : link->native_handle(), 100ms))
+                << partner;
+            if (!partner) continue;
+            const auto packets = link->receive();
+            ASSERT_TRUE(packets);
+            ASSERT_EQ(packets->size(), 1U);
+            EXPECT_EQ(packets->front().info.source, kPeer);
+            EXPECT_EQ(packets->front().info.hop_limit, 255);
+            EXPECT_EQ(parse_router_advertisement(packets->front().message, packets->front().info).value(),
+                      RouterAdvertisement{});
+            put_on_wire(question());
+            EXPECT_EQ(heard(*link, 2s).size(), 1U);
+        }
+    });
+}
+
 TEST(RaLinkSocket, R02_PassesOverABadChecksum) {
     in_namespaces([] {
         LinkSocket router = open_link("router");
