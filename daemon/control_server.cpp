@@ -160,8 +160,15 @@ Result<std::unique_ptr<ControlServer>> ControlServer::listen(asio::io_context& i
     ::umask(umask_before);
     if (error) return fail(std::error_code{error}, fmt::format("listen on {}", path));
     if (auto owned = set_group(path, group); !owned) return tl::unexpected<Error>{std::move(owned.error())};
+    struct stat made {};
+    if (::stat(path.c_str(), &made) == 0) server->file_ = {made.st_dev, made.st_ino};
     server->accept();
     return server;
+}
+
+bool ControlServer::in_place() const {
+    struct stat now {};
+    return ::stat(path_.c_str(), &now) == 0 && std::pair{now.st_dev, now.st_ino} == file_;
 }
 
 ControlServer::ControlServer(asio::io_context& io, std::string path, Handler handler)

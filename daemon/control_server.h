@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <sys/types.h>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -8,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "daemon/base/result.h"
 #include "daemon/control_slots.h"
@@ -32,6 +35,9 @@ public:
     ControlServer& operator=(ControlServer&&) = delete;
     ~ControlServer();
 
+    // Whether the socket is still where clients look for it.
+    [[nodiscard]] bool in_place() const;
+
     // The group may change by reload.
     static Result<void> set_group(const std::string& path, const std::string& group);
 
@@ -44,6 +50,7 @@ private:
     boost::asio::local::stream_protocol::acceptor acceptor_;
     boost::asio::steady_timer pause_;  // after a failed accept
     std::string path_;
+    std::pair<dev_t, ino_t> file_{};
     // Shared with sessions, which may outlive the server while their last operation completes.
     std::shared_ptr<Handler> handler_;
     std::shared_ptr<Clients> clients_;

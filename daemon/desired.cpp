@@ -72,9 +72,67 @@ void want_neighbour_table(Sysctls& wanted, const Have& have) {
     }
 }
 
-// Forwarding on, and where the kernel itself lived by Router Advertisements (accept_ra = 1 means "unless this
-// machine forwards"), 2 = "even so": otherwise enabling forwarding would kill the machine's own IPv6 uplink.
-Sysctls wanted_sysctls(const Config& config, const Have& have) {
+// Whether the kernel acts on advertisements there because of its default, "unless this machine forwards"
+// (accept_ra = 1): it did so before we made it forward.
+bool lives_by_advertisements(const std::string& link, const Have& have) {
+    const auto forwarded = [&](const std::string& name) -> std::optional<bool> {
+        const std::string path = fmt::format("net/ipv6/conf/{}/forwarding", name);
+        const auto changed = have.changed_sysctls.find(path);
+        if (changed != have.changed_sysctls.end()) return changed->second.before == "1";
+        return std::nullopt;
+    };
+    if (const auto before = forwarded(link)) return !*before;
+    // It has come since: it would have been made like this.
+    if (const auto before = forwarded("all")) return !*before;
+    const auto now = have.sysctls.find(fmt::format("net/ipv6/conf/{}/forwarding", link));
+    return now == have.sysctls.end() || now->second != "1";
+}
+
+// Where the machine's own way to the internet is, or may be: through advertisements that have yet to come, on
+// an interface that was there before us. Not on a LAN that we serve, unless there is nothing else.
+std::set<std::string> uplinks(const Config& config, const Facts& facts, const Have& have) {
+    std::set<std::string> known;
+    std::set<std::string> possible;
+    std::set<std::string> served;
+    for (const auto& [name, link] : have.links) {
+        if (name == "lo" || is_ours(name)) continue;
+        if (facts.uplinks.contains(name)) known.insert(name);
+        const bool early = have.changed_sysctls.empty() ||
+                           have.changed_sysctls.contains(fmt::format("net/ipv6/conf/{}/forwarding", name));
+        const bool lan = std::any_of(config.lans.begin(), config.lans.end(),
+                                     [&](const LanConfig& each) { return each.interface == name; });
+        if (early) (lan ? served : possible).insert(name);
+    }
+    if (!known.empty()) return known;
+    return possible.empty() ? served : possible;
+}
+
+// Forwarding on makes the kernel deaf to advertisements, and would kill the machine's own IPv6 uplink: there,
+// and nowhere else, accept_ra = 2 ("even so"). What somebody has set to 0 stays; ours goes back where no
+// uplink is.
+void want_accept_ra(Sysctls& wanted, const Config& config, const Facts& facts, const Have& have) {
+    const std::set<std::string> up = uplinks(config, facts, have);
+    for (const auto& [name, link] : have.links) {
+        if (name == "lo" || is_ours(name)) continue;
+        const std::string path = fmt::format("net/ipv6/conf/{}/accept_ra", name);
+        const auto now = have.sysctls.find(path);
+        if (now == have.sysctls.end()) continue;
+        const auto changed = have.changed_sysctls.find(path);
+        const bool ours = changed != have.changed_sysctls.end() && now->second == "2";
+        if (now->second == "1" && up.contains(name) && lives_by_advertisements(name, have))
+            wanted[path] = "2";
+        if (ours) wanted[path] = up.contains(name) ? "2" : changed->second.before;
+    }
+}
+
+void want_settings_of_ours(Wanted& wanted, const Have& have) {
+    for (const auto& [name, link] : have.links) {
+        if (wanted.tunnels.contains(name) || wanted.macvlans.contains(name))
+            wanted.sysctls.merge(settings_of_ours(name));
+    }
+}
+
+Sysctls wanted_sysctls(const Config& config, const Facts& facts, const Have& have) {
     Sysctls wanted;
     wanted["net/ipv6/conf/all/forwarding"] = "1";
     // Forwarding from one router to another on the same interface, the kernel counts a redirect for each
@@ -95,12 +153,7 @@ Sysctls wanted_sysctls(const Config& config, const Have& have) {
             wanted[fmt::format("net/ipv6/conf/{}/forwarding", lan.interface)] = "1";
         }
     }
-    for (const auto& [name, link] : have.links) {
-        if (name == "lo" || is_ours(name)) continue;
-        const std::string path = fmt::format("net/ipv6/conf/{}/accept_ra", name);
-        const auto now = have.sysctls.find(path);
-        if (now != have.sysctls.end() && (now->second == "1" || now->second == "2")) wanted[path] = "2";
-    }
+    want_accept_ra(wanted, config, facts, have);
     return wanted;
 }
 
@@ -126,6 +179,8 @@ firewall::Model firewall_model(const Config& config, const Have& have) {
         firewall::Lan row{lan.interface, lan.prefix, lan.vrrp.has_value(), {}};
         if (lan.vrrp && !lan.vrrp->accept) row.closed = lan.vrrp->machine.address;
         if (lan.gateway) row.gateway = lan.gateway->ipv4;
+        if (lan.vrrp && lan.ra.advertisement.router_lifetime.count() > 0)
+            row.no_default = lan.vrrp->machine.address;
         model.lans.push_back(row);
         if (speaking_interface(lan) == lan.interface) continue;
         row.interface = speaking_interface(lan);
@@ -332,6 +387,23 @@ void want_detours(Wanted& wanted, const Config& config, const Facts& facts, cons
 
 }  // namespace
 
+Sysctls settings_of_ours(const std::string& interface) {
+    const std::string conf = fmt::format("net/ipv6/conf/{}/", interface);
+    Sysctls out{{conf + "accept_ra", "0"}, {conf + "addr_gen_mode", "1"}, {conf + "disable_ipv6", "0"}};
+    if (is_macvlan_name(interface)) {
+        out[conf + "autoconf"] = "0";
+        out[conf + "router_solicitations"] = "0";
+    }
+    return out;
+}
+
+std::vector<std::string> settings_of_others(const std::string& interface) {
+    std::vector<std::string> out;
+    for (const char* name : {"accept_ra", "addr_gen_mode", "disable_ipv6", "forwarding"})
+        out.push_back(fmt::format("net/ipv6/conf/{}/{}", interface, name));
+    return out;
+}
+
 std::string tunnel_interface(const RelayConfig& relay) { return kLinkPrefix + relay.name; }
 std::size_t default_slot(const SiteConfig& site) {
     const auto best = std::max_element(site.routers.begin(), site.routers.end(),
@@ -365,7 +437,7 @@ std::vector<AddressKey> virtual_addresses(const LanConfig& lan) {
 Wanted desired(const Config& config, const Facts& facts, const Have& have) {
     Wanted wanted;
     wanted.firewall = firewall_model(config, have);
-    wanted.sysctls = wanted_sysctls(config, have);
+    wanted.sysctls = wanted_sysctls(config, facts, have);
     // On the loopback interface and not on the tunnels: an address on a tunnel would win as the source of our
     // ICMPv6 errors to remote hosts (RFC 6724 rule 5, prefer the outgoing interface), and the relays'
     // cryptokey routing accepts it from us, but the remote router's does not.
@@ -381,13 +453,18 @@ Wanted desired(const Config& config, const Facts& facts, const Have& have) {
         want_relays(wanted, config, facts, have);
         want_detours(wanted, config, facts, have);
     }
+    want_settings_of_ours(wanted, have);
     return wanted;
 }
 
-Wanted nothing_wanted(const Sysctls& originals) {
+Wanted nothing_wanted(const Have& have) {
     Wanted wanted;
     wanted.firewall.mode = firewall::Mode::off;
-    wanted.sysctls = originals;
+    for (const auto& [path, change] : have.changed_sysctls) {
+        const auto now = have.sysctls.find(path);
+        const bool stands = now != have.sysctls.end() && (change.ours.empty() || now->second == change.ours);
+        if (stands) wanted.sysctls[path] = change.before;
+    }
     return wanted;
 }
 

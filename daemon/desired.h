@@ -38,6 +38,9 @@ struct Facts {
     std::string carrier;
     // Edge: sites that take another one.
     std::map<net::Ipv6Prefix, std::string> other_ways;
+    // Interfaces that a default route has led through, in our time: the machine may live by advertisements
+    // there.
+    std::set<std::string> uplinks;
     bool clock_behind = false;  // edge: a handshake would carry a time that has been before
     // Relay: sites that are not connected here but to the relay of that name.
     std::map<net::Ipv6Prefix, std::string> detours;
@@ -58,6 +61,13 @@ inline constexpr std::uint32_t kRouteMetric = 128;
 // ISP.
 inline constexpr std::uint32_t kUnreachableMetric = 65535;
 
+// What an interface that we have made is set to, and kept at: it has IPv6 whatever new interfaces inherit,
+// makes itself no address (with one, the kernel sends redirects into a tunnel; a virtual MAC makes no
+// identifier, RFC 9568 section 7.4), and believes no advertisement. In the order in which it has to be
+// written.
+Sysctls settings_of_ours(const std::string& interface);
+// The settings of somebody else's interface that a decision or a message of ours needs.
+std::vector<std::string> settings_of_others(const std::string& interface);
 // "ulg-r1"
 std::string tunnel_interface(const RelayConfig& relay);
 // Who carries a site while nobody has claimed it: the highest priority, the first listed of equals.
@@ -81,7 +91,8 @@ bool may_use(const Config& config, const Facts& facts, const RelayConfig& relay)
 // What should be in the kernel. Pure: the same arguments, the same answer.
 Wanted desired(const Config& config, const Facts& facts, const Have& have);
 
-// Nothing of ours, and the kernel settings as they were before us.
-Wanted nothing_wanted(const Sysctls& originals);
+// Nothing of ours, and the kernel settings as they were before us, but for those that somebody else has set
+// since.
+Wanted nothing_wanted(const Have& have);
 
 }  // namespace ulagate

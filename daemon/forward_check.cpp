@@ -286,4 +286,17 @@ std::vector<Obstacle> misplaced_addresses(const Config& config, const Have& have
     return out;
 }
 
+std::vector<Obstacle> loopback_trouble(const Config& config, const Have& have) {
+    const auto off = have.sysctls.find("net/ipv6/conf/lo/disable_ipv6");
+    if (off == have.sysctls.end() || off->second == "0") return {};
+    return {
+        {fmt::format(
+             "IPv6 is switched off on lo, where the tunnel address {} has its place: no relay can be talked "
+             "to; what mends it: sysctl -w net.ipv6.conf.lo.disable_ipv6=0",
+             net::to_string(config.tunnel.address)),
+         true,
+         "IPv6 is switched off",
+         {}}};
+}
+
 }  // namespace ulagate

@@ -33,8 +33,8 @@ public:
     virtual Result<std::optional<firewall::Model>> firewall() = 0;
     // The values of those of `paths` that exist.
     virtual Result<Sysctls> sysctls(const std::set<std::string>& paths) = 0;
-    // What the settings that we changed were before, over restarts of the daemon but not of the machine.
-    [[nodiscard]] virtual Sysctls sysctl_originals() const = 0;
+    // The settings that we changed, over restarts of the daemon but not of the machine.
+    [[nodiscard]] virtual ChangedSysctls changed_sysctls() const = 0;
     virtual Result<void> apply(const Step& step) = 0;
 };
 

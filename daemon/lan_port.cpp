@@ -76,7 +76,8 @@ std::optional<ra::Source> LanPort::find_source(const Links& links, const Address
     return ra::Source{address, link->second.mac};
 }
 
-LanActions LanPort::set_links(const Links& links, const Addresses& addresses, TimePoint now) {
+LanActions LanPort::set_links(const Links& links, const Addresses& addresses, TimePoint now,
+                              const Sysctls& settings) {
     LanActions out;
     check_lease(now, out);
     waiting_for_ = find_link_trouble(links);
@@ -86,7 +87,7 @@ LanActions LanPort::set_links(const Links& links, const Addresses& addresses, Ti
     const bool running = link != links.end() && link->second.running;
     self_ = running ? own_link_local(addresses) : std::nullopt;
     if (waiting_for_.empty() && !self_)
-        waiting_for_ = fmt::format("interface {} has no usable link-local address yet", config_.interface);
+        waiting_for_ = why_no_link_local(addresses, settings);
     if (!waiting_for_.empty()) sends_.forget();
     own_addresses_.clear();
     for (const auto& [key, state] : addresses) {

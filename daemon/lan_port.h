@@ -76,7 +76,9 @@ public:
     // Why nothing is heard on this LAN (no sockets, no multicast groups); empty: it is. Before set_links().
     void set_deaf(std::string why) { deaf_ = std::move(why); }
     // The links as they are now. The address that we hold is used as soon as it appears there.
-    LanActions set_links(const Links& links, const Addresses& addresses, TimePoint now);
+    // `settings` of the LAN's interface (desired.h: settings_of_others) say why it has no address.
+    LanActions set_links(const Links& links, const Addresses& addresses, TimePoint now,
+                         const Sysctls& settings = {});
     LanActions set_config(LanConfig config, TimePoint now);
     LanActions set_deductions(std::vector<Deduction> deductions, TimePoint now);
     // No relay can be reached.
@@ -159,6 +161,7 @@ private:
     void follow_sends(TimePoint now, LanActions& out);
     bool is_own_voice(const net::Ipv6Address& source, TimePoint now);
     void give_up_source(const net::Ipv6Address& address, TimePoint now);
+    [[nodiscard]] std::string why_no_link_local(const Addresses& addresses, const Sysctls& settings) const;
     [[nodiscard]] std::optional<ra::Source> find_source(const Links& links, const Addresses& addresses);
     [[nodiscard]] std::uint8_t effective_priority() const;
     void check_lease(TimePoint now, LanActions& out);

@@ -87,6 +87,41 @@ std::optional<net::Ipv6Address> LanPort::own_link_local(const Addresses& address
     return found;
 }
 
+// Nobody makes one, another machine has it, or duplicate address detection is under way.
+std::string LanPort::why_no_link_local(const Addresses& addresses, const Sysctls& settings) const {
+    const std::string& name = config_.interface;
+    const auto is_set = [&](const char* setting, const char* value) {
+        const auto found = settings.find(fmt::format("net/ipv6/conf/{}/{}", name, setting));
+        return found != settings.end() && found->second == value;
+    };
+    if (is_set("disable_ipv6", "1")) {
+        return fmt::format(
+            "IPv6 is switched off on interface {} (sysctl -w net.ipv6.conf.{}.disable_ipv6=0; a network "
+            "manager's "
+            "profile may say so too)",
+            name, name);
+    }
+    bool waits = false;
+    for (const auto& [key, state] : addresses) {
+        if (key.link != name || !key.address.address.is_link_local() || state.ours) continue;
+        if (state.duplicate) {
+            return fmt::format(
+                "interface {} has no usable link-local address: {} is a duplicate, another machine on the "
+                "link has it",
+                name, net::to_string(key.address.address));
+        }
+        waits = waits || state.tentative;
+    }
+    if (!waits && is_set("addr_gen_mode", "1")) {
+        return fmt::format(
+            "interface {} has no usable link-local address: the kernel makes none (addr_gen_mode = 1, as "
+            "network "
+            "managers leave it), and nobody else has (sysctl -w net.ipv6.conf.{}.addr_gen_mode=0)",
+            name, name);
+    }
+    return fmt::format("interface {} has no usable link-local address yet", name);
+}
+
 // Two LANs of this router are one network, or it has a loop: we are no partner of our own.
 bool LanPort::is_own_voice(const net::Ipv6Address& source, TimePoint now) {
     const auto own = own_addresses_.find(source);

@@ -24,7 +24,7 @@ public:
     // `changed`: the port wants its virtual address, or does not want it any more.
     LanTask(boost::asio::io_context& io, LanConfig config, std::function<void()> changed);
 
-    void set_links(const Links& links, const Addresses& addresses);
+    void set_links(const Links& links, const Addresses& addresses, const Sysctls& settings);
     void set_config(LanConfig config);
     void set_deductions(std::vector<Deduction> deductions);
     void set_isolated(bool isolated);

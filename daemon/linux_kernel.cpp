@@ -10,6 +10,7 @@
 
 #include "daemon/base/file.h"
 #include "daemon/base/text.h"
+#include "daemon/desired.h"
 #include "daemon/sysctl.h"
 #include "firewall/render.h"
 
@@ -17,6 +18,12 @@ namespace ulagate {
 namespace {
 
 constexpr std::string_view kForwardingOfAll = "net/ipv6/conf/all/forwarding";
+
+bool is_of_ours(const std::string& path) {
+    return path.starts_with(std::string{"net/ipv6/conf/"} + kLinkPrefix);
+}
+
+bool is_accept_ra(const std::string& path) { return path.ends_with("/accept_ra"); }
 
 }  // namespace
 
@@ -108,29 +115,28 @@ Result<void> LinuxKernel::apply_firewall(const ApplyFirewall& step) {
     return result;
 }
 
+// In the order in which they may be written: IPv6 comes on when no address is made any more.
+Result<void> LinuxKernel::set_up_ours(const std::string& interface) {
+    for (const auto& [path, value] : settings_of_ours(interface)) {
+        if (auto set = write_sysctl(path, value); !set) return set;
+    }
+    return {};
+}
+
 Result<void> LinuxKernel::create_tunnel(const std::string& interface) {
     const auto backend = need_backend();
     if (!backend) return tl::unexpected<Error>{backend.error()};
     // What a dead userspace process has left.
     if (auto removed = (*backend)->remove(interface); !removed) return removed;
     if (auto created = (*backend)->create(interface); !created) return created;
-    // A tun device would make itself a link-local address, and with one the kernel sends redirects into the
-    // tunnel.
-    return write_sysctl(fmt::format("net/ipv6/conf/{}/addr_gen_mode", interface), "1");
+    return set_up_ours(interface);
 }
 
 // It takes part in nothing by itself: no address of its own (a virtual MAC never makes an identifier, RFC
 // 9568 section 7.4), no autoconfiguration, no solicitations.
 Result<void> LinuxKernel::create_macvlan(const CreateMacvlan& step) {
     if (auto created = rtnl_->create_macvlan(step.interface, step.parent, step.mac); !created) return created;
-    for (const auto& [name, value] : {std::pair{"addr_gen_mode", "1"},
-                                      {"accept_ra", "0"},
-                                      {"autoconf", "0"},
-                                      {"router_solicitations", "0"}}) {
-        auto set = write_sysctl(fmt::format("net/ipv6/conf/{}/{}", step.interface, name), value);
-        if (!set) return set;
-    }
-    return {};
+    return set_up_ours(step.interface);
 }
 
 // On a macvlan the virtual address is the only link-local one, and one of a single host (/128).
@@ -159,24 +165,41 @@ Result<void> LinuxKernel::put_pin(const PutPin& step) {
 Result<void> LinuxKernel::set_sysctl(const SetSysctl& step) {
     const auto before = read_sysctl(step.path);
     if (!before) return tl::unexpected<Error>{before.error()};
-    if (!originals_.contains(step.path)) {
-        originals_.emplace(step.path, *before);
+    // Interfaces of our own go with us.
+    if (is_of_ours(step.path)) return write_sysctl(step.path, step.value);
+    const auto known = originals_.find(step.path);
+    if (known != originals_.end()) {
+        known->second.ours = step.value;
+        if (auto saved = save_originals(); !saved) return saved;
+    } else {
+        originals_.emplace(step.path, ChangedSysctl{*before, step.value});
         // Writing "all" overwrites the setting of each interface, so these are to be restored too.
-        if (step.path == kForwardingOfAll) remember_forwarding_of_each("ipv6");
-        if (step.path == kIpv4Forwarding) remember_forwarding_of_each("ipv4");
+        if (step.path == kForwardingOfAll) remember_forwarding_of_each("ipv6", step.value);
+        if (step.path == kIpv4Forwarding) remember_forwarding_of_each("ipv4", step.value);
         // On disk first: a crash between the two must not forget what to restore.
         if (auto saved = save_originals(); !saved) return saved;
     }
-    return write_sysctl(step.path, step.value);
+    if (auto written = write_sysctl(step.path, step.value); !written) return written;
+    // Set back while we run: it is as it was before us.
+    if (known != originals_.end() && known->second.before == step.value && is_accept_ra(step.path)) {
+        originals_.erase(known);
+        return save_originals();
+    }
+    return {};
 }
 
-void LinuxKernel::remember_forwarding_of_each(std::string_view family) {
+void LinuxKernel::remember_forwarding_of_each(std::string_view family, const std::string& ours) {
     const auto links = rtnl_->links();
     if (!links) return;
     for (const auto& [name, link] : *links) {
         const std::string path = fmt::format("net/{}/conf/{}/forwarding", family, name);
-        if (const auto value = read_sysctl(path)) originals_.emplace(path, *value);
+        if (const auto value = read_sysctl(path)) originals_.emplace(path, ChangedSysctl{*value, ours});
     }
+}
+
+void LinuxKernel::keep_originals() const {
+    if (originals_.empty() || ::access(originals_file().c_str(), F_OK) == 0) return;
+    static_cast<void>(save_originals());  // tried again, and needed only after a crash
 }
 
 void LinuxKernel::forget_originals() {
@@ -207,10 +230,14 @@ Result<void> LinuxKernel::apply(const Step& step) {
     return (*backend)->remove(std::get<RemoveTunnel>(step).interface);
 }
 
-// One "path value" a line.
+// One "path value ours" a line; a version before wrote no third word.
 Result<void> LinuxKernel::save_originals() const {
     std::string text;
-    for (const auto& [path, value] : originals_) text.append(path).append(" ").append(value).append("\n");
+    for (const auto& [path, value] : originals_) {
+        text.append(path).append(" ").append(value.before);
+        if (!value.ours.empty()) text.append(" ").append(value.ours);
+        text.append("\n");
+    }
     return write_file_atomically(originals_file(), text, 0600);
 }
 
@@ -219,10 +246,11 @@ void LinuxKernel::load_originals() {
     if (!text) return;  // the first start since boot
     std::string_view rest = *text;
     while (!rest.empty()) {
-        const std::string_view line = take_word(rest, '\n');
-        const auto space = line.find(' ');
-        if (space != std::string_view::npos)
-            originals_.emplace(line.substr(0, space), line.substr(space + 1));
+        std::string_view line = take_word(rest, '\n');
+        const std::string path{take_word(line, ' ')};
+        const std::string before{take_word(line, ' ')};
+        if (!path.empty() && !before.empty())
+            originals_.emplace(path, ChangedSysctl{before, std::string{line}});
     }
 }
 

@@ -28,7 +28,7 @@ public:
     Result<std::map<std::string, wg::Device>> tunnels(const std::set<std::string>& interfaces) override;
     Result<std::optional<firewall::Model>> firewall() override;
     Result<Sysctls> sysctls(const std::set<std::string>& paths) override;
-    [[nodiscard]] Sysctls sysctl_originals() const override { return originals_; }
+    [[nodiscard]] ChangedSysctls changed_sysctls() const override { return originals_; }
     Result<void> apply(const Step& step) override;
 
     Rtnl& rtnl() { return *rtnl_; }
@@ -39,6 +39,8 @@ public:
     void forget_firewall() { applied_firewall_.reset(); }
     // After everything was taken down.
     void forget_originals();
+    // Writes the file in the runtime directory anew when somebody has removed it.
+    void keep_originals() const;
     // Nothing while the machine has no WireGuard at all.
     [[nodiscard]] const wg::Backend* backend() const { return backend_.get(); }
 
@@ -48,12 +50,13 @@ private:
     // Tried again at each need: a module may be loaded, or wireguard-go installed, while we run.
     Result<wg::Backend*> need_backend();
     Result<void> apply_firewall(const ApplyFirewall& step);
+    static Result<void> set_up_ours(const std::string& interface);
     Result<void> create_tunnel(const std::string& interface);
     Result<void> create_macvlan(const CreateMacvlan& step);
     Result<void> put_address(const PutAddress& step);
     Result<void> put_pin(const PutPin& step);
     Result<void> set_sysctl(const SetSysctl& step);
-    void remember_forwarding_of_each(std::string_view family);
+    void remember_forwarding_of_each(std::string_view family, const std::string& ours);
     Result<void> save_originals() const;
     void load_originals();
     [[nodiscard]] std::string originals_file() const { return runtime_directory_ + "/sysctls"; }
@@ -64,7 +67,7 @@ private:
     std::unique_ptr<firewall::Nftables> nftables_;
     std::unique_ptr<wg::Backend> backend_;
     std::optional<firewall::Model> applied_firewall_;
-    Sysctls originals_;
+    ChangedSysctls originals_;
     bool no_pins_ = false;  // as far as we know
 };
 

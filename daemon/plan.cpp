@@ -121,6 +121,12 @@ void remove_rules(std::vector<Step>& steps, const Wanted& want, const Have& have
     }
 }
 
+// The kernel, or a manager, has made an interface of ours a link-local address; see settings_of_ours().
+bool is_stray(const AddressKey& address, const Wanted& want) {
+    return address.address.address.is_link_local() &&
+           (want.tunnels.contains(address.link) || want.macvlans.contains(address.link));
+}
+
 void append(std::vector<Step>& steps, std::vector<Step>&& more) {
     std::move(more.begin(), more.end(), std::back_inserter(steps));
 }
@@ -159,7 +165,8 @@ std::vector<Step> plan(const Wanted& want, const Have& have) {
         if (!want.pins.contains(address)) steps.emplace_back(DeletePin{address});
     }
     for (const auto& [address, state] : have.addresses) {
-        if (state.ours && !want.addresses.contains(address)) steps.emplace_back(DeleteAddress{address});
+        const bool ours = state.ours || is_stray(address, want);
+        if (ours && !want.addresses.contains(address)) steps.emplace_back(DeleteAddress{address});
     }
     for (const auto& [name, link] : have.links) {
         if (is_macvlan_name(name) && !want.macvlans.contains(name)) steps.emplace_back(RemoveMacvlan{name});

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/desired.h"
 #include "daemon/plan.h"
 #include "daemon/simulate.h"
 
@@ -103,15 +104,19 @@ std::set<std::string> our_interfaces(const Links& links) {
 }
 
 // The settings that any wanted state of ours can speak of.
-std::set<std::string> sysctl_paths(const Links& links, const Sysctls& originals) {
-    std::set<std::string> paths{"net/ipv6/conf/all/forwarding", kIpv4Forwarding, kIcmpRateLimit,
-                                kNeighboursKept, kNeighboursAimedAt, kMostNeighbours};
+std::set<std::string> sysctl_paths(const Links& links, const ChangedSysctls& changed) {
+    std::set<std::string> paths{"net/ipv6/conf/all/forwarding", "net/ipv6/conf/lo/disable_ipv6",
+                                kIpv4Forwarding, kIcmpRateLimit, kNeighboursKept, kNeighboursAimedAt,
+                                kMostNeighbours};
     for (const auto& [name, link] : links) {
-        if (name == "lo" || name.starts_with(kLinkPrefix)) continue;
-        paths.insert(fmt::format("net/ipv6/conf/{}/accept_ra", name));
-        paths.insert(fmt::format("net/ipv6/conf/{}/forwarding", name));
+        if (name == "lo") continue;
+        if (name.starts_with(kLinkPrefix)) {
+            for (const auto& [path, value] : settings_of_ours(name)) paths.insert(path);
+        } else {
+            for (std::string& path : settings_of_others(name)) paths.insert(std::move(path));
+        }
     }
-    for (const auto& [path, value] : originals) paths.insert(path);
+    for (const auto& [path, value] : changed) paths.insert(path);
     return paths;
 }
 
@@ -153,8 +158,9 @@ Result<bool> Reconciler::refresh() {
     read(stale_.tunnels, have_.tunnels, "tunnels",
          [&] { return kernel_.tunnels(our_interfaces(have_.links)); });
     read(stale_.firewall, have_.firewall, "firewall", [&] { return kernel_.firewall(); });
+    if (stale_.sysctls) have_.changed_sysctls = kernel_.changed_sysctls();
     read(stale_.sysctls, have_.sysctls, "sysctls",
-         [&] { return kernel_.sysctls(sysctl_paths(have_.links, kernel_.sysctl_originals())); });
+         [&] { return kernel_.sysctls(sysctl_paths(have_.links, have_.changed_sysctls)); });
     if (error) return tl::unexpected<Error>{std::move(*error)};
     return changed;
 }

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/service.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -31,17 +29,6 @@ constexpr std::size_t kManyPeers = 64;
 constexpr auto kReadManyPeersEvery = 10s;
 constexpr std::size_t kLinesOfAKind = 8;
 
-Result<UniqueFd> lock_directory(const std::string& directory) {
-    if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) return fail_errno("create " + directory);
-    const std::string path = directory + "/lock";
-    UniqueFd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
-    if (!fd) return fail_errno("open " + path);
-    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-        return fail(fmt::format("another ulagate runs with the runtime directory {}", directory));
-    }
-    return fd;
-}
-
 std::size_t peer_count(const Have& have) {
     std::size_t count = 0;
     for (const auto& [name, device] : have.tunnels) count += device.peers.size();
@@ -51,14 +38,14 @@ std::size_t peer_count(const Have& have) {
 }  // namespace
 
 Result<std::unique_ptr<Service>> Service::create(ServicePaths paths, Config config) {
-    auto lock = lock_directory(paths.runtime_directory);
+    auto lock = InstanceLock::take(paths.runtime_directory);
     if (!lock) return tl::unexpected<Error>{std::move(lock.error())};
     std::unique_ptr<Service> service{new Service(std::move(paths), std::move(config), std::move(*lock))};
     if (auto started = service->start(); !started) return tl::unexpected<Error>{std::move(started.error())};
     return service;
 }
 
-Service::Service(ServicePaths paths, Config config, UniqueFd lock)
+Service::Service(ServicePaths paths, Config config, InstanceLock lock)
     : paths_(std::move(paths)), config_(std::move(config)), lock_(std::move(lock)) {}
 
 Result<void> Service::start() {
@@ -75,13 +62,7 @@ Result<void> Service::start() {
     auto nft = Readable::watch(io_, kernel_->nftables().event_handle(), [this] { on_firewall_event(); });
     if (!nft) return tl::unexpected<Error>{std::move(nft.error())};
     firewall_events_ = std::move(*nft);
-    auto control =
-        ControlServer::listen(io_, paths_.control_socket(), config_.control_group,
-                              [this](const std::string& command, const ControlServer::Reply& reply) {
-                                  on_command(command, reply);
-                              });
-    if (!control) return tl::unexpected<Error>{std::move(control.error())};
-    control_ = std::move(*control);
+    if (auto opened = open_control(); !opened) return opened;
 
     if (::mkdir(paths_.state_directory.c_str(), 0700) != 0 && errno != EEXIST) {
         log::warning("ulagate", "{}, going on without",
@@ -113,6 +94,34 @@ Result<void> Service::start() {
     if (relay_control_) adopt_owners();
     if (path_control_) adopt_paths();
     return {};
+}
+
+Result<void> Service::open_control() {
+    control_.reset();
+    auto control =
+        ControlServer::listen(io_, paths_.control_socket(), config_.control_group,
+                              [this](const std::string& command, const ControlServer::Reply& reply) {
+                                  on_command(command, reply);
+                              });
+    if (!control) return tl::unexpected<Error>{std::move(control.error())};
+    control_ = std::move(*control);
+    return {};
+}
+
+// What somebody, or a clean-up of /run, has removed comes back.
+void Service::keep_runtime_files() {
+    if (control_ && control_->in_place() && lock_.in_place()) return;
+    std::string trouble;
+    if (auto again = lock_.put_back(); !again) trouble = again.error().text();
+    if (trouble.empty() && (!control_ || !control_->in_place())) {
+        if (auto opened = open_control(); !opened) trouble = opened.error().text();
+    }
+    if (trouble.empty()) {
+        log::notice("ulagate", "somebody removed files of ours in {}: made again", paths_.runtime_directory);
+        obstacles_.set("files", {});
+    } else {
+        obstacles_.set("files", {{trouble + ", retrying every second", false, {}, {}}});
+    }
 }
 
 Result<void> Service::run() {
@@ -288,6 +297,7 @@ void Service::look_at_ways() {
     const auto before = obstacles_.all();
     obstacles_.set("forwarding", forward_check_.look(config_, have, busy, ask));
     obstacles_.set("addresses", misplaced_addresses(config_, have));
+    obstacles_.set("loopback", loopback_trouble(config_, have));
     if (obstacles_.all() == before) return;
     report_obstacles();
     update_lans();
@@ -345,6 +355,8 @@ void Service::tick() {
     report_unwritten();
     look_at_tables();
     log::tell_left_out();
+    keep_runtime_files();
+    kernel_->keep_originals();
     reconcile();
     look_at_ways();
     check_lans();

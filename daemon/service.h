@@ -22,6 +22,7 @@
 #include "daemon/edge_control.h"
 #include "daemon/forward_check.h"
 #include "daemon/full_tables.h"
+#include "daemon/instance_lock.h"
 #include "daemon/knock_schedule.h"
 #include "daemon/lan_check.h"
 #include "daemon/lan_task.h"
@@ -75,10 +76,12 @@ public:
     Result<void> run();
 
 private:
-    Service(ServicePaths paths, Config config, UniqueFd lock);
+    Service(ServicePaths paths, Config config, InstanceLock lock);
     Result<void> start();
 
     // Facts.
+    Result<void> open_control();
+    void keep_runtime_files();
     void load_key();
     void ask_resolver();
     void take_answer(const Resolver::Answer& answer);
@@ -110,6 +113,8 @@ private:
     [[nodiscard]] std::optional<Uplink> pin_of(const net::IpAddress& address) const;
     std::optional<Uplink> own_way(const net::IpAddress& address);
     std::vector<Uplink> other_ways(const net::IpAddress& address);
+    void note_uplinks();
+    const std::vector<DefaultRoute>& all_default_routes();
     void follow_choice(RelayFacts& facts, const std::optional<Candidate>& choice);
     void forget_ways();
     void load_clock_floor();
@@ -185,7 +190,7 @@ private:
 
     ServicePaths paths_;
     Config config_;
-    UniqueFd lock_;  // on the runtime directory: one daemon each
+    InstanceLock lock_;
     boost::asio::io_context io_{1};
     boost::asio::signal_set signals_{io_};
     SupervisorLink supervisor_;

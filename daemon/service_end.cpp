@@ -99,8 +99,10 @@ void Service::take_down() {
     if (relay_control_) relay_control_->stop();
     reconciler_->mark(Stale::all());
     reconciler_->retry_now();
-    const auto originals = kernel_->sysctl_originals();
-    report(reconciler_->run([&](const Have&) { return nothing_wanted(originals); }, now()));
+    static_cast<void>(reconciler_->refresh());  // an error is reported by the run
+    // As it is now: the settings of all interfaces follow one another when they are set back.
+    const Wanted nothing = nothing_wanted(reconciler_->have());
+    report(reconciler_->run([&](const Have&) { return nothing; }, now()));
     if (reconciler_->settled()) kernel_->forget_originals();
     if (withdrawing_) withdrawing_(boost::json::object{{"withdrawn", true}});
     log::info("ulagate", "stopped after {}",

@@ -116,6 +116,28 @@ void Service::choose_endpoints() {
     measure_paths();
     facts_.uplink = way_to_internet(IpFamily::ipv6);
     if (!facts_.uplink) facts_.uplink = way_to_internet(IpFamily::ipv4);
+    note_uplinks();
+}
+
+// An uplink that is away for a while is one still: without its setting it would not come back.
+void Service::note_uplinks() {
+    const auto note = [this](const std::string& link) {
+        if (link != "lo" && !link.starts_with(kLinkPrefix)) facts_.uplinks.insert(link);
+    };
+    for (const IpFamily family : kIpFamilies) {
+        if (const auto& way = way_to_internet(family)) note(way->link);
+    }
+    // A relay may hold the whole internet's routes: reading them all is too much.
+    if (config_.role != Role::edge) return;
+    for (const DefaultRoute& route : all_default_routes()) note(route.uplink.link);
+}
+
+const std::vector<DefaultRoute>& Service::all_default_routes() {
+    if (!default_routes_) {
+        auto routes = kernel_->rtnl().default_routes();
+        default_routes_ = routes ? std::move(*routes) : std::vector<DefaultRoute>{};
+    }
+    return *default_routes_;
 }
 
 void Service::choose_endpoint(const RelayConfig& relay) {
@@ -317,12 +339,8 @@ std::vector<Uplink> Service::other_ways(const net::IpAddress& address) {
     const auto& internet = way_to_internet(family_of(address));
     // Somebody has set a route for it, and knows why.
     if (!own || !internet || *own != Uplink{internet->link, internet->gateway}) return {};
-    if (!default_routes_) {
-        auto routes = kernel_->rtnl().default_routes();
-        default_routes_ = routes ? std::move(*routes) : std::vector<DefaultRoute>{};
-    }
     std::vector<Uplink> out;
-    for (const DefaultRoute& route : *default_routes_) {
+    for (const DefaultRoute& route : all_default_routes()) {
         const bool usable = route.uplink != own && !route.uplink.link.starts_with(kLinkPrefix);
         if (usable && route.family == family_of(address)) out.push_back(route.uplink);
     }

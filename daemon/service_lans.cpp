@@ -114,7 +114,7 @@ void Service::update_lans() {
         lan->set_isolated(isolated);
         lan->set_forwarding(forwards(have.sysctls));
         lan->set_deductions(deductions(lan->port().config()));
-        lan->set_links(have.links, have.addresses);
+        lan->set_links(have.links, have.addresses, have.sysctls);
     }
 }
 
@@ -213,7 +213,7 @@ bool Service::take_over() {
             reports.push_back(reconciler_->apply_as_known(PutAddress{address, {false, true}}, now()));
             all = all && reports.back().failed.empty();
         }
-        lan->set_links(have.links, have.addresses);
+        lan->set_links(have.links, have.addresses, have.sysctls);
         for (const Reconciler::Report& each : reports) report(each);
     }
     return all;

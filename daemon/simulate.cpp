@@ -35,7 +35,12 @@ void remove_link(Have& have, const std::string& name) {
 }
 
 void perform(Have& have, const ApplyFirewall& step) { have.firewall = step.to; }
-void perform(Have& have, const SetSysctl& step) { have.sysctls[step.path] = step.value; }
+void perform(Have& have, const SetSysctl& step) {
+    std::string& now = have.sysctls[step.path];
+    const bool ours = step.path.starts_with(std::string{"net/ipv6/conf/"} + kLinkPrefix);
+    if (!ours) have.changed_sysctls.try_emplace(step.path, ChangedSysctl{now, step.value});
+    now = step.value;
+}
 void perform(Have& have, const CreateTunnel& step) {
     have.links[step.interface] = Link{1000, false, false, 1420, std::nullopt};
     have.tunnels[step.interface] = {};

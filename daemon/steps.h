@@ -32,6 +32,14 @@ inline constexpr const char* kIpv4Forwarding = "net/ipv4/ip_forward";
 // Kernel settings under /proc/sys, by path: "net/ipv6/conf/all/forwarding" -> "1".
 using Sysctls = std::map<std::string, std::string>;
 
+// Settings that are not as they were before us.
+struct ChangedSysctl {
+    std::string before;
+    std::string ours;  // as we set it; "": not known (an older version has set it)
+    bool operator==(const ChangedSysctl&) const = default;
+};
+using ChangedSysctls = std::map<std::string, ChangedSysctl>;
+
 struct TunnelLink {
     unsigned mtu = 0;  // bytes
     // Nothing: we may not touch its keys now (our private key cannot be read); an interface that is there
@@ -74,6 +82,7 @@ struct Have {
     std::optional<firewall::Model>
         firewall;  // as last applied; nothing = unknown, or changed by somebody else
     Sysctls sysctls;
+    ChangedSysctls changed_sysctls;  // since before us, over restarts of the daemon
     Links links;
     Addresses addresses;
     Routes routes;                              // ours only (by protocol number)

@@ -32,16 +32,18 @@ def _write(path, text):
 
 
 class Networkd:
-    def __init__(self, node, settings=""):
-        """`settings`: more lines of the .network file."""
+    def __init__(self, node, settings="", match="eth0", files=None):
+        """`settings`: more lines of the .network file. `files`: more files, by name."""
         self.node = node
         _private_directories(node, "/run/systemd", "/var/lib/systemd", "/etc/systemd/network")
         _without_udev(node)
         node.run("sh", "-c", "mkdir -p /run/systemd/network /run/systemd/netif/links /run/systemd/netif/leases "
                              "/run/systemd/netif/lldp && chown -R systemd-network: /run/systemd/netif")
         node.run("tee", "/run/systemd/network/10-lan.network",
-                 stdin=f"[Match]\nName=eth0\n[Network]\nIPv6AcceptRA=yes\n{settings}")
-        node.run("chmod", "a+r", "/run/systemd/network/10-lan.network")
+                 stdin=f"[Match]\nName={match}\n[Network]\nIPv6AcceptRA=yes\n{settings}")
+        for name, text in (files or {}).items():
+            node.run("tee", f"/run/systemd/network/{name}", stdin=text)
+        node.run("sh", "-c", "chmod a+r /run/systemd/network/*")
         self.process = node.start("/lib/systemd/systemd-networkd", env={
             **os.environ, "SYSTEMD_LOG_LEVEL": "debug", "SYSTEMD_LOG_TARGET": "console"})
 

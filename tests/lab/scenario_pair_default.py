@@ -46,7 +46,7 @@ def advertised(daemon):
 def routers_own(daemon):
     found = defaults(daemon.node)
     lab.check(found and VIRTUAL_ADDRESS not in found, f"{daemon.node.name}: its default router is the ISP's: {found}")
-    lab.check("nd-router-advert counter packets" in daemon.node.out("nft", "list", "chain", "inet", "ulagate", "prerouting"),
+    lab.check("nd-router-advert counter packets" in daemon.node.out("nft", "list", "chain", "inet", "ulagate", "input_outside"),
               f"{daemon.node.name}: by a rule")
 
 

@@ -52,9 +52,11 @@ TEST(DesiredGateway, TheRulesAreThereBeforePacketsPass) {
 TEST(DesiredGateway, ForwardingIsRestoredAsAWhole) {
     Have have = machine();
     have.sysctls[kIpv4Forwarding] = "1";
-    have.sysctls["net/ipv4/conf/eth2/forwarding"] = "0";
-    const auto steps = fake::described(
-        plan(nothing_wanted({{kIpv4Forwarding, "0"}, {"net/ipv4/conf/eth2/forwarding", "1"}}), have));
+    have.sysctls["net/ipv4/conf/eth2/forwarding"] = "1";
+    have.changed_sysctls = {{kIpv4Forwarding, {"0", "1"}}, {"net/ipv4/conf/eth2/forwarding", {"1", "1"}}};
+    const Wanted nothing = nothing_wanted(have);
+    have.sysctls["net/ipv4/conf/eth2/forwarding"] = "0";  // as the first line makes it
+    const auto steps = fake::described(plan(nothing, have));
     const auto all = std::find(steps.begin(), steps.end(), "set sysctl net/ipv4/ip_forward = 0");
     const auto one = std::find(steps.begin(), steps.end(), "set sysctl net/ipv4/conf/eth2/forwarding = 1");
     ASSERT_NE(one, steps.end());

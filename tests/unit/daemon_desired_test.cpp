@@ -37,9 +37,7 @@ TEST(DesiredEdge, OnAFreshMachine) {
                                             "add route fd12:3456:789a:a::/64 metric 128 dev eth0"));
     EXPECT_THAT(wanted.sysctls, UnorderedElementsAre(Pair("net/ipv6/conf/all/forwarding", "1"),
                                                      Pair("net/ipv6/conf/eth0/forwarding", "1"),
-                                                     Pair("net/ipv6/conf/eth0/accept_ra", "2"),
-                                                     Pair("net/ipv6/conf/eth1/accept_ra", "2"),
-                                                     Pair("net/ipv6/conf/eth2/accept_ra", "2")));
+                                                     Pair("net/ipv6/conf/eth1/accept_ra", "2")));
     ASSERT_TRUE(wanted.tunnels.contains("ulg-r1"));
     const TunnelLink& tunnel = wanted.tunnels.at("ulg-r1");
     EXPECT_EQ(tunnel.mtu, 1420U);
@@ -290,29 +288,108 @@ TEST(DesiredEdge, TheChosenRelayCarries) {
 
 // --- settings ---
 
-TEST(Desired, AcceptRaGoesFromOneToTwoAndIsNeverSwitchedOn) {
+Sysctls accept_ra(const Facts& facts, const Have& have) {
+    Sysctls out = desired(edge(), facts, have).sysctls;
+    std::erase_if(out, [](const auto& each) {
+        return !each.first.ends_with("/accept_ra") || each.first.starts_with("net/ipv6/conf/ulg-");
+    });
+    return out;
+}
+
+TEST(Desired, F01_AcceptRaGoesFromOneToTwoWhereTheUplinkIsAndIsNeverSwitchedOn) {
     Have have = with_tunnels(machine(), {"ulg-r1"});
+    Facts now = facts(edge());
+    now.uplinks = {"eth0", "eth1", "eth2", "gone"};
     have.sysctls["net/ipv6/conf/eth0/accept_ra"] = "0";
     have.sysctls["net/ipv6/conf/eth1/accept_ra"] = "1";
     have.sysctls["net/ipv6/conf/eth2/accept_ra"] = "2";
     have.sysctls["net/ipv6/conf/lo/accept_ra"] = "1";
-    have.sysctls["net/ipv6/conf/ulg-r1/accept_ra"] = "1";
     have.sysctls["net/ipv6/conf/gone/accept_ra"] = "1";
-    const Sysctls wanted = desired(edge(), facts(edge()), have).sysctls;
-    EXPECT_THAT(wanted, UnorderedElementsAre(Pair("net/ipv6/conf/all/forwarding", "1"),
-                                             Pair("net/ipv6/conf/eth0/forwarding", "1"),
-                                             Pair("net/ipv6/conf/eth1/accept_ra", "2"),
-                                             Pair("net/ipv6/conf/eth2/accept_ra", "2")));
+    EXPECT_EQ(accept_ra(now, have), (Sysctls{{"net/ipv6/conf/eth1/accept_ra", "2"}}));
+    // Neither a LAN that we serve nor a guest's interface, unless the way to the internet leads there.
+    now.uplinks = {"eth2"};
+    EXPECT_EQ(accept_ra(now, machine()), (Sysctls{{"net/ipv6/conf/eth2/accept_ra", "2"}}));
+    now.uplinks = {"eth0"};
+    EXPECT_EQ(accept_ra(now, machine()), (Sysctls{{"net/ipv6/conf/eth0/accept_ra", "2"}}));
 }
 
-TEST(Desired, NothingWantedIsOnlyWhatWasThereBefore) {
-    const Sysctls before{{"net/ipv6/conf/all/forwarding", "0"}};
-    const Wanted wanted = nothing_wanted(before);
-    EXPECT_EQ(wanted.sysctls, before);
+// A machine that forwarded before us believed nobody there, and shall not because of us.
+TEST(Desired, F01_AcceptRaStaysWhereTheKernelWasDeafBeforeUs) {
+    Have have = machine();
+    for (const char* link : {"all", "eth0", "eth1", "eth2"})
+        have.sysctls[fmt::format("net/ipv6/conf/{}/forwarding", link)] = "1";
+    EXPECT_EQ(accept_ra(facts(edge()), have), Sysctls{});
+    // Ours, however, is undone by a restart of the daemon as little as by time.
+    have.changed_sysctls["net/ipv6/conf/eth1/forwarding"] = {"0", "1"};
+    EXPECT_EQ(accept_ra(facts(edge()), have), (Sysctls{{"net/ipv6/conf/eth1/accept_ra", "2"}}));
+}
+
+// At boot the advertisement may be yet to come: on what is there already, and not on the LAN if it can be
+// elsewhere.
+TEST(Desired, F01_BeforeAnyUplinkIsKnownAcceptRaIsTwoWhereItMayCome) {
+    Facts now = facts(edge());
+    now.uplinks.clear();
+    Have have = machine();
+    EXPECT_EQ(accept_ra(now, have),
+              (Sysctls{{"net/ipv6/conf/eth1/accept_ra", "2"}, {"net/ipv6/conf/eth2/accept_ra", "2"}}));
+    for (const char* link : {"all", "eth0", "eth1", "eth2"})
+        have.changed_sysctls[fmt::format("net/ipv6/conf/{}/forwarding", link)] = {"0", "1"};
+    have.links["vnet0"] = {9, true, true, 1500, std::nullopt};  // comes later
+    have.sysctls["net/ipv6/conf/vnet0/accept_ra"] = "1";
+    for (const char* link : {"eth1", "eth2"}) {
+        have.sysctls[fmt::format("net/ipv6/conf/{}/accept_ra", link)] = "2";
+        have.changed_sysctls[fmt::format("net/ipv6/conf/{}/accept_ra", link)] = {"1", "2"};
+    }
+    EXPECT_EQ(accept_ra(now, have),
+              (Sysctls{{"net/ipv6/conf/eth1/accept_ra", "2"}, {"net/ipv6/conf/eth2/accept_ra", "2"}}));
+    // Now it is known. One that comes later counts when a default route leads there.
+    now.uplinks = {"eth1"};
+    EXPECT_EQ(accept_ra(now, have),
+              (Sysctls{{"net/ipv6/conf/eth1/accept_ra", "2"}, {"net/ipv6/conf/eth2/accept_ra", "1"}}));
+    now.uplinks = {"eth1", "vnet0"};
+    EXPECT_EQ(accept_ra(now, have), (Sysctls{{"net/ipv6/conf/eth1/accept_ra", "2"},
+                                             {"net/ipv6/conf/eth2/accept_ra", "1"},
+                                             {"net/ipv6/conf/vnet0/accept_ra", "2"}}));
+    // The LAN is all there is.
+    Have small = machine();
+    small.links.erase("eth1");
+    small.links.erase("eth2");
+    now.uplinks.clear();
+    EXPECT_EQ(accept_ra(now, small), (Sysctls{{"net/ipv6/conf/eth0/accept_ra", "2"}}));
+}
+
+TEST(Desired, F10_InterfacesOfOursAreKeptAsWeMakeThem) {
+    Have have = with_tunnels(machine(), {"ulg-r1"});
+    const Sysctls wanted = desired(edge(), facts(edge()), have).sysctls;
+    for (const auto& [path, value] : settings_of_ours("ulg-r1")) {
+        ASSERT_TRUE(wanted.contains(path)) << path;
+        EXPECT_EQ(wanted.at(path), value) << path;
+    }
+    EXPECT_EQ(wanted.at("net/ipv6/conf/ulg-r1/disable_ipv6"), "0");
+    EXPECT_EQ(wanted.at("net/ipv6/conf/ulg-r1/addr_gen_mode"), "1");
+    EXPECT_FALSE(wanted.contains("net/ipv6/conf/eth0/disable_ipv6"));  // the LAN is its owner's
+}
+
+TEST(Desired, NothingWantedIsWhatWasThereBeforeWhereOursStillStands) {
+    Have have = machine();
+    have.sysctls["net/ipv6/conf/all/forwarding"] = "1";
+    have.sysctls["net/ipv6/conf/eth0/accept_ra"] = "0";  // a manager has taken it over
+    have.sysctls["net/ipv6/conf/eth1/accept_ra"] = "2";
+    have.sysctls["net/ipv6/conf/eth2/accept_ra"] = "2";
+    have.changed_sysctls = {{"net/ipv6/conf/all/forwarding", {"0", "1"}},
+                            {"net/ipv6/conf/eth0/accept_ra", {"1", "2"}},
+                            {"net/ipv6/conf/eth1/accept_ra", {"1", "2"}},
+                            {"net/ipv6/conf/eth2/accept_ra", {"1", ""}},  // an older version did not say
+                            {"net/ipv6/conf/gone/accept_ra", {"1", "2"}}};
+    const Wanted wanted = nothing_wanted(have);
+    EXPECT_EQ(wanted.sysctls, (Sysctls{{"net/ipv6/conf/all/forwarding", "0"},
+                                       {"net/ipv6/conf/eth1/accept_ra", "1"},
+                                       {"net/ipv6/conf/eth2/accept_ra", "1"}}));
     EXPECT_EQ(wanted.firewall.mode, firewall::Mode::off);
     EXPECT_THAT(wanted.tunnels, IsEmpty());
     EXPECT_THAT(wanted.addresses, IsEmpty());
     EXPECT_THAT(wanted.routes, IsEmpty());
+    EXPECT_THAT(wanted.rules, IsEmpty());
 }
 
 TEST(Desired, InterfaceNames) {

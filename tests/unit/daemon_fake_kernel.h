@@ -56,6 +56,7 @@ inline Facts facts(const Config& config) {
     for (const RelayConfig& relay : config.relays)
         facts.relays[relay.name] = {kRelay6, Way{"eth1", 1500}, false};
     facts.uplink = Way{"eth1", 1500};
+    facts.uplinks = {"eth1"};
     return facts;
 }
 
@@ -104,7 +105,7 @@ public:
     explicit FakeKernel(Have start = machine()) : have(std::move(start)) {}
 
     Have have;                                 // the truth
-    Sysctls originals;                         // before our first change
+    ChangedSysctls originals;                  // before our first change
     std::vector<std::string> applied;          // describe() of each step that succeeded
     unsigned calls = 0;                        // reads and steps
     std::function<bool(unsigned)> out;         // whether the n-th call (from 1 on) fails
@@ -124,7 +125,7 @@ public:
     Result<Sysctls> sysctls(const std::set<std::string>& paths) override {
         return read(only(have.sysctls, paths));
     }
-    [[nodiscard]] Sysctls sysctl_originals() const override { return originals; }
+    [[nodiscard]] ChangedSysctls changed_sysctls() const override { return originals; }
 
     Result<void> apply(const Step& step) override {
         if (fails()) return fail_errno(describe(step), ENOBUFS);
@@ -191,11 +192,12 @@ private:
     }
     // "all" is written to each interface, so these are remembered too.
     void remember(const SetSysctl& step) {
-        originals.emplace(step.path, have.sysctls.at(step.path));
+        if (step.path.starts_with("net/ipv6/conf/ulg-")) return;
+        originals.emplace(step.path, ChangedSysctl{have.sysctls.at(step.path), step.value});
         if (step.path != "net/ipv6/conf/all/forwarding") return;
         for (auto& [path, value] : have.sysctls) {
             if (!path.ends_with("/forwarding")) continue;
-            originals.emplace(path, value);
+            originals.emplace(path, ChangedSysctl{value, step.value});
             value = step.value;
         }
     }

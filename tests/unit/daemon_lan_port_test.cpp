@@ -91,13 +91,35 @@ TEST_F(LanPortStory, IsSilentForAReason) {
     const std::string no_address = "interface eth0 has no usable link-local address yet";
     silent_because(kUp, {}, no_address);
     silent_because(kUp, link_local("fe80::5eed/64", {false, true, false}), no_address);
-    silent_because(kUp, link_local("fe80::5eed/64", {false, false, true}), no_address);
+    silent_because(
+        kUp, link_local("fe80::5eed/64", {false, false, true}),
+        "interface eth0 has no usable link-local address: fe80::5eed is a duplicate, another machine "
+        "on the link has it");
     silent_because(kUp, link_local("2001:db8::1/64"), no_address);
     silent_because(kUp, {{{"eth", prefix("fe80::1/64")}, {}}, {{"eth00", prefix("fe80::2/64")}, {}}},
                    no_address);
 
     EXPECT_THAT(link(kUp), SizeIs(1));
     EXPECT_EQ(port_.waiting_for(), "");
+}
+
+TEST_F(LanPortStory, F10_SaysWhyThereIsNoLinkLocalAddress) {
+    const auto why = [&](const Addresses& addresses, const Sysctls& settings) {
+        port_.set_links({{"eth0", kUp}}, addresses, now_, settings);
+        return port_.waiting_for();
+    };
+    const Sysctls none{{"net/ipv6/conf/eth0/addr_gen_mode", "1"}, {"net/ipv6/conf/eth0/disable_ipv6", "0"}};
+    EXPECT_THAT(why({}, none),
+                AllOf(HasSubstr("no usable link-local address"), HasSubstr("addr_gen_mode = 1"),
+                      HasSubstr("sysctl -w net.ipv6.conf.eth0.addr_gen_mode=0")));
+    // It is on its way.
+    EXPECT_EQ(why(link_local("fe80::5eed/64", {false, true, false}), none),
+              "interface eth0 has no usable link-local address yet");
+    EXPECT_THAT(why(link_local("fe80::5eed/64", {false, false, true}), none), HasSubstr("is a duplicate"));
+    EXPECT_THAT(
+        why({}, {{"net/ipv6/conf/eth0/disable_ipv6", "1"}}),
+        HasSubstr("IPv6 is switched off on interface eth0 (sysctl -w net.ipv6.conf.eth0.disable_ipv6=0"));
+    EXPECT_EQ(why(link_local("fe80::1234/64"), none), "");
 }
 
 TEST_F(LanPortStory, R09_IsSilentWhenTheConfigurationSaysSo) {

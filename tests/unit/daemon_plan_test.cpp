@@ -73,9 +73,7 @@ TEST(Plan, TheFirstStartOfAnEdge) {
         net::with_interface_identifier(prefix("fd12:3456:789a:a::/64"), interface_identifier("a1"));
     EXPECT_THAT(described(plan(desired(edge(), facts(edge()), have), have)),
                 ElementsAre("apply firewall, mode appliance",                          //
-                            "set sysctl net/ipv6/conf/eth0/accept_ra = 2",             //
                             "set sysctl net/ipv6/conf/eth1/accept_ra = 2",             //
-                            "set sysctl net/ipv6/conf/eth2/accept_ra = 2",             //
                             "set sysctl net/ipv6/conf/all/forwarding = 1",             //
                             "set sysctl net/ipv6/conf/eth0/forwarding = 1",            //
                             "add address fd12:3456:789a:a::1/64 on eth0",              //
@@ -111,15 +109,15 @@ TEST(Plan, TheEndIsTheReverse) {
     Have have = machine();
     const Sysctls before = have.sysctls;
     converge(edge(), facts(edge()), have);
-    const Wanted nothing = nothing_wanted(before);
+    const Wanted nothing = nothing_wanted(have);
     const auto steps = plan(nothing, have);
     const auto text = described(steps);
     EXPECT_EQ(text.front(), "remove firewall");
     // Between accept_ra = 1 and forwarding off, the kernel would throw away its own default route.
     EXPECT_LT(place_of(text, "set sysctl net/ipv6/conf/all/forwarding = 0"),
-              place_of(text, "set sysctl net/ipv6/conf/eth0/accept_ra = 1"));
+              place_of(text, "set sysctl net/ipv6/conf/eth1/accept_ra = 1"));
     EXPECT_LT(place_of(text, "set sysctl net/ipv6/conf/eth0/forwarding = 0"),
-              place_of(text, "set sysctl net/ipv6/conf/eth0/accept_ra = 1"));
+              place_of(text, "set sysctl net/ipv6/conf/eth1/accept_ra = 1"));
     EXPECT_LT(place_of(text, "remove route"), place_of(text, "remove address"));
     EXPECT_LT(place_of(text, "remove address"), place_of(text, "remove interface"));
     for (const Step& step : steps) simulate(have, step);
@@ -128,6 +126,41 @@ TEST(Plan, TheEndIsTheReverse) {
     EXPECT_EQ(have.links, machine().links);
     EXPECT_EQ(have.addresses, machine().addresses);
     EXPECT_THAT(have.routes, IsEmpty());
+    EXPECT_EQ(have.rules, machine().rules);
+}
+
+// Somebody removed it, put others beside it with our number, or the local table's behind it.
+TEST(Plan, F01_RulesAreWhatWeWant) {
+    Have have = machine();
+    converge(edge(), facts(edge()), have);
+    const Rules settled = have.rules;
+    ASSERT_EQ(settled.size(), 3U);
+    std::erase_if(have.rules, [](const Rule& rule) { return rule.ours(); });
+    have.rules.push_back({{40000, 52}, true, kRouteProtocol, {}});
+    have.rules.push_back({{kRulePreference, kRouteTable}, false, kRouteProtocol, {}});
+    have.rules.push_back({{5270, 52}, true, 3, {}});  // of somebody else
+    converge(edge(), facts(edge()), have);
+    EXPECT_EQ(have.rules.size(), 4U);
+    have.rules.erase(have.rules.begin());
+    EXPECT_THAT(described(plan(desired(edge(), facts(edge()), have), have)),
+                ElementsAre("add rule 1: from all to fd12:3456:789a::/48 lookup local"));
+}
+
+TEST(Plan, F01_RoutesOfAFormerVersionGoWhenOursAreThere) {
+    Have have = machine();
+    converge(edge(), facts(edge()), have);
+    have.routes[{edge().overlay, kRouteMetric, kMainTable}] = {"ulg-r1"};
+    EXPECT_THAT(described(plan(desired(edge(), facts(edge()), have), have)),
+                ElementsAre("remove route fd12:3456:789a::/48 metric 128 table 254 dev ulg-r1"));
+}
+
+// A kernel or a manager that makes it a link-local address: with one, redirects go into the tunnel.
+TEST(Plan, F10_ALinkLocalAddressOnATunnelOfOursGoes) {
+    Have have = machine();
+    converge(edge(), facts(edge()), have);
+    have.addresses[{"ulg-r1", prefix("fe80::1234/64")}] = {};
+    EXPECT_THAT(described(plan(desired(edge(), facts(edge()), have), have)),
+                ElementsAre("remove address fe80::1234/64 on ulg-r1"));
 }
 
 TEST(Plan, AddsBeforeItRemoves) {

@@ -176,8 +176,9 @@ TEST_F(ReconcilerStory, SlowStepsWaitUntilThereIsTimeForThem) {
 TEST_F(ReconcilerStory, TheEndRemovesAllOfOursAndPutsTheSettingsBack) {
     settle();
     mark_all();
-    const auto nothing = [&](const Have&) { return nothing_wanted(kernel_.originals); };
-    reconciler_.run(nothing, now_);
+    ASSERT_TRUE(reconciler_.refresh());
+    const Wanted nothing = nothing_wanted(reconciler_.have());
+    reconciler_.run([&](const Have&) { return nothing; }, now_);
     EXPECT_TRUE(reconciler_.settled());
     EXPECT_EQ(kernel_.have.sysctls, fake::machine().sysctls);
     EXPECT_EQ(kernel_.have.links, fake::machine().links);

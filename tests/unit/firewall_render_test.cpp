@@ -126,7 +126,7 @@ TEST(FirewallRender, F01_TheOtherRouterOfThePairIsNoDefaultRouterOfThisMachine) 
         Model model = edge_model(mode);
         EXPECT_THAT(render(model), Not(HasSubstr("nd-router-advert counter drop")));
         model.lans.front().no_default = address("fe80::5eed");
-        EXPECT_THAT(chain(render(model), "prerouting"), testing::Contains(rule));
+        EXPECT_THAT(chain(render(model), "input_outside"), testing::Contains(rule));
     }
 }
 
