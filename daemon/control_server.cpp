@@ -21,6 +21,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
+#include "daemon/turn_record.h"
 
 namespace ulagate {
 namespace {
@@ -87,6 +88,7 @@ public:
         asio::async_read_until(
             socket_, asio::dynamic_buffer(input_, kMaxRequest), '\n',
             [self = shared_from_this()](const boost::system::error_code& error, std::size_t length) {
+                const TurnPart turn{"control command"};
                 if (error == asio::error::not_found) {
                     self->reply(
                         refusal(fmt::format("a request is one line of at most {} bytes", kMaxRequest)));

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "daemon/base/result.h"
 #include "daemon/steps.h"
@@ -27,15 +28,27 @@ public:
     virtual Result<Routes> our_routes() = 0;
     virtual Result<Rules> rules() = 0;
     virtual Result<Pins> pins() = 0;
-    // The devices of those of `interfaces` that exist and answer.
-    virtual Result<std::map<std::string, wg::Device>> tunnels(const std::set<std::string>& interfaces) = 0;
+    struct Tunnels {
+        std::map<std::string, wg::Device> devices;  // of those that exist and answer
+        // Those that have been asked and whose answer will come, or made no sense: what was known before is
+        // the best there is.
+        std::set<std::string> unanswered;
+    };
+    virtual Result<Tunnels> tunnels(const std::set<std::string>& interfaces) = 0;
     // The ruleset that is in force, if we know: nothing at start and after a foreign hand.
     virtual Result<std::optional<firewall::Model>> firewall() = 0;
     // The values of those of `paths` that exist.
     virtual Result<Sysctls> sysctls(const std::set<std::string>& paths) = 0;
     // The settings that we changed, over restarts of the daemon but not of the machine.
     [[nodiscard]] virtual ChangedSysctls changed_sysctls() const = 0;
+    // std::errc::operation_in_progress: it goes on without us, and take_finished() will have the result.
     virtual Result<void> apply(const Step& step) = 0;
+    struct Finished {
+        std::string place;  // place_of(step)
+        Result<void> result;
+    };
+    // Steps that apply() left under way and that have ended since the last call.
+    virtual std::vector<Finished> take_finished() { return {}; }
 };
 
 }  // namespace ulagate

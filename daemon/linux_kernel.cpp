@@ -12,6 +12,7 @@
 #include "daemon/base/text.h"
 #include "daemon/desired.h"
 #include "daemon/sysctl.h"
+#include "daemon/turn_record.h"
 #include "firewall/render.h"
 
 namespace ulagate {
@@ -46,32 +47,73 @@ LinuxKernel::LinuxKernel(std::string runtime_directory, wg::BackendChoice choice
       rtnl_(std::move(rtnl)),
       nftables_(std::move(nftables)) {}
 
-Result<wg::Backend*> LinuxKernel::need_backend() {
+Result<wg::BackgroundBackend*> LinuxKernel::need_backend() {
     if (!backend_) {
         auto opened = wg::open_backend(choice_);
         if (!opened) return tl::unexpected<Error>{std::move(opened.error())};
-        backend_ = std::move(*opened);
+        backend_ = std::make_unique<wg::BackgroundBackend>(std::move(*opened));
     }
     return backend_.get();
 }
 
-Result<std::map<std::string, wg::Device>> LinuxKernel::tunnels(const std::set<std::string>& interfaces) {
-    std::map<std::string, wg::Device> devices;
-    if (interfaces.empty()) return devices;
+Result<Links> LinuxKernel::links() {
+    const TurnPart part{"kernel: links"};
+    return rtnl_->links();
+}
+
+Result<Addresses> LinuxKernel::addresses() {
+    const TurnPart part{"kernel: addresses"};
+    return rtnl_->addresses();
+}
+
+Result<Routes> LinuxKernel::our_routes() {
+    const TurnPart part{"kernel: routes"};
+    return rtnl_->our_routes();
+}
+
+Result<LinuxKernel::Tunnels> LinuxKernel::tunnels(const std::set<std::string>& interfaces) {
+    const TurnPart part{"tunnels"};
+    Tunnels out;
+    if (interfaces.empty() && !backend_) return out;
     const auto backend = need_backend();
-    if (!backend) return devices;  // the steps that need it will say why
-    for (const std::string& interface : interfaces) {
-        auto device = (*backend)->read(interface);
-        if (device) {
-            devices.emplace(interface, std::move(*device));
-        } else if (device.error().code != std::errc::no_such_device) {
-            return fail(std::move(device.error()), interface);
+    if (!backend) return out;  // the steps that need it will say why
+    wg::BackgroundBackend::Answers answers = (*backend)->read(interfaces);
+    out.devices = std::move(answers.devices);
+    // One that is out of order is no reason to know nothing of all others.
+    for (const auto& [interface, device] : out.devices) complaints_.erase(interface);
+    for (const auto& [interface, error] : answers.errors) {
+        if (error.code == std::errc::owner_dead) {
+            killed_.push_back(error.context);
+            complaints_.erase(interface);
+            continue;
         }
+        out.unanswered.insert(interface);
+        if (error.code != std::errc::operation_in_progress) complaints_[interface] = error.text();
     }
-    return devices;
+    return out;
+}
+
+std::string LinuxKernel::complaint(const std::string& interface) const {
+    const auto known = complaints_.find(interface);
+    return known == complaints_.end() ? std::string{} : known->second;
+}
+
+std::vector<LinuxKernel::Finished> LinuxKernel::take_finished() {
+    std::vector<Finished> out;
+    if (auto answer = nftables_->take_answer(); answer && next_firewall_) {
+        auto result = end_of_firewall(std::move(*answer));
+        if (result || result.error().code != std::errc::operation_in_progress)
+            out.push_back({"firewall", std::move(result)});
+    }
+    if (backend_) {
+        for (auto& [interface, result] : backend_->take_finished())
+            out.push_back({interface, std::move(result)});
+    }
+    return out;
 }
 
 Result<std::optional<firewall::Model>> LinuxKernel::firewall() {
+    const TurnPart part{"firewall's state"};
     if (!applied_firewall_ || applied_firewall_->mode == firewall::Mode::off) return applied_firewall_;
     const auto there = nftables_->table_exists();
     if (!there) return tl::unexpected<Error>{there.error()};
@@ -80,6 +122,7 @@ Result<std::optional<firewall::Model>> LinuxKernel::firewall() {
 }
 
 Result<Sysctls> LinuxKernel::sysctls(const std::set<std::string>& paths) {
+    const TurnPart part{"sysctls"};
     Sysctls values;
     for (const std::string& path : paths) {
         auto value = read_sysctl(path);
@@ -107,11 +150,24 @@ std::optional<TableUse> LinuxKernel::connection_table() {
 }
 
 Result<void> LinuxKernel::apply_firewall(const ApplyFirewall& step) {
-    auto update = step.from ? firewall::render_update(*step.from, step.to) : std::nullopt;
-    auto result = nftables_->apply(update ? *update : firewall::render(step.to));
+    const auto update = step.from ? firewall::render_update(*step.from, step.to) : std::nullopt;
+    next_firewall_ = step.to;
+    firewall_update_ = update.has_value();
+    return end_of_firewall(nftables_->apply(update ? *update : firewall::render(step.to)));
+}
+
+// Or not yet: std::errc::operation_in_progress.
+Result<void> LinuxKernel::end_of_firewall(Result<void> result) {
+    const auto under_way = [&] { return !result && result.error().code == std::errc::operation_in_progress; };
+    if (under_way()) return result;
     // An element that is not there as we thought: the table is not what we know, so replace it as a whole.
-    if (!result && update) result = nftables_->apply(firewall::render(step.to));
-    if (result) applied_firewall_ = step.to;
+    if (!result && std::exchange(firewall_update_, false)) {
+        result = nftables_->apply(firewall::render(*next_firewall_));
+        if (under_way()) return result;
+    }
+    if (result) applied_firewall_ = std::move(next_firewall_);
+    next_firewall_.reset();
+    if (nftables_->take_foreign()) applied_firewall_.reset();
     return result;
 }
 
@@ -126,10 +182,12 @@ Result<void> LinuxKernel::set_up_ours(const std::string& interface) {
 Result<void> LinuxKernel::create_tunnel(const std::string& interface) {
     const auto backend = need_backend();
     if (!backend) return tl::unexpected<Error>{backend.error()};
-    // What a dead userspace process has left.
-    if (auto removed = (*backend)->remove(interface); !removed) return removed;
-    if (auto created = (*backend)->create(interface); !created) return created;
-    return set_up_ours(interface);
+    return (*backend)->change(interface, [interface](wg::Backend& wireguard) -> Result<void> {
+        // What a dead userspace process has left.
+        if (auto removed = wireguard.remove(interface); !removed) return removed;
+        if (auto created = wireguard.create(interface); !created) return created;
+        return set_up_ours(interface);
+    });
 }
 
 // It takes part in nothing by itself: no address of its own (a virtual MAC never makes an identifier, RFC
@@ -152,6 +210,7 @@ Result<void> LinuxKernel::put_address(const PutAddress& step) {
 // there is none but at the start.
 Result<Pins> LinuxKernel::pins() {
     if (no_pins_) return Pins{};
+    const TurnPart part{"kernel: pinned routes"};
     auto pins = rtnl_->pins();
     if (pins) no_pins_ = pins->empty();
     return pins;
@@ -208,6 +267,7 @@ void LinuxKernel::forget_originals() {
 }
 
 Result<void> LinuxKernel::apply(const Step& step) {
+    const TurnPart part{std::holds_alternative<ApplyFirewall>(step) ? "apply firewall" : "apply a step"};
     if (const auto* s = std::get_if<ApplyFirewall>(&step)) return apply_firewall(*s);
     if (const auto* s = std::get_if<SetSysctl>(&step)) return set_sysctl(*s);
     if (const auto* s = std::get_if<CreateTunnel>(&step)) return create_tunnel(s->interface);
@@ -225,9 +285,15 @@ Result<void> LinuxKernel::apply(const Step& step) {
     if (const auto* s = std::get_if<DeletePin>(&step)) return rtnl_->delete_pin(s->address);
     const auto backend = need_backend();
     if (!backend) return tl::unexpected<Error>{backend.error()};
-    if (const auto* s = std::get_if<ConfigureTunnel>(&step))
-        return (*backend)->apply(s->interface, s->change);
-    return (*backend)->remove(std::get<RemoveTunnel>(step).interface);
+    if (const auto* s = std::get_if<ConfigureTunnel>(&step)) {
+        return (*backend)->change(s->interface,
+                                  [interface = s->interface, change = s->change](auto& wireguard) {
+                                      return wireguard.apply(interface, change);
+                                  });
+    }
+    const std::string& interface = std::get<RemoveTunnel>(step).interface;
+    return (*backend)->change(interface,
+                              [interface](auto& wireguard) { return wireguard.remove(interface); });
 }
 
 // One "path value ours" a line; a version before wrote no third word.

@@ -8,6 +8,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <source_location>
+#include <string>
 
 #include "daemon/base/result.h"
 
@@ -20,9 +22,9 @@ inline std::chrono::steady_clock::time_point now() { return std::chrono::steady_
 // called at most that often, so that what comes in floods is read in batches.
 class Readable {
 public:
-    static Result<std::unique_ptr<Readable>> watch(boost::asio::io_context& io, int fd,
-                                                   std::function<void()> call,
-                                                   std::chrono::milliseconds pause = {});
+    static Result<std::unique_ptr<Readable>> watch(
+        boost::asio::io_context& io, int fd, std::function<void()> call, std::chrono::milliseconds pause = {},
+        std::source_location whose = std::source_location::current());
     Readable(const Readable&) = delete;
     Readable& operator=(const Readable&) = delete;
     Readable(Readable&&) = delete;
@@ -33,12 +35,17 @@ private:
     // Outlives the Readable while an operation is in flight, so that a late completion finds `alive` false.
     struct State {
         State(boost::asio::io_context& io, int fd, std::function<void()> callback,
-              std::chrono::milliseconds between)
-            : descriptor(io, fd), timer(io), call(std::move(callback)), pause(between) {}
+              std::chrono::milliseconds between, std::string caller)
+            : descriptor(io, fd),
+              timer(io),
+              call(std::move(callback)),
+              pause(between),
+              name(std::move(caller)) {}
         boost::asio::posix::stream_descriptor descriptor;
         boost::asio::steady_timer timer;
         std::function<void()> call;
         std::chrono::milliseconds pause;
+        std::string name;  // for the record of turns
         bool alive = true;
     };
     explicit Readable(std::shared_ptr<State> state) : state_(std::move(state)) {}
@@ -53,7 +60,8 @@ class Alarm {
 public:
     using TimePoint = std::chrono::steady_clock::time_point;
 
-    Alarm(boost::asio::io_context& io, std::function<void()> call);
+    Alarm(boost::asio::io_context& io, std::function<void()> call,
+          std::source_location whose = std::source_location::current());
     Alarm(const Alarm&) = delete;
     Alarm& operator=(const Alarm&) = delete;
     Alarm(Alarm&&) = delete;
@@ -66,11 +74,12 @@ public:
 
 private:
     struct State {
-        State(boost::asio::io_context& io, std::function<void()> callback)
-            : timer(io), call(std::move(callback)) {}
+        State(boost::asio::io_context& io, std::function<void()> callback, std::string caller)
+            : timer(io), call(std::move(callback)), name(std::move(caller)) {}
         boost::asio::steady_timer timer;
         std::function<void()> call;
         std::optional<TimePoint> when;
+        std::string name;  // for the record of turns
         bool alive = true;
     };
     std::shared_ptr<State> state_;

@@ -29,6 +29,7 @@
 #include "daemon/show.h"
 #include "daemon/status.h"
 #include "daemon/version.h"
+#include "firewall/nft_child.h"
 #include "wg/key_file.h"
 
 namespace ulagate {
@@ -306,6 +307,7 @@ int dispatch(const Options& options) {
 }  // namespace ulagate
 
 int main(int argc, char** argv) try {
+    if (const auto code = ulagate::firewall::run_nft_child(argc, argv)) return *code;
     if (argc > 1 && std::string_view{argv[1]} == "update") return ulagate::update(argv);
     const auto options = ulagate::parse_options(argc, argv);
     return options ? ulagate::dispatch(*options) : ulagate::kUsageError;

@@ -39,6 +39,7 @@ void free_ports(std::vector<Step>& steps, const Wanted& want, const Have& have) 
     for (const auto& [interface, device] : have.tunnels) {
         const auto owner = owners.find(device.listen_port);
         if (device.listen_port == 0 || owner == owners.end() || owner->second == interface) continue;
+        if (have.unanswered_tunnels.contains(interface)) continue;
         wg::DeviceChange change;
         change.listen_port = 0;
         steps.emplace_back(ConfigureTunnel{interface, std::move(change)});
@@ -50,13 +51,16 @@ void plan_tunnels(std::vector<Step>& steps, const Wanted& want, const Have& have
     for (const auto& [interface, tunnel] : want.tunnels) {
         const auto link = have.links.find(interface);
         const auto device = have.tunnels.find(interface);
+        const bool unanswered = have.unanswered_tunnels.contains(interface);
         if (tunnel.device) {
             // An interface without a device behind it is what a dead userspace process leaves.
-            if (link == have.links.end() || device == have.tunnels.end()) {
+            if (link == have.links.end() || (device == have.tunnels.end() && !unanswered)) {
                 steps.emplace_back(CreateTunnel{interface});
                 continue;
             }
-            wg::DeviceChange change = wg::diff(*tunnel.device, device->second);
+            if (device == have.tunnels.end()) continue;
+            wg::DeviceChange change;
+            if (!unanswered) change = wg::diff(*tunnel.device, device->second);
             if (!change.empty()) steps.emplace_back(ConfigureTunnel{interface, std::move(change)});
         }
         if (link != have.links.end() && (!link->second.up || link->second.mtu != tunnel.mtu)) {

@@ -133,7 +133,47 @@ Stale& Stale::operator|=(const Stale& other) {
     return *this;
 }
 
+// What was left under way and has ended; where it was, things are not as we knew them.
+void Reconciler::take_finished() {
+    for (Kernel::Finished& ended : kernel_.take_finished()) {
+        const auto known = under_way_.extract(ended.place);
+        if (known.empty()) continue;
+        stale_ |= touched_by(known.mapped().step);
+        settled_ = false;
+        finished_.emplace_back(std::move(known.mapped()), std::move(ended.result));
+    }
+}
+
+void Reconciler::report_finished(TimePoint now, Report& report) {
+    for (const auto& [done, result] : std::exchange(finished_, {})) {
+        if (result) {
+            troubles_.erase(subject(done.step));
+            note_done(done.step, done.restores, now, report);
+        } else {
+            note_failure(subject(done.step), describe(done.step), result.error(), now, report);
+        }
+    }
+}
+
+// In place: a device may have ten thousand peers. True when something is not as it was.
+bool Reconciler::take_tunnels(Kernel::Tunnels&& now) {
+    bool changed = have_.unanswered_tunnels != now.unanswered;
+    have_.unanswered_tunnels = std::move(now.unanswered);
+    changed |=
+        std::erase_if(have_.tunnels, [&](const auto& known) {
+            return !now.devices.contains(known.first) && !have_.unanswered_tunnels.contains(known.first);
+        }) > 0;
+    for (auto& [name, device] : now.devices) {
+        const auto [known, is_new] = have_.tunnels.try_emplace(name);
+        if (!is_new && known->second == device) continue;
+        known->second = std::move(device);
+        changed = true;
+    }
+    return changed;
+}
+
 Result<bool> Reconciler::refresh() {
+    take_finished();
     bool changed = false;
     std::optional<Error> error;
     const auto read = [&](bool& stale, auto& known, const char* what, const auto& ask) {
@@ -155,8 +195,18 @@ Result<bool> Reconciler::refresh() {
     read(stale_pins, have_.pins, "pinned routes", [&] { return kernel_.pins(); });
     read(stale_.routes, have_.routes, "routes", [&] { return kernel_.our_routes(); });
     read(stale_.rules, have_.rules, "rules", [&] { return kernel_.rules(); });
-    read(stale_.tunnels, have_.tunnels, "tunnels",
-         [&] { return kernel_.tunnels(our_interfaces(have_.links)); });
+    if (stale_.tunnels && !error) {
+        auto answers = kernel_.tunnels(our_interfaces(have_.links));
+        if (!answers) {
+            error = Error{answers.error().code, "read tunnels: " + answers.error().context};
+        } else {
+            stale_.tunnels = false;
+            if (take_tunnels(std::move(*answers))) {
+                changed = true;
+                settled_ = false;
+            }
+        }
+    }
     read(stale_.firewall, have_.firewall, "firewall", [&] { return kernel_.firewall(); });
     if (stale_.sysctls) have_.changed_sysctls = kernel_.changed_sysctls();
     read(stale_.sysctls, have_.sysctls, "sysctls",
@@ -176,6 +226,7 @@ Reconciler::Report Reconciler::run(const Want& want, TimePoint now, bool slow_to
             note_failure(kReading, "read the kernel's state", read.error(), now, report);
             return report;
         }
+        report_finished(now, report);
         Wanted wanted = want(have_);
         note_leases(wanted);
         const std::vector<Step> steps = plan(wanted, have_);
@@ -185,6 +236,7 @@ Reconciler::Report Reconciler::run(const Want& want, TimePoint now, bool slow_to
         for (const Step& step : steps) {
             if (waiting(step, wanted, now) || (!slow_too && std::holds_alternative<CreateTunnel>(step)))
                 continue;
+            if (held_back(step)) continue;
             if (++tries[describe(step)] > kMaxTries) {
                 const Error ineffective{{}, "the kernel took it, but shows something else"};
                 note_failure(subject(step), describe(step), ineffective, now, report);
@@ -194,7 +246,7 @@ Reconciler::Report Reconciler::run(const Want& want, TimePoint now, bool slow_to
             apply(step, wanted, now, report);
         }
         if (!acted) {
-            settled_ = steps.empty();
+            settled_ = steps.empty() && !under_way();
             if (settled_) in_place_ = std::move(wanted);
             break;
         }
@@ -205,12 +257,15 @@ Reconciler::Report Reconciler::run(const Want& want, TimePoint now, bool slow_to
 void Reconciler::apply(const Step& step, const Wanted& wanted, TimePoint now, Report& report) {
     const auto result = kernel_.apply(step);
     stale_ |= touched_by(step);
+    if (!result && result.error().code == std::errc::operation_in_progress) {
+        under_way_.insert_or_assign(place_of(step),
+                                    UnderWay{step, in_place_ && restores(step, *in_place_, wanted)});
+        return;
+    }
     if (result) {
         // Even if the next plan wants it again: its time is over, and a deadline in the past would spin.
         troubles_.erase(subject(step));
-        Done done{describe(step), in_place_ && restores(step, *in_place_, wanted)};
-        if (done.restored) done.again = !fights_.restored(subject(step), now);
-        report.done.push_back(std::move(done));
+        note_done(step, in_place_ && restores(step, *in_place_, wanted), now, report);
         return;
     }
     note_failure(subject(step), describe(step), result.error(), now, report);
@@ -227,7 +282,9 @@ Reconciler::Report Reconciler::apply_ahead(const Step& step, TimePoint now) {
     Report report;
     const auto result = kernel_.apply(step);
     stale_ |= touched_by(step);
-    if (result) {
+    if (!result && result.error().code == std::errc::operation_in_progress) {
+        under_way_.insert_or_assign(place_of(step), UnderWay{step, false});
+    } else if (result) {
         report.done.push_back({describe(step)});
     } else {
         note_failure(subject(step), describe(step), result.error(), now, report);
@@ -267,6 +324,12 @@ Reconciler::Report Reconciler::renew_each_lease(TimePoint now) {
     return report;
 }
 
+void Reconciler::note_done(const Step& step, bool restores, TimePoint now, Report& report) {
+    Done done{describe(step), restores};
+    if (restores) done.again = !fights_.restored(subject(step), now);
+    report.done.push_back(std::move(done));
+}
+
 void Reconciler::note_failure(const std::string& subject, std::string what, const Error& error, TimePoint now,
                               Report& report) {
     Trouble& trouble = troubles_[subject];
@@ -277,6 +340,19 @@ void Reconciler::note_failure(const std::string& subject, std::string what, cons
     const milliseconds delay = retry_delay(trouble.attempts);
     trouble.retry_at = now + delay;
     report.failed.push_back({trouble.what, trouble.error, first, delay});
+}
+
+// By what is under way: one step at a time at one place, and nothing leads to a link that is about to come
+// up.
+bool Reconciler::held_back(const Step& step) const {
+    if (!under_way()) return false;
+    if (under_way_.contains(place_of(step))) return true;
+    std::string link;
+    if (const auto* s = std::get_if<PutRoute>(&step)) link = s->target.link.value_or("");
+    if (const auto* s = std::get_if<PutAddress>(&step)) link = s->address.link;
+    if (!under_way_.contains(link) && !have_.unanswered_tunnels.contains(link)) return false;
+    const auto known = have_.links.find(link);
+    return known == have_.links.end() || !known->second.up;
 }
 
 bool Reconciler::waiting(const Step& step, const Wanted& wanted, TimePoint now) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/fights.h"
@@ -91,20 +92,34 @@ public:
     [[nodiscard]] const std::map<std::string, Trouble>& troubles() const { return troubles_; }
     // Whether the last run left nothing to do.
     [[nodiscard]] bool settled() const { return settled_; }
+    // Whether a step goes on in the background, or a tunnel has not answered yet. The end of it is an event
+    // of the kernel's, and the next run has the result in its report.
+    [[nodiscard]] bool under_way() const { return !under_way_.empty() || !have_.unanswered_tunnels.empty(); }
 
 private:
     void apply(const Step& step, const Wanted& wanted, TimePoint now, Report& report);
+    void take_finished();
+    bool take_tunnels(Kernel::Tunnels&& now);
+    void report_finished(TimePoint now, Report& report);
     void note_leases(const Wanted& wanted);
     Report renew_each_lease(TimePoint now);
     void note_failure(const std::string& subject, std::string what, const Error& error, TimePoint now,
                       Report& report);
+    void note_done(const Step& step, bool restores, TimePoint now, Report& report);
     bool waiting(const Step& step, const Wanted& wanted, TimePoint now);
+    [[nodiscard]] bool held_back(const Step& step) const;
     void forget_solved_troubles(const std::vector<Step>& open);
 
     Kernel& kernel_;
     Have have_;
     Stale stale_ = Stale::all();
     std::map<std::string, Trouble> troubles_;
+    struct UnderWay {
+        Step step;
+        bool restores = false;
+    };
+    std::map<std::string, UnderWay> under_way_;  // by place
+    std::vector<std::pair<UnderWay, Result<void>>> finished_;
     std::vector<AddressKey> leases_;  // of what was wanted last
     // What was in place when the last run ended, to tell a foreign hand from a change of ours.
     std::optional<Wanted> in_place_;

@@ -13,6 +13,7 @@
 #include <array>
 #include <bit>
 #include <cerrno>
+#include <utility>
 
 #include "daemon/rtnl_impl.h"
 
@@ -53,7 +54,7 @@ constexpr int kCommandBuffer = 1 << 20;
 // kernel has to tell us that it lost some.
 constexpr int kEventBuffer = 8 << 20;
 // In one call, so that a flood of changes cannot keep the loop from everything else.
-constexpr int kMaxEventsAtOnce = 4096;
+constexpr int kMaxEventsAtOnce = 512;
 
 Message link_request(int type, const std::string& name, const ifinfomsg& header = {}) {
     Message request{type, 0, header};
@@ -292,21 +293,23 @@ int Rtnl::event_handle() const { return impl_->events.fd(); }
 
 Result<RtnlChanges> Rtnl::changes() {
     RtnlChanges out;
-    bool lost = false;
-    // Once messages were lost the kernel says nothing more until its queue has been read to the end, not even
-    // that it lost more. So then we read on beyond our limit; the queue cannot grow meanwhile.
-    for (int count = 0; count < kMaxEventsAtOnce || lost; ++count) {
+    for (int count = 0; count < kMaxEventsAtOnce; ++count) {
         const int code =
             impl_->events.receive_event([&](const nlmsghdr& message) { rtnl::note_change(message, out); });
-        if (code == EAGAIN) break;
+        if (code == EAGAIN) {
+            if (std::exchange(impl_->lost_events, false)) return RtnlChanges{true, true, true, true, true};
+            return out;
+        }
         if (code == ENOBUFS || code == EMSGSIZE) {
-            lost = true;
+            impl_->lost_events = true;
         } else if (code != 0) {
             return fail_errno("read rtnetlink events", code);
         }
     }
-    if (lost) return RtnlChanges{true, true, true, true, true};
-    return out;
+    // Once messages were lost the kernel says nothing more until its queue has been read to the end, not even
+    // that it lost more. The queue cannot grow meanwhile, so that the end comes within some calls; only then
+    // is it worth reading everything again.
+    return impl_->lost_events ? RtnlChanges{} : out;
 }
 
 }  // namespace ulagate

@@ -56,6 +56,7 @@ struct Rtnl::Impl {
 
     rtnl::Socket commands;
     rtnl::Socket events;
+    bool lost_events = false;  // and their queue is not yet read to the end
     // Where our routes pointed when we last looked or changed them: makes moving one among thousands cheap.
     // Never trusted about ownership, because others may have changed the table since.
     Routes last_known;

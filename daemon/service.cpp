@@ -11,6 +11,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
+#include "daemon/turn_record.h"
 
 namespace ulagate {
 namespace {
@@ -28,6 +29,7 @@ constexpr std::uint64_t kIdleBytes = 2000;
 constexpr std::size_t kManyPeers = 64;
 constexpr auto kReadManyPeersEvery = 10s;
 constexpr std::size_t kLinesOfAKind = 8;
+constexpr auto kReadyPatience = 60s;
 
 std::size_t peer_count(const Have& have) {
     std::size_t count = 0;
@@ -62,6 +64,9 @@ Result<void> Service::start() {
     auto nft = Readable::watch(io_, kernel_->nftables().event_handle(), [this] { on_firewall_event(); });
     if (!nft) return tl::unexpected<Error>{std::move(nft.error())};
     firewall_events_ = std::move(*nft);
+    auto answers = Readable::watch(io_, kernel_->nftables().answer_handle(), [this] { on_background_end(); });
+    if (!answers) return tl::unexpected<Error>{std::move(answers.error())};
+    firewall_answers_ = std::move(*answers);
     if (auto opened = open_control(); !opened) return opened;
 
     if (::mkdir(paths_.state_directory.c_str(), 0700) != 0 && errno != EEXIST) {
@@ -130,13 +135,20 @@ Result<void> Service::run() {
     // Hosts need the first advertisement now; making interfaces in userspace takes longer than all the rest.
     reconcile(false);
     reconcile();
-    supervisor_.ready(fmt::format("{} {}", name(config_.role), config_.node));
+    note_ready();
     tick();
     io_.run();
     files_.finish();
     report_unwritten();
     log::tell_rest();
     return {};
+}
+
+// Once what takes long has been done too, or has shown that it takes too long.
+void Service::note_ready() {
+    if (told_ready_ || (reconciler_->under_way() && now() < started_ + kReadyPatience)) return;
+    told_ready_ = true;
+    supervisor_.ready(fmt::format("{} {}", name(config_.role), config_.node));
 }
 
 void Service::set_config(Config config) {
@@ -193,13 +205,30 @@ void Service::on_firewall_event() {
     reconcile_soon();
 }
 
+// Something that was left under way has ended, or the process that was asked for it.
+void Service::on_background_end() {
+    if (stopping_) return finish_take_down();
+    reconcile();
+}
+
 void Service::reconcile_soon() {
     // Not moved by later events: a stream of them must not put it off for ever.
-    if (!soon_.is_set()) soon_.set(now() + kMergeEvents);
+    if (soon_.is_set()) return;
+    // And one for which there is much to read must not keep the loop from everything else: at most a fifth of
+    // the time goes into what others do to the kernel.
+    const auto pause = std::clamp<std::chrono::steady_clock::duration>(4 * reconciled_in_, kMergeEvents, 2s);
+    soon_.set(now() + pause);
 }
 
 void Service::reconcile(bool slow_too) {
     if (stopping_) return;
+    const TurnPart part{"plan"};
+    const auto begun = now();
+    bring_about(slow_too);
+    reconciled_in_ = now() - begun;
+}
+
+void Service::bring_about(bool slow_too) {
     ask_resolver();
     choose_endpoints();
     if (path_control_) decide_paths();
@@ -216,22 +245,34 @@ void Service::reconcile(bool slow_too) {
         schedule();
         return;
     }
-    const auto want = [this](const Have& have) { return desired(config_, facts_, have); };
-    report(reconciler_->run(want, now(), slow_too));
-    if (std::exchange(renewing_, false)) {
+    const auto want = [this](const Have& have) {
+        const TurnPart wishes{"what is wanted"};
+        return desired(config_, facts_, have);
+    };
+    const Reconciler::Report done = reconciler_->run(want, now(), slow_too);
+    report(done);
+    watch_backend();
+    if (switching_) {
+        if (auto switched = finish_switch(done); !switching_) return end_reload(switched);
+    }
+    // Once they have been taken away, that is.
+    if (!reconciler_->under_way() && std::exchange(renewing_, false)) {
         // The peers that were taken away come anew.
         for (auto& [name, facts] : facts_.relays) facts.renew_peer = false;
         take_lan_states();
         report(reconciler_->run(want, now(), slow_too));
         quiet_ = false;
     }
+    if (!reconciler_->under_way() && !std::exchange(facts_.renew_peers, {}).empty()) reconcile_now();
     reconciled_facts_ = facts_;
     send_by_new_ways();
     note_tunnel_changes();
+    note_silent_tunnels();
     find_silent_routers();
     report_obstacles();
     update_lans();
     take_lan_states();
+    note_ready();
     schedule();
 }
 
@@ -239,6 +280,7 @@ void Service::reconcile(bool slow_too) {
 void Service::reconcile_now() {
     if (std::exchange(reconcile_posted_, true)) return;
     boost::asio::post(io_, [this] {
+        const TurnPart turn{"reconciliation"};
         reconcile_posted_ = false;
         reconcile();
     });
@@ -357,6 +399,8 @@ void Service::tick() {
     log::tell_left_out();
     keep_runtime_files();
     kernel_->keep_originals();
+    note_silent_tunnels();
+    note_ready();
     reconcile();
     look_at_ways();
     check_lans();
@@ -391,6 +435,7 @@ void Service::schedule() {
 void Service::on_signal() {
     signals_.async_wait([this](const boost::system::error_code& error, int signal) {
         if (error) return;
+        const TurnPart turn{"signal"};
         on_signal();
         if (signal == SIGHUP) {
             reload();

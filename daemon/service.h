@@ -60,7 +60,7 @@ struct ServicePaths {
 };
 
 // The running daemon: the one place where events (kernel, packets, time, signals, commands) become facts, and
-// facts are brought to the kernel by the reconciler. One thread.
+// facts are brought to the kernel by the reconciler. One thread, which never waits for anybody else.
 class Service {
 public:
     using TimePoint = std::chrono::steady_clock::time_point;
@@ -100,6 +100,8 @@ private:
     [[nodiscard]] bool is_alive(const RelayConfig& relay) const;
     [[nodiscard]] bool is_reachable(const RelayConfig& relay) const;
     void note_tunnel_changes();
+    void watch_backend();
+    void note_silent_tunnels();
     void load_router_memory();
     void set_routers();
     void remember_endpoints();
@@ -129,8 +131,10 @@ private:
     // Reconciliation.
     void on_kernel_event();
     void on_firewall_event();
+    void on_background_end();
     void reconcile_soon();
     void reconcile(bool slow_too = true);
+    void bring_about(bool slow_too);
     void report(const Reconciler::Report& report);
     void report_obstacles();
     void look_at_ways();
@@ -171,6 +175,8 @@ private:
     void reload();
     Result<Config> read_new_config();
     Result<void> switch_to(Config config);
+    Result<void> finish_switch(const Reconciler::Report& report);
+    void end_reload(const Result<void>& switched);
     void on_signal();
     void withdraw(ControlServer::Reply reply);
     void finish_withdraw();
@@ -179,6 +185,8 @@ private:
     [[nodiscard]] bool handed_over(const LanPort& lan) const;
     void finish_hand_over();
     void take_down();
+    void finish_take_down();
+    void note_ready();
 
     void on_command(const std::string& command, const ControlServer::Reply& reply);
     [[nodiscard]] Status status() const;
@@ -239,6 +247,8 @@ private:
 
     std::unique_ptr<Readable> rtnl_events_;
     std::unique_ptr<Readable> firewall_events_;
+    std::unique_ptr<Readable> firewall_answers_;
+    std::unique_ptr<Readable> backend_events_;  // once there is a backend
     Alarm soon_{io_, [this] { reconcile(); }};
     Alarm tick_{io_, [this] { tick(); }};
     Alarm retry_{io_, [this] { reconcile(); }};
@@ -248,6 +258,7 @@ private:
     Alarm withdraw_alarm_{io_, [this] { finish_withdraw(); }};
     Alarm hand_over_alarm_{io_, [this] { finish_hand_over(); }};
     Alarm exit_{io_, [this] { io_.stop(); }};
+    Alarm take_down_alarm_{io_, [this] { finish_take_down(); }};
     TimePoint started_ = std::chrono::steady_clock::now();
     TimePoint full_check_at_;
     TimePoint ways_until_;
@@ -265,6 +276,18 @@ private:
     std::map<std::string, TimePoint> suspected_until_;   // by relay: its death has to be seen soon
     Alarm adopted_{io_, [this] { forget_adopted_owners(); }};
     bool stopping_ = false;
+    bool told_ready_ = false;
+    std::chrono::steady_clock::duration reconciled_in_{};  // what the last one took
+    TimePoint give_up_take_down_at_;
+    // A reload whose steps have not all come to their end.
+    struct Switching {
+        Config before;
+        std::optional<wg::PrivateKey> key_before;
+        std::map<std::string, Reconciler::Trouble> troubles_before;
+        TimePoint give_up_at;
+    };
+    std::optional<Switching> switching_;
+    bool reload_again_ = false;                                // asked for meanwhile
     std::map<wg::PublicKey, std::uint64_t> endpoint_changes_;  // role relay
 };
 

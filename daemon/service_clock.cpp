@@ -164,9 +164,7 @@ void Service::cure_clocks() {
     log::notice("clock",
                 "handshakes come in and are ignored, as of a router whose clock went back: making anew {}",
                 who);
-    reconcile();
-    facts_.renew_peers.clear();
-    reconcile();
+    reconcile();  // which makes them anew when they are gone
 }
 
 }  // namespace ulagate

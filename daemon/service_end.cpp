@@ -17,6 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kWithdrawLimit = 60s;  // a takeover at the longest interval, three advertisements, 3 s apart
+constexpr auto kTakeDownLimit = 5s;   // longer than it takes to end a process that does not answer
 // A relay that stops goes on forwarding until its goodbye has reached the routers and they have moved.
 constexpr auto kFarewell = 500ms;
 // After another router was heard as Active. It claims the site before it has told the hosts, who send to this
@@ -99,10 +100,19 @@ void Service::take_down() {
     if (relay_control_) relay_control_->stop();
     reconciler_->mark(Stale::all());
     reconciler_->retry_now();
+    give_up_take_down_at_ = now() + kTakeDownLimit;
+    finish_take_down();
+}
+
+// Until all is out of the kernel; what is left under way there is waited for, but not for ever.
+void Service::finish_take_down() {
     static_cast<void>(reconciler_->refresh());  // an error is reported by the run
     // As it is now: the settings of all interfaces follow one another when they are set back.
     const Wanted nothing = nothing_wanted(reconciler_->have());
     report(reconciler_->run([&](const Have&) { return nothing; }, now()));
+    watch_backend();
+    if (reconciler_->under_way() && now() < give_up_take_down_at_) return take_down_alarm_.set(now() + 20ms);
+    if (exit_.is_set()) return;
     if (reconciler_->settled()) kernel_->forget_originals();
     if (withdrawing_) withdrawing_(boost::json::object{{"withdrawn", true}});
     log::info("ulagate", "stopped after {}",

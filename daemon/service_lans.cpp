@@ -9,6 +9,7 @@
 #include "daemon/base/file.h"
 #include "daemon/base/log.h"
 #include "daemon/service.h"
+#include "daemon/turn_record.h"
 
 namespace ulagate {
 namespace {
@@ -176,6 +177,7 @@ void Service::take_lan_states() {
 void Service::on_lan_change() {
     if (std::exchange(take_over_posted_, true)) return;
     boost::asio::post(io_, [this] {
+        const TurnPart turn{"take-over"};
         take_over_posted_ = false;
         if (take_over()) {
             // With one processor the kernel encrypts the claim only when we have nothing to do.

@@ -9,6 +9,7 @@
 
 #include "daemon/base/text.h"
 #include "daemon/service.h"
+#include "daemon/turn_record.h"
 #include "daemon/version.h"
 
 namespace ulagate {
@@ -78,6 +79,10 @@ std::optional<Status::Vrrp> vrrp_status(const LanPort& port) {
     return out;
 }
 
+Status::Turn turn_of(const TurnRecord::Turn& turn) {
+    return {turn.wall, turn.processor, turn.what, turn.part};
+}
+
 std::string firewall_state(const FirewallConfig& config, const Have& have) {
     if (config.mode == firewall::Mode::off) return "off, this machine's own rules decide";
     const char* mode = config.mode == firewall::Mode::appliance ? "appliance" : "shared";
@@ -117,6 +122,9 @@ Status Service::status() const {
     status.backend = kernel_->backend() != nullptr ? kernel_->backend()->name() : "no";
     status.firewall = firewall_state(config_.firewall, reconciler_->have());
     status.last_reload = last_reload_;
+    status.longest_turn = turn_of(turns().longest());
+    status.longest_turn_lately = turn_of(turns().longest_lately());
+    status.turns_over_20ms = turns().too_long();
     add_lan_status(status);
     add_relay_status(status);
     if (path_control_) add_path_status(status);

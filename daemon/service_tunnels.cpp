@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What the daemon knows about its tunnels: the key, and whether the relays answer.
+#include <fmt/format.h>
+
 #include <utility>
+#include <vector>
 
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
@@ -13,6 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kKeyRetry = 5s;
+constexpr auto kSilence = 1s;  // of a tunnel's process, worth a word
 
 }  // namespace
 
@@ -66,6 +70,45 @@ void Service::note_tunnel_changes() {
                                                                : "no handshake in the last 180 s");
         }
     }
+}
+
+// What it leaves under way comes back as an event.
+void Service::watch_backend() {
+    if (backend_events_ || kernel_->backend() == nullptr) return;
+    auto watched = Readable::watch(io_, kernel_->backend()->event_handle(), [this] {
+        Stale stale;
+        stale.tunnels = true;
+        reconciler_->mark(stale);
+        on_background_end();
+    });
+    if (watched) {
+        backend_events_ = std::move(*watched);
+    } else {
+        log::error("tunnel", "{}, retrying", watched.error().text());
+    }
+}
+
+void Service::note_silent_tunnels() {
+    for (const std::string& sentence : kernel_->take_killed())
+        log::warning("tunnel", "{}, making it anew", sentence);
+    std::vector<Obstacle> found;
+    for (const std::string& interface : reconciler_->have().unanswered_tunnels) {
+        const std::string complaint = kernel_->complaint(interface);
+        if (!complaint.empty()) {
+            found.push_back({fmt::format("{}: its answers make no sense ({}): what is said of it may be old",
+                                         interface, complaint),
+                             false,
+                             {},
+                             {}});
+        } else if (kernel_->backend() != nullptr && kernel_->backend()->silence(interface) >= kSilence) {
+            found.push_back({fmt::format("{}: {} WireGuard does not answer: what is said of it may be old",
+                                         interface, kernel_->backend()->name()),
+                             false,
+                             {},
+                             {}});
+        }
+    }
+    obstacles_.set("tunnel processes", std::move(found));
 }
 
 }  // namespace ulagate

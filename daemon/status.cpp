@@ -273,6 +273,16 @@ void print_routers(Out out, const json::array& routers, bool all) {
     }
 }
 
+json::object turn(const Status::Turn& turn) {
+    const auto milliseconds = [](std::chrono::microseconds time) {
+        return static_cast<double>(time.count()) / 1000;
+    };
+    return {{"ms", milliseconds(turn.length)},
+            {"processor_ms", milliseconds(turn.processor)},
+            {"what", turn.what},
+            {"part", turn.part}};
+}
+
 }  // namespace
 
 json::value to_json(const Status& status) {
@@ -289,6 +299,9 @@ json::value to_json(const Status& status) {
                         {"sites", list(status.sites)},
                         {"sites_known", status.sites_known},
                         {"routers", list(status.routers)},
+                        {"loop", json::object{{"longest", turn(status.longest_turn)},
+                                              {"longest_lately", turn(status.longest_turn_lately)},
+                                              {"turns_over_20ms", status.turns_over_20ms}}},
                         {"problems", texts(status.problems)},
                         {"last_reload", status.last_reload}};
 }

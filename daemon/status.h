@@ -141,6 +141,16 @@ struct Status {
     std::vector<Site> sites;      // edge; the first ones of many
     std::size_t sites_known = 0;  // connected to any relay, as the relays say
     std::vector<Router> routers;
+    // A turn of the event loop: while it lasts nothing else is done.
+    struct Turn {
+        std::chrono::microseconds length{0};
+        std::chrono::microseconds processor{0};  // of it; the rest was waiting
+        std::string what;                        // "alarm of service.cpp:217"
+        std::string part;                        // of it, the one that took longest
+    };
+    Turn longest_turn;
+    Turn longest_turn_lately;  // of the last one to two minutes
+    std::uint64_t turns_over_20ms = 0;
     std::vector<std::string> problems;  // what keeps something from working now
     std::string last_reload;            // "" = none since the start
 };

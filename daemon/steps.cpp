@@ -101,6 +101,15 @@ std::string subject(const Step& step) {
         step);
 }
 
+std::string place_of(const Step& step) {
+    if (std::holds_alternative<ApplyFirewall>(step)) return "firewall";
+    if (const auto* s = std::get_if<CreateTunnel>(&step)) return s->interface;
+    if (const auto* s = std::get_if<RemoveTunnel>(&step)) return s->interface;
+    if (const auto* s = std::get_if<ConfigureTunnel>(&step)) return s->interface;
+    if (const auto* s = std::get_if<SetLink>(&step)) return s->interface;
+    return {};
+}
+
 std::string describe(const Step& step) {
     return std::visit(
         Overloaded{

@@ -88,7 +88,10 @@ struct Have {
     Routes routes;                              // ours only (by protocol number)
     Rules rules;                                // everybody's
     Pins pins;                                  // ours only
-    std::map<std::string, wg::Device> tunnels;  // our interfaces that answer
+    std::map<std::string, wg::Device> tunnels;  // our interfaces that answer, or have answered
+    // Those that have been asked and have not answered: what is known of them, if anything, may be old. No
+    // reason to change or to make anew what may be right.
+    std::set<std::string> unanswered_tunnels;
 };
 
 // nullptr when there is no such interface or peer.
@@ -164,6 +167,10 @@ using Step = std::variant<ApplyFirewall, SetSysctl, CreateTunnel, ConfigureTunne
 // What the step is about, the same for the same thing again and again: "route fd12::/48 metric 128". Failures
 // are counted and repeated by this name.
 std::string subject(const Step& step);
+
+// Where a step may take so long that it is left under way: "firewall", or a tunnel's interface. Of one place
+// one step at a time, in the order of the plan. Empty: it is done at once.
+std::string place_of(const Step& step);
 
 // For people: "add route fd12::/48 metric 128 dev ulg-r1". Never a key.
 std::string describe(const Step& step);

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <cstdint>
-#include <memory>
+#include <utility>
 #include <vector>
 
 #include "daemon/base/address.h"
 #include "daemon/base/result.h"
-
-struct mnl_socket;
+#include "firewall/nft_socket.h"
 
 namespace ulagate::firewall {
 
@@ -22,13 +20,9 @@ public:
     Result<std::vector<net::Ipv6Prefix>> read();
 
 private:
-    struct Close {
-        void operator()(mnl_socket* socket) const;
-    };
-    explicit BusySites(std::unique_ptr<mnl_socket, Close> socket) : socket_(std::move(socket)) {}
+    explicit BusySites(NftSocket socket) : socket_(std::move(socket)) {}
 
-    std::unique_ptr<mnl_socket, Close> socket_;
-    std::uint32_t sequence_ = 0;
+    NftSocket socket_;
 };
 
 }  // namespace ulagate::firewall

@@ -11,7 +11,9 @@ namespace ulagate::wg {
 enum class BackendChoice { automatic, kernel, userspace };
 
 // Who does the cryptography: the kernel, or a wireguard-go process for each device. Both give an ordinary
-// network interface; its MTU, addresses and routes are the daemon's business, not ours.
+// network interface; its MTU, addresses and routes are the daemon's business, not ours. Calls wait, for
+// seconds at worst, and calls for different interfaces may come from different threads (see
+// background_backend.h).
 class Backend {
 public:
     Backend() = default;
@@ -29,9 +31,12 @@ public:
     virtual Result<void> remove(const std::string& interface) = 0;
     // std::errc::no_such_device when there is no such interface, or (userspace) when no process answers for
     // it.
+    // std::errc::owner_dead: its process did not answer and was killed; the sentence says so.
     virtual Result<Device> read(const std::string& interface) = 0;
     // Not atomic in the kernel: after an error read back what was reached.
     virtual Result<void> apply(const std::string& interface, const DeviceChange& change) = 0;
+    // From another thread: who waits in one of the calls above gives up within tenths of a second, for good.
+    virtual void give_up() {}
 };
 
 }  // namespace ulagate::wg

@@ -15,7 +15,7 @@
 namespace ulagate::wg {
 namespace {
 
-constexpr timeval kTimeout{5, 0};
+constexpr timeval kTimeout{2, 0};
 constexpr std::size_t kBufferBytes = 64UL * 1024;  // the kernel fills at most 32 KiB of it in a dump
 // A dump of a million allowed addresses has 40 MB. More than this is a kernel gone mad.
 constexpr std::size_t kMaxAnswerBytes = 256UL * 1024 * 1024;

@@ -16,7 +16,7 @@
 namespace ulagate::wg {
 
 // Owns one netlink socket. Knows sequence numbers, acknowledgements and dumps; knows nothing of WireGuard.
-// Blocks, but not for ever: an answer that does not come within seconds is an error.
+// Blocks, but not for ever: an answer that does not come within two seconds is an error.
 class NetlinkSocket {
 public:
     using Answer = std::function<Result<void>(std::span<const std::byte> message)>;

@@ -2,7 +2,6 @@
 #include "daemon/base/file_writer.h"
 
 #include <condition_variable>
-#include <csignal>
 #include <map>
 #include <mutex>
 #include <system_error>
@@ -10,27 +9,9 @@
 #include <utility>
 
 #include "daemon/base/file.h"
+#include "daemon/base/thread.h"
 
 namespace ulagate {
-namespace {
-
-// Signals are the loop's: a new thread inherits the mask of the one that starts it.
-std::thread without_signals(const std::function<void()>& body) {
-    sigset_t all{};
-    sigset_t before{};
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    try {
-        std::thread thread{body};
-        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-        return thread;
-    } catch (...) {
-        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-        throw;
-    }
-}
-
-}  // namespace
 
 struct FileWriter::Shared {
     struct Job {

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/base/log.h"
 
+#include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <ctime>
 #include <mutex>
@@ -32,6 +37,28 @@ void write_all(const std::vector<Limit::Line>& lines) {
     for (const Limit::Line& line : lines) write(static_cast<Level>(line.level), line.place, line.text);
 }
 
+std::atomic<std::uint64_t> g_missed{
+    0};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables): as above
+
+// In pieces that a pipe takes at once or not at all (PIPE_BUF), when poll() says that there is room for one.
+constexpr std::size_t kPiece = 4096;
+
+// A whole line if possible, without ever waiting. One write for most lines, so that those of two processes on
+// one terminal do not mix. True also when standard error is closed: then nobody wants to read.
+bool put(std::string_view line) {
+    while (!line.empty()) {
+        pollfd room{STDERR_FILENO, POLLOUT, 0};
+        if (::poll(&room, 1, 0) == 0) return false;
+        const std::string_view piece = line.substr(0, kPiece);
+        // journald's end is a stream socket, of which poll() knows less than send().
+        ssize_t n = ::send(STDERR_FILENO, piece.data(), piece.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (n < 0 && errno == ENOTSOCK) n = ::write(STDERR_FILENO, piece.data(), piece.size());
+        if (n < 0) return errno != EAGAIN && errno != EINTR;
+        line.remove_prefix(static_cast<std::size_t>(n));
+    }
+    return true;
+}
+
 std::string prefix(Level level) {
     static const bool journal = std::getenv("JOURNAL_STREAM") != nullptr;
     if (journal) return fmt::format("<{}>", static_cast<int>(level));
@@ -54,9 +81,16 @@ void write(Level level, std::string_view place, std::string_view text) {
     std::string out = fmt::format("{}{}: {}", prefix(level), place, text);
     std::replace(out.begin(), out.end(), '\n', ' ');
     out += '\n';
-    // One write, so that lines of two processes on one terminal do not mix. A full or closed stderr must not
-    // stop us.
-    if (::write(STDERR_FILENO, out.data(), out.size()) < 0) return;
+    // Who reads our log may hang, and then it is the log that has to wait. What it misses is counted.
+    if (const std::uint64_t missed = g_missed.exchange(0); missed > 0) {
+        const std::string gap =
+            fmt::format("{}log: {} lines were lost, nobody read them\n", prefix(Level::warning), missed);
+        if (!put(gap)) {
+            g_missed += missed + 1;
+            return;
+        }
+    }
+    if (!put(out)) ++g_missed;
 }
 
 void write_limited(Level level, std::string_view place, std::string_view format, std::string_view text) {

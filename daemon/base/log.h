@@ -18,7 +18,8 @@ bool enabled(Level level);
 
 // One line to standard error: "<6>lan0 ra: advertising from fe80::5eed". Under systemd (JOURNAL_STREAM is
 // set) with the level number in front, on a terminal with the time instead. A line break inside the text is
-// written as a space, so that nothing from outside can forge a line.
+// written as a space, so that nothing from outside can forge a line. Never waits: what cannot be written now
+// is lost, and the next line that can be is preceded by one with their number.
 void write(Level level, std::string_view place, std::string_view text);
 
 // The same within the limits of its kind (log_limit.h): what has no room is counted, and told later. Debug

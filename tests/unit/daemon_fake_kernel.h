@@ -112,14 +112,22 @@ public:
     std::map<std::string, std::errc> refused;  // by subject: this step fails
     std::set<std::string> without_effect;      // by subject: success, but nothing happens
     bool unreadable = false;
+    std::set<std::string> slow;    // by place: its steps are left under way until finish()
+    std::set<std::string> silent;  // tunnels that are asked and do not answer
 
     Result<Links> links() override { return read(have.links); }
     Result<Addresses> addresses() override { return read(have.addresses); }
     Result<Routes> our_routes() override { return read(have.routes); }
     Result<Rules> rules() override { return read(have.rules); }
     Result<Pins> pins() override { return read(have.pins); }
-    Result<std::map<std::string, wg::Device>> tunnels(const std::set<std::string>& interfaces) override {
-        return read(only(have.tunnels, interfaces));
+    Result<Tunnels> tunnels(const std::set<std::string>& interfaces) override {
+        Tunnels answers{only(have.tunnels, interfaces), {}};
+        for (const std::string& name : interfaces) {
+            if (!silent.contains(name)) continue;
+            answers.devices.erase(name);
+            answers.unanswered.insert(name);
+        }
+        return read(answers);
     }
     Result<std::optional<firewall::Model>> firewall() override { return read(have.firewall); }
     Result<Sysctls> sysctls(const std::set<std::string>& paths) override {
@@ -129,6 +137,23 @@ public:
 
     Result<void> apply(const Step& step) override {
         if (fails()) return fail_errno(describe(step), ENOBUFS);
+        if (slow.contains(place_of(step))) {
+            EXPECT_FALSE(under_way.contains(place_of(step))) << describe(step);
+            under_way.insert_or_assign(place_of(step), step);
+            return fail_errno(describe(step), EINPROGRESS);
+        }
+        return perform(step);
+    }
+    std::map<std::string, Step> under_way;
+    // The step that is under way at this place comes to its end, whichever.
+    void finish(const std::string& place) {
+        const auto step = under_way.extract(place);
+        ASSERT_FALSE(step.empty()) << place;
+        finished.push_back({place, perform(step.mapped())});
+    }
+    std::vector<Finished> take_finished() override { return std::exchange(finished, {}); }
+
+    Result<void> perform(const Step& step) {
         if (const auto found = refused.find(subject(step)); found != refused.end()) {
             return fail(std::make_error_code(found->second), describe(step));
         }
@@ -145,6 +170,8 @@ public:
     void foreign_remove_link(const std::string& name) { simulate(have, RemoveTunnel{name}); }
 
 private:
+    std::vector<Finished> finished;
+
     template <class T>
     static std::map<std::string, T> only(std::map<std::string, T> all, const std::set<std::string>& names) {
         std::erase_if(all, [&](const auto& entry) { return !names.contains(entry.first); });

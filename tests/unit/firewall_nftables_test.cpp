@@ -7,12 +7,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <functional>
 
 #include "firewall/busy_sites.h"
+#include "firewall/nft_child.h"
 #include "firewall/nftables.h"
 #include "firewall/render.h"
 #include "tests/unit/firewall_models.h"
@@ -56,6 +60,11 @@ std::string output_of(const std::string& command) {
     return text;
 }
 
+// The process that applies rulesets is this program again, too, and must not become a test run.
+[[gnu::constructor]] void become_the_child_if_asked(int argc, char** argv) {
+    if (const auto code = run_nft_child(argc, argv)) _exit(*code);
+}
+
 std::unique_ptr<Nftables> open_nftables() {
     auto nftables = Nftables::open();
     if (!nftables) {
@@ -65,9 +74,19 @@ std::unique_ptr<Nftables> open_nftables() {
     return std::move(*nftables);
 }
 
+Result<void> apply_and_wait(Nftables& nftables, const std::string& ruleset) {
+    auto applied = nftables.apply(ruleset);
+    while (!applied && applied.error().code == std::errc::operation_in_progress) {
+        pollfd readable{nftables.answer_handle(), POLLIN, 0};
+        if (poll(&readable, 1, 60'000) != 1) return ulagate::fail("nobody answers");
+        if (auto answer = nftables.take_answer()) applied = std::move(*answer);
+    }
+    return applied;
+}
+
 // Not named apply: std::apply would win.
 void install(Nftables& nftables, const std::string& ruleset) {
-    const auto applied = nftables.apply(ruleset);
+    const auto applied = apply_and_wait(nftables, ruleset);
     ASSERT_TRUE(applied) << applied.error().text();
 }
 
@@ -139,12 +158,13 @@ TEST(Nftables, RefusedRulesetChangesNothingAndSaysWhy) {
         const std::string before = output_of("nft list ruleset");
         std::string broken = render(relay_model());
         broken.insert(broken.find("chain input {") + 13, "\n\t\tip6 daddr nonsense/64 accept");
-        auto refused = nftables->apply(broken);
+        auto refused = apply_and_wait(*nftables, broken);
         ASSERT_FALSE(refused);
         EXPECT_THAT(refused.error().text(),
                     AllOf(HasSubstr("in: ip6 daddr nonsense/64"), Not(HasSubstr("\n"))));
         // This one only the kernel can refuse.
-        refused = nftables->apply("delete table inet ulagate\nadd rule inet ulagate input accept\n");
+        refused =
+            apply_and_wait(*nftables, "delete table inet ulagate\nadd rule inet ulagate input accept\n");
         ASSERT_FALSE(refused);
         EXPECT_EQ(
             refused.error().text(),
@@ -284,6 +304,107 @@ TEST(Nftables, LostEventsOfOurOwnAreNoForeignHand) {
         install(*nftables, render(many));
         EXPECT_FALSE(foreign_hand(*nftables));
     });
+}
+
+// A stand-in for the process that applies rulesets; the socket is its file descriptor 3.
+std::unique_ptr<Nftables> with_child(const std::string& script) {
+    auto nftables = Nftables::open({"/bin/sh", "-c", script});
+    if (!nftables) {
+        ADD_FAILURE() << nftables.error().text();
+        _exit(1);
+    }
+    return std::move(*nftables);
+}
+
+TEST(Nftables, F07_AChildThatDiesIsAnErrorAndComesAnew) {
+    in_namespace([] {
+        auto dying = with_child("head -c 1 <&3 >/dev/null; kill -SEGV $$");
+        for (int i = 0; i < 2; ++i) {
+            const auto applied = apply_and_wait(*dying, render(edge_model()));
+            ASSERT_FALSE(applied);
+            EXPECT_THAT(applied.error().text(), HasSubstr("signal 11"));
+            EXPECT_EQ(dying->child(), -1);
+        }
+        auto nftables = open_nftables();
+        for (int i = 0; i < 3; ++i) {
+            install(*nftables, render(edge_model()));
+            ASSERT_GT(nftables->child(), 0);
+            ASSERT_EQ(kill(nftables->child(), SIGKILL), 0);  // while it has nothing to do
+            pollfd readable{nftables->answer_handle(), POLLIN, 0};
+            ASSERT_EQ(poll(&readable, 1, 10'000), 1);
+            if (i == 1) continue;  // the next ruleset meets a dead one
+            EXPECT_FALSE(nftables->take_answer());
+            EXPECT_EQ(poll(&readable, 1, 0), 0) << "or the loop would spin";
+        }
+        EXPECT_TRUE(nftables->table_exists().value());
+        EXPECT_FALSE(foreign_hand(*nftables));
+    });
+}
+
+TEST(Nftables, F07_AChildThatHangsIsKilled) {
+    in_namespace([] {
+        auto nftables = with_child("exec sleep 1000");
+        const pid_t child = nftables->child();
+        EXPECT_LT(milliseconds([&] {
+                      const auto applied = nftables->apply(render(edge_model()));
+                      EXPECT_EQ(applied.error().code, std::errc::operation_in_progress);
+                      EXPECT_EQ(nftables->apply("flush ruleset").error().code,
+                                std::errc::device_or_resource_busy);
+                  }),
+                  4000)
+            << "it waits for a moment only";
+        shell("nft add table inet ulagate");
+        EXPECT_FALSE(foreign_hand(*nftables)) << "it may be ours: nobody knows yet";
+        pollfd readable{nftables->answer_handle(), POLLIN, 0};
+        ASSERT_EQ(poll(&readable, 1, 60'000), 1);
+        const auto answer = nftables->take_answer();
+        ASSERT_TRUE(answer);
+        EXPECT_THAT(answer->error().text(), HasSubstr("did not answer and was killed"));
+        EXPECT_EQ(kill(child, 0), -1);
+        EXPECT_EQ(poll(&readable, 1, 0), 0);
+        EXPECT_TRUE(nftables->take_foreign()) << "it was not";
+    });
+}
+
+TEST(Nftables, F07_AChildThatFloodsIsKilled) {
+    in_namespace([] {
+        for (const char* script :
+             {"while :; do echo flood >&3; done", "head -c 4000 /dev/zero >&3; sleep 1000"}) {
+            auto nftables = with_child(script);
+            // Before it was asked anything.
+            pollfd readable{nftables->answer_handle(), POLLIN, 0};
+            ASSERT_EQ(poll(&readable, 1, 10'000), 1);
+            EXPECT_FALSE(nftables->take_answer());
+            EXPECT_EQ(nftables->child(), -1);
+            const auto applied = apply_and_wait(*nftables, render(edge_model()));
+            ASSERT_FALSE(applied) << script;
+            EXPECT_THAT(applied.error().text(), HasSubstr("makes no sense"));
+        }
+    });
+}
+
+TEST(Nftables, F07_AnotherProcessCostsLittle) {
+    in_namespace([] {
+        auto nftables = open_nftables();
+        install(*nftables, render(edge_model()));
+        std::vector<double> times;
+        for (int i = 0; i < 21; ++i)
+            times.push_back(milliseconds([&] { install(*nftables, render(edge_model())); }));
+        std::nth_element(times.begin(), times.begin() + 10, times.end());
+        std::ofstream{"/dev/shm/ulagate-edge.nft"} << render(edge_model());
+        std::vector<double> nft;
+        for (int i = 0; i < 5; ++i)
+            nft.push_back(milliseconds([] { shell("nft -f /dev/shm/ulagate-edge.nft"); }));
+        std::nth_element(nft.begin(), nft.begin() + 2, nft.end());
+        std::remove("/dev/shm/ulagate-edge.nft");
+        fmt::print("an edge's ruleset: {:.2f} ms, by the nft command {:.2f} ms\n", times[10], nft[2]);
+        EXPECT_LT(times[10], 5 * nft[2]);
+    });
+}
+
+TEST(Nftables, F07_TheChildIsNobodysCommand) {
+    std::array<char*, 1> none{};
+    EXPECT_FALSE(run_nft_child(1, none.data()));
 }
 
 TEST(BusySites, ReadsWhatTheRulesNotedWhichIsNoForeignHand) {

@@ -67,7 +67,7 @@ TEST_F(WgUapiSocket, AnswerInPieces) {
         }
         std::this_thread::sleep_for(20ms);  // still open: the empty line is the end
     });
-    EXPECT_EQ(uapi_exchange(path_, "get=1\n\n", 2s).value(), "listen_port=1\nerrno=0\n\n");
+    EXPECT_EQ(uapi_exchange(path_, "get=1\n\n", Patience{2s}).value(), "listen_port=1\nerrno=0\n\n");
 }
 
 TEST_F(WgUapiSocket, AnErrorInTheMiddleOfALongRequestIsHeard) {
@@ -76,31 +76,65 @@ TEST_F(WgUapiSocket, AnErrorInTheMiddleOfALongRequestIsHeard) {
         say(fd, "errno=-22\n\n");
         // and hangs up with megabytes unread
     });
-    const auto answer = uapi_exchange(path_, std::string(8U << 20U, 'x'), 2s);
+    const auto answer = uapi_exchange(path_, std::string(8U << 20U, 'x'), Patience{2s});
     ASSERT_TRUE(answer) << answer.error().text();
     EXPECT_EQ(*answer, "errno=-22\n\n");
 }
 
 TEST_F(WgUapiSocket, HangingUpWithoutAWord) {
     serve([](int fd) { hear(fd); });
-    EXPECT_FALSE(uapi_exchange(path_, std::string(8U << 20U, 'x'), 2s));
+    EXPECT_FALSE(uapi_exchange(path_, std::string(8U << 20U, 'x'), Patience{2s}));
 }
 
 TEST_F(WgUapiSocket, NobodyWaitsForEver) {
     listen();  // and never accepts
-    EXPECT_EQ(uapi_exchange(path_, "get=1\n\n", 50ms).error().code, std::errc::timed_out);
-    EXPECT_EQ(uapi_exchange(path_, std::string(8U << 20U, 'x'), 50ms).error().code, std::errc::timed_out);
+    EXPECT_EQ(uapi_exchange(path_, "get=1\n\n", Patience{50ms}).error().code, std::errc::timed_out);
+    EXPECT_EQ(uapi_exchange(path_, std::string(8U << 20U, 'x'), Patience{50ms}).error().code,
+              std::errc::timed_out);
     // Its queue is full now, so that connecting waits, too.
-    EXPECT_EQ(uapi_exchange(path_, "get=1\n\n", 50ms).error().code, std::errc::timed_out);
+    EXPECT_EQ(uapi_exchange(path_, "get=1\n\n", Patience{50ms}).error().code, std::errc::timed_out);
+}
+
+TEST_F(WgUapiSocket, F07_WhoNeverStopsTalkingDoesNotAnswer) {
+    serve([](int fd) {
+        // A line each millisecond: there is always progress, and never an end.
+        while (::send(fd, "rx_bytes=1\n", 11, MSG_NOSIGNAL) > 0) std::this_thread::sleep_for(1ms);
+    });
+    const auto begun = std::chrono::steady_clock::now();
+    EXPECT_EQ(uapi_exchange(path_, "get=1\n\n", Patience{100ms}).error().code, std::errc::timed_out);
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, 20s);
+}
+
+TEST_F(WgUapiSocket, F07_AFloodIsBounded) {
+    serve([](int fd) {
+        const std::string flood(1U << 20U, 'x');
+        while (::send(fd, flood.data(), flood.size(), MSG_NOSIGNAL) > 0) continue;
+    });
+    EXPECT_EQ(uapi_exchange(path_, "get=1\n\n", Patience{60s}).error().code, std::errc::message_size);
+}
+
+TEST_F(WgUapiSocket, F07_WhoeverWaitsCanBeCalledOff) {
+    listen();  // and never accepts
+    std::atomic<bool> cancelled{false};
+    std::thread caller{[&cancelled] {
+        std::this_thread::sleep_for(50ms);
+        cancelled = true;
+    }};
+    const auto begun = std::chrono::steady_clock::now();
+    EXPECT_EQ(uapi_exchange(path_, "get=1\n\n", Patience{60s, &cancelled}).error().code,
+              std::errc::timed_out);
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, 30s);
+    caller.join();
 }
 
 TEST_F(WgUapiSocket, TellsAbsentFromDead) {
-    EXPECT_EQ(uapi_probe(path_).error().code, std::errc::no_such_file_or_directory);
+    EXPECT_EQ(uapi_probe(path_, Patience{2s}).error().code, std::errc::no_such_file_or_directory);
     listen();
-    EXPECT_TRUE(uapi_probe(path_));
+    EXPECT_TRUE(uapi_probe(path_, Patience{2s}));
     listener_.reset();
-    EXPECT_EQ(uapi_probe(path_).error().code, std::errc::connection_refused);
-    EXPECT_EQ(uapi_probe("/" + std::string(200, 'x')).error().code, std::errc::filename_too_long);
+    EXPECT_EQ(uapi_probe(path_, Patience{2s}).error().code, std::errc::connection_refused);
+    EXPECT_EQ(uapi_probe("/" + std::string(200, 'x'), Patience{2s}).error().code,
+              std::errc::filename_too_long);
 }
 
 }  // namespace

@@ -214,18 +214,61 @@ TEST_F(WgUserspaceBackend, TheNextDaemonAdoptsWhatAKilledOneLeft) {
     });
 }
 
-TEST_F(WgUserspaceBackend, AStuckProcessDoesNotHoldUsUp) {
+TEST_F(WgUserspaceBackend, F07_AHungProcessIsKilled) {
     run([](Backend& backend) {
         test::expect_ok(backend.create(kInterface));
         ASSERT_THAT(processes(), SizeIs(1));
         stop_process(processes().at(0));
         const auto read = backend.read(kInterface);
         ASSERT_FALSE(read);
-        EXPECT_EQ(read.error().code, std::errc::timed_out);
-        test::expect_ok(backend.remove(kInterface));
-        EXPECT_EQ(backend.read(kInterface).error().code, std::errc::no_such_device);
-        test::expect_ok(backend.create(kInterface));  // although the stuck one is still there
+        EXPECT_EQ(read.error().code, std::errc::owner_dead);
+        EXPECT_THAT(read.error().text(), HasSubstr("was killed"));
+        EXPECT_TRUE(within(2s, [] { return processes().empty(); }));
+        test::expect_ok(backend.remove(kInterface));  // its interface may still be about to go
+        test::expect_ok(backend.create(kInterface));
         EXPECT_TRUE(backend.read(kInterface));
+        test::expect_ok(backend.remove(kInterface));
+    });
+}
+
+TEST_F(WgUserspaceBackend, F07_AHungProcessIsRemovedWithItsInterface) {
+    run([](Backend& backend) {
+        test::expect_ok(backend.create(kInterface));
+        ASSERT_THAT(processes(), SizeIs(1));
+        stop_process(processes().at(0));
+        std::filesystem::remove(kSocket);  // somebody cleans /run
+        EXPECT_EQ(backend.read(kInterface).error().code, std::errc::no_such_device);
+        test::expect_ok(backend.remove(kInterface));
+        EXPECT_TRUE(within(2s, [] { return processes().empty(); }));
+        test::expect_ok(backend.create(kInterface));
+        EXPECT_TRUE(backend.read(kInterface));
+        test::expect_ok(backend.remove(kInterface));
+    });
+}
+
+TEST_F(WgUserspaceBackend, F07_NonsenseIsNoReasonToKillAtOnce) {
+    run([](Backend& backend) {
+        leave_a_refusing_socket_and_a_tun();
+        std::filesystem::remove(kSocket);
+        const UniqueFd listener{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        std::string_view{kSocket}.copy(std::begin(address.sun_path), sizeof(address.sun_path) - 1);
+        ASSERT_EQ(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+        ASSERT_EQ(::listen(listener.get(), 8), 0);
+        std::thread liar{[&listener] {
+            for (int i = 0; i < 3; ++i) {
+                const UniqueFd connection{::accept(listener.get(), nullptr, nullptr)};
+                if (i > 0) (void)::send(connection.get(), "nonsense\n\n", 10, MSG_NOSIGNAL);
+            }
+        }};
+        for (int i = 0; i < 3; ++i) {  // closed without a word, then garbage
+            const auto read = backend.read(kInterface);
+            ASSERT_FALSE(read);
+            EXPECT_NE(read.error().code, std::errc::owner_dead);
+            EXPECT_NE(read.error().code, std::errc::timed_out);
+        }
+        liar.join();
     });
 }
 
