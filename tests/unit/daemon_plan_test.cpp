@@ -139,6 +139,9 @@ TEST(Plan, F01_RulesAreWhatWeWant) {
     have.rules.push_back({{40000, 52}, true, kRouteProtocol, {}});
     have.rules.push_back({{kRulePreference, kRouteTable}, false, kRouteProtocol, {}});
     have.rules.push_back({{5270, 52}, true, 3, {}});  // of somebody else
+    std::stable_sort(have.rules.begin(), have.rules.end(), [](const Rule& a, const Rule& b) {
+        return a.key.preference < b.key.preference;  // as the kernel lists them
+    });
     converge(edge(), facts(edge()), have);
     EXPECT_EQ(have.rules.size(), 4U);
     have.rules.erase(have.rules.begin());

@@ -85,7 +85,10 @@ TEST(StatusJson, HoldsEveryMember) {
                     "connected": null, "passed_on": 0, "detours": [], "detour_count": 0, "carries_ms": null, "carries_why": "", "owners": [],
                     "round_trip_us": null, "history_us": []}],
         "sites": [], "sites_known": 0,
-        "routers": [], "problems": ["clock: not set"], "last_reload": "done"})");
+        "routers": [],
+        "loop": {"longest": {"ms": 0.0, "processor_ms": 0.0, "what": "", "part": ""},
+                 "longest_lately": {"ms": 0.0, "processor_ms": 0.0, "what": "", "part": ""}, "turns_over_20ms": 0},
+        "problems": ["clock: not set"], "last_reload": "done"})");
     EXPECT_EQ(to_json(edge()), expected);
     EXPECT_EQ(json::parse(json::serialize(to_json(edge()))), expected);  // over the socket and back
 
