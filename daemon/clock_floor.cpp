@@ -41,7 +41,7 @@ bool ClockFloor::load(std::string_view text) {
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), stamp);
     if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size()) return false;
     if (stamp < 0 || stamp > kLastSecond) return false;
-    on_disk_ = floor_ = Time{std::chrono::seconds{stamp}};
+    loaded_ = on_disk_ = floor_ = Time{std::chrono::seconds{stamp}};
     return true;
 }
 
@@ -75,6 +75,10 @@ bool ClockFloor::may_try(TimePoint now) {
     if (!behind_since_) behind_since_ = now;
     const auto waited = now - *behind_since_;
     return waited >= kFirstTry && (waited - kFirstTry) % kTryEvery < kTryFor;
+}
+
+bool ClockFloor::may_be_behind() const {
+    return !synchronised_ && (!loaded_ || clock_ < *loaded_ + kWriteEvery);
 }
 
 std::string ClockFloor::trouble(std::string_view file) const {

@@ -175,7 +175,8 @@ void EdgeControl::act(const std::string& relay, Peer& peer, wg::control::Session
     bool paths = false;
     for (const auto& event : outcome.events) {
         paths = paths || std::holds_alternative<wg::control::ReachChanged>(event) ||
-                std::holds_alternative<wg::control::SitesTold>(event);
+                std::holds_alternative<wg::control::SitesTold>(event) ||
+                std::holds_alternative<wg::control::ForwardingTold>(event);
         if (std::holds_alternative<wg::control::SitesTold>(event)) {
             log::debug(relay, "{}", wg::control::to_string(event));
         } else if (std::holds_alternative<wg::control::ConflictLost>(event) ||

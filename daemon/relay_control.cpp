@@ -92,6 +92,12 @@ void RelayControl::set_peers(const Config& config) {
     peers_ = std::move(peers);
 }
 
+void RelayControl::set_forwards(bool forwards) {
+    const std::uint32_t capabilities = forwards ? 0 : wg::control::kCannotForward;
+    ownership_.set_capabilities(capabilities);
+    for (auto& [name, peer] : peers_) peer.talk.set_capabilities(capabilities);
+}
+
 void RelayControl::stop() {
     if (stopped_) return;
     act(ownership_.stop(ControlLink::now()));

@@ -34,6 +34,8 @@ public:
     RelayControl(boost::asio::io_context& io, Calls calls);
 
     void set_config(const Config& config);
+    // What all routers and relays are told: whether what one site sends to another gets through us.
+    void set_forwards(bool forwards);
     // Says goodbye to all routers and relays, and nothing any more.
     void stop();
 

@@ -401,6 +401,8 @@ void Service::tick() {
     kernel_->keep_originals();
     note_silent_tunnels();
     note_ready();
+    check_relay_words();
+    check_passages();
     reconcile();
     look_at_ways();
     check_lans();

@@ -30,6 +30,7 @@
 #include "daemon/loop.h"
 #include "daemon/mtu_probe.h"
 #include "daemon/obstacles.h"
+#include "daemon/passage_watch.h"
 #include "daemon/path_control.h"
 #include "daemon/reconciler.h"
 #include "daemon/relay_address_rule.h"
@@ -139,6 +140,8 @@ private:
     void report_obstacles();
     void look_at_ways();
     void look_at_tables();
+    void check_relay_words();
+    void check_passages();
     void update_lans();
     void set_lans();
     void load_advertised_memory();
@@ -241,6 +244,7 @@ private:
     ForwardCheck forward_check_;
     FullTables full_tables_;
     LanCheck lan_check_;
+    PassageWatch passage_watch_;
     std::string key_trouble_;
     std::string last_reload_;
     ControlServer::Reply withdrawing_;  // who asked for it; empty while nobody has

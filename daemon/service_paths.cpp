@@ -39,6 +39,7 @@ void Service::decide_paths() {
         if (session == nullptr || !session->has_answered()) continue;
         relay.round_trip = session->probes().round_trip();
         relay.sites = session->sites();
+        relay.forwards = session->relay_forwards();
     }
     if (path_control_->set_relays(std::move(relays))) move_paths();
 }

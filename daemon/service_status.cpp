@@ -83,6 +83,15 @@ Status::Turn turn_of(const TurnRecord::Turn& turn) {
     return {turn.wall, turn.processor, turn.what, turn.part};
 }
 
+// Some relay took a handshake of ours, and the clock has not gone back since: no relay ignores us for it.
+bool clock_was_accepted(const Config& config, const Have& have) {
+    const auto now = std::chrono::system_clock::now();
+    return std::any_of(config.relays.begin(), config.relays.end(), [&](const RelayConfig& relay) {
+        const wg::Peer* peer = find_peer(have, tunnel_interface(relay), relay.public_key);
+        return peer != nullptr && peer->ever_connected() && peer->last_handshake <= now;
+    });
+}
+
 std::string firewall_state(const FirewallConfig& config, const Have& have) {
     if (config.mode == firewall::Mode::off) return "off, this machine's own rules decide";
     const char* mode = config.mode == firewall::Mode::appliance ? "appliance" : "shared";
@@ -204,7 +213,7 @@ void Service::add_relay_status(Status& status) const {
         } else {
             relay.state = relay.last_handshake ? "down: no handshake any more" : "down: no handshake yet";
             // The relay ignores, without a word, what is older than the last it saw from us.
-            if (!clock_floor_.vouched_for())
+            if (clock_floor_.may_be_behind() && !clock_was_accepted(config_, have))
                 relay.state += "; no time service has set the clock, which may be why";
         }
         if (relay.state.starts_with("down"))

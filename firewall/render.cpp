@@ -54,6 +54,7 @@ std::string Ruleset::text() && {
         forward_sites();
     }
     if (appliance_) refused();
+    checkpoints();
     out_.close();
     return out_.take();
 }

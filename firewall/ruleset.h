@@ -5,7 +5,9 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "firewall/checkpoints.h"
 #include "firewall/model.h"
 #include "firewall/writer.h"
 
@@ -54,6 +56,12 @@ private:
     void only_switched();
     void refuse_rest();
     void refused();
+    void checkpoints();
+    void count_probes(const char* chain, Checkpoint point);
+    void count_traffic();
+    void count_within(Checkpoint point);
+    void count_services(const std::string& counter);
+    [[nodiscard]] net::Ipv6Prefix prefix_of(const std::string& interface) const;
     void reject_traceroute();
     // Who has no choice of tunnels need not know where the traffic goes.
     [[nodiscard]] bool notes_traffic() const { return edge_ && model_.tunnels.size() > 1; }
@@ -80,6 +88,7 @@ private:
     const Model& model_;
     const bool edge_;
     const bool appliance_;
+    std::vector<Passage> checked_;  // in checkpoints()
     Writer out_;
 };
 

@@ -97,6 +97,7 @@ struct BodyWriter {
         if (ack.answers) put_tlv(out, kTlvAnswers, *ack.answers);
         put_owners(out, ack.owners);
         put_generation(out, ack.sites);
+        if (ack.capabilities != 0) put_tlv(out, kTlvCapabilities, ack.capabilities);
         return Type::claim_ack;
     }
     Type operator()(const Release& release) const {

@@ -200,7 +200,8 @@ Result<Message> to_message(Type type, Fields fields) {
             return Message{Claim{std::move(fields.prefixes), *fields.epoch, *fields.priority}};
         case Type::claim_ack:
             if (fields.owners.empty()) return bad("no owner");
-            return Message{ClaimAck{fields.answers, std::move(fields.owners), generation}};
+            return Message{ClaimAck{fields.answers, std::move(fields.owners), generation,
+                                    fields.capabilities.value_or(0)}};
         case Type::release:
             if (fields.prefixes.empty() || !fields.epoch) return bad("prefixes or epoch is missing");
             return Message{Release{std::move(fields.prefixes), *fields.epoch}};

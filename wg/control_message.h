@@ -54,6 +54,9 @@ inline constexpr std::size_t kMaxSitesBytes = 1135;
 
 // Capabilities, bits.
 inline constexpr std::uint32_t kWantsSites = 1;  // hello: tell me which sites are connected to you
+// hello-ack, claim-ack: what one site sends to another does not get through me (this machine forwards
+// nothing).
+inline constexpr std::uint32_t kCannotForward = 2;
 
 // What the sender of a hello or its answer says about itself.
 struct About {
@@ -97,6 +100,7 @@ struct ClaimAck {
     std::optional<std::uint32_t> answers;  // the sequence of the claim or release; nothing: sent unasked
     std::vector<Owner> owners;             // at least one
     std::uint64_t sites = 0;               // as in HelloAck
+    std::uint32_t capabilities = 0;        // as in About: hellos are rare beside claims
     bool operator==(const ClaimAck&) const = default;
 };
 

@@ -187,7 +187,7 @@ void Ownership::on_hello(const Hello& hello, Place from, Now now, Outcome& out, 
     for (const Prefix& prefix : site.prefixes) owners.push_back(told(site, prefix));
     const std::size_t first = std::min(owners.size(), kMaxPrefixes);
     const auto middle = owners.begin() + static_cast<std::ptrdiff_t>(first);
-    send(router, HelloAck{About{kVersion, 0, now.wall}, {owners.begin(), middle}, sites_generation_}, out);
+    send(router, HelloAck{About{kVersion, capabilities_, now.wall}, {owners.begin(), middle}, sites_generation_}, out);
     send_owners(router, std::span{owners}.subspan(first), std::nullopt, out);
 }
 
@@ -327,7 +327,7 @@ void Ownership::send_owners(Router& to, std::span<const Owner> owners, std::opti
     while (!owners.empty()) {
         const auto part = owners.first(std::min(owners.size(), kMaxPrefixes));
         owners = owners.subspan(part.size());
-        send(to, ClaimAck{answers, {part.begin(), part.end()}, sites_generation_}, out);
+        send(to, ClaimAck{answers, {part.begin(), part.end()}, sites_generation_, capabilities_}, out);
     }
 }
 

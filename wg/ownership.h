@@ -134,6 +134,8 @@ public:
     [[nodiscard]] std::optional<TimePoint> deadline() const;
 
     // The list of connected sites has this generation now (see SitePublisher); answers carry it.
+    // What each answer says of us: kCannotForward.
+    void set_capabilities(std::uint32_t capabilities) { capabilities_ = capabilities; }
     void set_sites_generation(std::uint64_t generation) { sites_generation_ = generation; }
     // Until when the sender's site has a live router, if none is heard again; TimePoint::min(): it has none.
     // No prefixes: no router of any site.
@@ -282,6 +284,7 @@ private:
 
     std::uint32_t first_sequence_;
     std::uint64_t sites_generation_ = 0;
+    std::uint32_t capabilities_ = 0;
     std::vector<Site> sites_;
     std::map<net::Ipv6Address, Place> routers_;
     std::map<net::Ipv6Prefix, Place> prefixes_;

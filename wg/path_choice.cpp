@@ -52,6 +52,7 @@ bool PathChoice::update(const Input& input, TimePoint now) {
     input_ = input;
     changed_ = false;
     deadline_.reset();
+    leave_who_forwards_nothing();
     note_relays(now);
     note_lists(now);
     const std::string before = default_.relay;
@@ -76,6 +77,14 @@ const PathChoice::Path& PathChoice::path_to(const net::Ipv6Prefix& site) const {
 }
 
 // --- relays ---
+
+// Its word is about itself alone. While no other relay works, it may as well be wrong.
+void PathChoice::leave_who_forwards_nothing() {
+    const bool another = std::any_of(input_.relays.begin(), input_.relays.end(),
+                                     [](const Relay& relay) { return relay.alive && relay.forwards; });
+    if (!another) return;
+    for (Relay& relay : input_.relays) relay.alive = relay.alive && relay.forwards;
+}
 
 void PathChoice::note_relays(TimePoint now) {
     std::erase_if(memory_, [&](const auto& entry) { return find(entry.first) == nullptr; });
@@ -460,7 +469,8 @@ bool PathChoice::is_dead(const net::Ipv6Prefix& site, const std::string& relay) 
 std::string PathChoice::fault_of_relay(const std::string& relay) const {
     const Relay* known = find(relay);
     if (known == nullptr) return relay + " is gone from the configuration";
-    return known->alive ? std::string{} : relay + " does not answer";
+    if (known->alive) return {};
+    return relay + (known->forwards ? " does not answer" : " forwards nothing");
 }
 
 std::string PathChoice::fault(const net::Ipv6Prefix& site, const std::string& relay, TimePoint now) const {

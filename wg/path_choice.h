@@ -38,6 +38,7 @@ public:
         bool alive = false;
         std::optional<Duration> round_trip;    // smoothed
         std::shared_ptr<const SiteSet> sites;  // reached through it; nullptr: it does not say
+        bool forwards = true;  // false: it says that what we send to other sites does not get through it
     };
     using SiteAndRelay = std::pair<net::Ipv6Prefix, std::string>;
     struct Input {
@@ -98,6 +99,7 @@ private:
         std::optional<TimePoint> returned;    // to the default
     };
 
+    void leave_who_forwards_nothing();
     void note_relays(TimePoint now);
     void note_lists(TimePoint now);
     void compare_slice(Comparison& comparison, TimePoint now) const;

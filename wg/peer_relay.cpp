@@ -37,7 +37,7 @@ SessionOutcome PeerRelay::on_packet(const Packet& packet, SitePublisher& ours, N
     if (const auto* probe = std::get_if<Probe>(&packet.message)) {
         out.send.push_back({0, ProbeAck{probe->id}});
     } else if (const auto* hello = std::get_if<Hello>(&packet.message)) {
-        out.send.push_back({0, HelloAck{About{kVersion, 0, now.wall}, {}, ours.generation()}});
+        out.send.push_back({0, HelloAck{About{kVersion, capabilities_, now.wall}, {}, ours.generation()}});
         if ((hello->about.capabilities & kWantsSites) != 0 && lists_.take(1, now.steady)) {
             for (auto& part : ours.answer(hello->sites, now.steady, SitePublisher::Asker::relay))
                 out.send.push_back({0, std::move(part)});

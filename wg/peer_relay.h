@@ -31,11 +31,14 @@ public:
     // What the relay's address sent; `ours`: what it is told when it asks for sites.
     SessionOutcome on_packet(const Packet& packet, SitePublisher& ours, Now now);
 
+    // What each answer says of us: kCannotForward.
+    void set_capabilities(std::uint32_t capabilities) { capabilities_ = capabilities; }
+
     // What was learnt of it.
     [[nodiscard]] const RelaySession& session() const { return session_; }
-    // Sites that are connected to it now; nullptr: it does not say, or cannot be reached.
+    // Sites that are connected to it now; nullptr: it does not say, or cannot be reached, or forwards nothing.
     [[nodiscard]] std::shared_ptr<const SiteSet> sites() const {
-        return session_.alive() ? session_.sites() : nullptr;
+        return session_.alive() && session_.relay_forwards() ? session_.sites() : nullptr;
     }
 
 private:
@@ -43,6 +46,7 @@ private:
 
     RelaySession session_;
     std::uint32_t sequence_;
+    std::uint32_t capabilities_ = 0;
     bool running_ = false;
     Budget lists_{4, std::chrono::milliseconds{800}};  // it asks once a second at most
 };

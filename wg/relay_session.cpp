@@ -243,6 +243,7 @@ SessionOutcome RelaySession::on_packet(const Packet& packet, Now now) {
     }
     if (const auto* hello = std::get_if<HelloAck>(&packet.message)) {
         relay_ = RelayAbout{hello->about, now.steady};
+        on_capabilities(hello->about.capabilities, out);
         news_of(hello->owners, packet.sequence, now.steady, out);
         on_generation(hello->sites, now.steady, out);
     } else if (const auto* ack = std::get_if<ClaimAck>(&packet.message)) {
@@ -253,6 +254,7 @@ SessionOutcome RelaySession::on_packet(const Packet& packet, Now now) {
             on_unasked(owners, now.steady, out);
         }
         on_generation(ack->sites, now.steady, out);
+        on_capabilities(ack->capabilities, out);
     } else if (const auto* probe = std::get_if<ProbeAck>(&packet.message)) {
         on_probe_ack(*probe, now, out);
     } else if (std::holds_alternative<Goodbye>(packet.message)) {
@@ -263,6 +265,11 @@ SessionOutcome RelaySession::on_packet(const Packet& packet, Now now) {
         ++counters_.unexpected;
     }
     return out;
+}
+
+void RelaySession::on_capabilities(std::uint32_t capabilities, SessionOutcome& out) {
+    const bool forwards = (capabilities & kCannotForward) == 0;
+    if (std::exchange(forwards_, forwards) != forwards) out.events.emplace_back(ForwardingTold{forwards});
 }
 
 void RelaySession::on_probe_ack(const ProbeAck& ack, Now now, SessionOutcome& out) {
@@ -369,6 +376,9 @@ std::string to_string(const SessionEvent& event) {
         }
         std::string operator()(const Regained& e) const {
             return "no other router claims " + net::to_string(e.prefix) + " any more";
+        }
+        std::string operator()(const ForwardingTold& e) const {
+            return e.forwards ? "forwards again" : "says that it forwards nothing from site to site";
         }
     };
     return std::visit(Sentence{}, event);

@@ -85,8 +85,14 @@ struct Disbelieved {
     bool operator==(const Disbelieved&) const = default;
 };
 
-using SessionEvent =
-    std::variant<ConflictLost, PrefixRefused, ReachChanged, OwnerTold, SitesTold, Regained, Disbelieved>;
+// The relay says that it forwards nothing, or that it does again.
+struct ForwardingTold {
+    bool forwards = true;
+    bool operator==(const ForwardingTold&) const = default;
+};
+
+using SessionEvent = std::variant<ConflictLost, PrefixRefused, ReachChanged, OwnerTold, SitesTold, Regained,
+                                  Disbelieved, ForwardingTold>;
 
 // One sentence without the place: "another router owns fd12:3456:789a:a::/64 with epoch 7: fd99::a2".
 std::string to_string(const SessionEvent& event);
@@ -153,6 +159,8 @@ public:
         return mirror_ ? mirror_->sites() : nullptr;
     }
 
+    // False: the relay says of itself that what one site sends to another does not get through it.
+    [[nodiscard]] bool relay_forwards() const { return forwards_; }
     // As last told by the relay; nothing: it has not said anything about the prefix.
     [[nodiscard]] std::optional<Owner> owner(const net::Ipv6Prefix& prefix) const;
     // What it said in the last kDisbelief that is not believed.
@@ -219,6 +227,7 @@ private:
     void on_unasked(const std::vector<Owner>& owners, TimePoint now, SessionOutcome& out);
     void on_regained(Share& share, TimePoint now, SessionOutcome& out);
     void on_probe_ack(const ProbeAck& ack, Now now, SessionOutcome& out);
+    void on_capabilities(std::uint32_t capabilities, SessionOutcome& out);
     void on_generation(std::uint64_t generation, TimePoint now, SessionOutcome& out);
     void on_goodbye(std::uint32_t sequence, TimePoint now, SessionOutcome& out);
     void on_sites(const Sites& sites, TimePoint now, SessionOutcome& out);
@@ -241,6 +250,7 @@ private:
     bool asked_ = false;                 // for sites, and no list has come since
     bool traffic_ = false;
     bool has_answered_ = false;
+    bool forwards_ = true;
     ProbeHistory probes_;
     std::optional<net::Ipv6Prefix> sites_of_;
     std::optional<SiteMirror> mirror_;  // of sites_of_

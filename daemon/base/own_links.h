@@ -11,6 +11,9 @@ namespace ulagate {
 // Every one of them starts with this; no other interface may (a configuration that names one is refused).
 inline constexpr const char* kLinkPrefix = "ulg-";
 
+// Where our own probes begin (frame_injector.h). No relay and no virtual router makes such a name.
+inline constexpr const char* kProbeLink = "ulg-_probe";
+
 // "ulg-v51": the virtual MAC of virtual router 51, on a LAN. No relay can be called "v51".
 inline bool is_macvlan_name(std::string_view link) {
     constexpr std::string_view kMacvlan = "ulg-v";
@@ -21,7 +24,7 @@ inline bool is_macvlan_name(std::string_view link) {
 
 // "ulg-r1", "ulg-s1"
 inline bool is_tunnel_name(std::string_view link) {
-    return link.starts_with(kLinkPrefix) && !is_macvlan_name(link);
+    return link.starts_with(kLinkPrefix) && !is_macvlan_name(link) && link != kProbeLink;
 }
 
 }  // namespace ulagate

@@ -39,6 +39,19 @@ TEST(ClockFloor, SomebodyVouchesForTheClockOrNobodyDoes) {
     EXPECT_FALSE(floor.vouched_for());
 }
 
+TEST(ClockFloor, F03_OnlyAClockThatMayBeBehindIsARelaysReasonForSilence) {
+    ClockFloor unknown;
+    unknown.update(kNoon, false);
+    EXPECT_TRUE(unknown.may_be_behind()) << "nothing was on disk";
+    unknown.update(kNoon, true);
+    EXPECT_FALSE(unknown.may_be_behind()) << "somebody vouches for it";
+    ClockFloor known = with_file("1795262400\n");
+    known.update(kNoon + 9min, false);
+    EXPECT_TRUE(known.may_be_behind()) << "the last life may have gone on so long after it wrote that";
+    known.update(kNoon + 10min, false);
+    EXPECT_FALSE(known.may_be_behind());
+}
+
 TEST(ClockFloor, AClockThatLosesItsTimeIsBehindUntilTheFloorIsReached) {
     ClockFloor floor = with_file("1795262400\n");
     floor.update(ClockFloor::Time{0s}, false);

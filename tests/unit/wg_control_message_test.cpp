@@ -50,6 +50,7 @@ const std::vector<Message> kEvery{
     Hello{kAbout, 9},
     HelloAck{kAbout, {kOwner}, 10},
     ClaimAck{1, {kOwner}, 0xffffffffffffffff},
+    ClaimAck{1, {kOwner}, 1, kCannotForward},
     Sites{prefix("fd12:3456:789a::/48"), 0, 1, 0, 1, {}, {}},
     kSites,
 };

@@ -16,6 +16,28 @@ TEST_F(PathChoiceStory, TheFirstOfTheConfigurationAnsweredFirstAndDies) {
     EXPECT_EQ(choice_.default_path().why, "r1 does not answer");
 }
 
+TEST_F(PathChoiceStory, F03_ARelayThatForwardsNothingIsLeftForOneThatDoes) {
+    decide();
+    lives(1);
+    lives(2);
+    relay(1).forwards = false;
+    decide();
+    EXPECT_EQ(by_default(), "r2");
+    EXPECT_EQ(choice_.default_path().why, "r1 forwards nothing");
+}
+
+TEST_F(PathChoiceStory, F03_WhileNoOtherRelayWorksItsWordChangesNothing) {
+    decide();
+    lives(1);
+    relay(1).forwards = false;
+    decide();
+    EXPECT_EQ(by_default(), "r1");
+    lives(2);
+    relay(2).forwards = false;
+    decide();
+    EXPECT_EQ(by_default(), "r1");
+}
+
 TEST_F(PathChoiceStory, WhatCarriedBeforeARestartIsGivenASecondToAnswer) {
     choice_.adopt("r2", kStart);
     lives(1);
