@@ -32,8 +32,8 @@ TEST_F(PathChoiceStory, F03_WhileNoOtherRelayWorksItsWordChangesNothing) {
     relay(1).forwards = false;
     decide();
     EXPECT_EQ(by_default(), "r1");
-    lives(2);
     relay(2).forwards = false;
+    lives(2);
     decide();
     EXPECT_EQ(by_default(), "r1");
 }
