@@ -41,8 +41,8 @@ public:
     [[nodiscard]] bool behind() const { return behind_; }
     // Somebody has told the kernel that the clock is right.
     [[nodiscard]] bool vouched_for() const { return synchronised_; }
-    // It may be behind the last time that a relay saw, without anybody having noticed: nothing was on disk, or
-    // the last life may have ended as long after that as it is written down.
+    // It may be behind the last time that a relay saw, without anybody having noticed: nothing was on disk,
+    // or the last life may have ended as long after that as it is written down.
     [[nodiscard]] bool may_be_behind() const;
     // Both times and what to do, while it is behind; `file` is where the floor is kept.
     [[nodiscard]] std::string trouble(std::string_view file) const;

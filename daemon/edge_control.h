@@ -79,8 +79,8 @@ private:
     EpochMemory epochs_;
     std::optional<wg::control::TimePoint> reserved_at_;
     net::Ipv6Prefix overlay_;
-    bool choice_ = false;         // between relays
-    bool wants_lists_ = false;    // of sites, also without a choice
+    bool choice_ = false;       // between relays
+    bool wants_lists_ = false;  // of sites, also without a choice
     Alarm reserve_;
     ControlLink link_;
     Alarm alarm_;

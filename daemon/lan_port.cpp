@@ -86,8 +86,7 @@ LanActions LanPort::set_links(const Links& links, const Addresses& addresses, Ti
     // silence.
     const bool running = link != links.end() && link->second.running;
     self_ = running ? own_link_local(addresses) : std::nullopt;
-    if (waiting_for_.empty() && !self_)
-        waiting_for_ = why_no_link_local(addresses, settings);
+    if (waiting_for_.empty() && !self_) waiting_for_ = why_no_link_local(addresses, settings);
     if (!waiting_for_.empty()) sends_.forget();
     own_addresses_.clear();
     for (const auto& [key, state] : addresses) {

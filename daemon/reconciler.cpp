@@ -105,8 +105,12 @@ std::set<std::string> our_interfaces(const Links& links) {
 
 // The settings that any wanted state of ours can speak of.
 std::set<std::string> sysctl_paths(const Links& links, const ChangedSysctls& changed) {
-    std::set<std::string> paths{"net/ipv6/conf/all/forwarding", "net/ipv6/conf/lo/disable_ipv6",
-                                kIpv4Forwarding, kIcmpRateLimit, kNeighboursKept, kNeighboursAimedAt,
+    std::set<std::string> paths{"net/ipv6/conf/all/forwarding",
+                                "net/ipv6/conf/lo/disable_ipv6",
+                                kIpv4Forwarding,
+                                kIcmpRateLimit,
+                                kNeighboursKept,
+                                kNeighboursAimedAt,
                                 kMostNeighbours};
     for (const auto& [name, link] : links) {
         if (name == "lo") continue;

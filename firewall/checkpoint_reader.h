@@ -40,8 +40,8 @@ public:
     static constexpr std::size_t kMostChains = 4096;
     // Tables of the old ip6_tables, which nf_tables knows nothing of: "filter", "raw", ….
     static std::set<std::string> legacy_tables();
-    // Chains that somebody made in their "filter"; empty when it is too long to be read in passing. Ask only when
-    // the table is there: the kernel would make it.
+    // Chains that somebody made in their "filter"; empty when it is too long to be read in passing. Ask only
+    // when the table is there: the kernel would make it.
     static std::set<std::string> legacy_filter_chains();
 
 private:

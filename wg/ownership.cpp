@@ -187,7 +187,9 @@ void Ownership::on_hello(const Hello& hello, Place from, Now now, Outcome& out, 
     for (const Prefix& prefix : site.prefixes) owners.push_back(told(site, prefix));
     const std::size_t first = std::min(owners.size(), kMaxPrefixes);
     const auto middle = owners.begin() + static_cast<std::ptrdiff_t>(first);
-    send(router, HelloAck{About{kVersion, capabilities_, now.wall}, {owners.begin(), middle}, sites_generation_}, out);
+    send(router,
+         HelloAck{About{kVersion, capabilities_, now.wall}, {owners.begin(), middle}, sites_generation_},
+         out);
     send_owners(router, std::span{owners}.subspan(first), std::nullopt, out);
 }
 

@@ -36,7 +36,8 @@ public:
 
     // What was learnt of it.
     [[nodiscard]] const RelaySession& session() const { return session_; }
-    // Sites that are connected to it now; nullptr: it does not say, or cannot be reached, or forwards nothing.
+    // Sites that are connected to it now; nullptr: it does not say, or cannot be reached, or forwards
+    // nothing.
     [[nodiscard]] std::shared_ptr<const SiteSet> sites() const {
         return session_.alive() && session_.relay_forwards() ? session_.sites() : nullptr;
     }

@@ -318,9 +318,10 @@ TEST(VrrpConfig, TheInterfaceOfAVirtualMacIsNamedAfterItsId) {
                 ElementsAre(AllOf(HasSubstr(": relay.name: \"v51\" makes the interface \"ulg-v51\""),
                                   HasSubstr("lan.vrrp.id in line 10; choose another name"))));
     // Not this one's, but no tunnel can have the name of a virtual MAC: it would be no tunnel anywhere.
-    EXPECT_THAT(findings(two_lans("virtual_mac = true", "", "v52")),
-                ElementsAre(HasSubstr("\"v52\" makes the interface \"ulg-v52\", which is the name of a virtual "
-                                      "MAC's; choose another name")));
+    EXPECT_THAT(
+        findings(two_lans("virtual_mac = true", "", "v52")),
+        ElementsAre(HasSubstr("\"v52\" makes the interface \"ulg-v52\", which is the name of a virtual "
+                              "MAC's; choose another name")));
     EXPECT_THAT(findings(two_lans("", "", "v51")), ElementsAre(HasSubstr("choose another name")));
     EXPECT_THAT(findings(two_lans("", "", "v5x")), IsEmpty());
 }

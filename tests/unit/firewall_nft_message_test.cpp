@@ -67,7 +67,7 @@ TEST(NftMessage, KnowsOurTable) {
     EXPECT_TRUE(is_about_our_table(parse(message(NFT_MSG_NEWRULE, NFPROTO_INET, attribute(1, kOurs)))[0]));
     EXPECT_FALSE(is_about_our_table(parse(message(NFT_MSG_NEWRULE, NFPROTO_IPV6, attribute(1, kOurs)))[0]));
     for (const std::string& name : {std::string{"ulagate"}, std::string{"ulagate2\0", 9},
-                                   std::string{"ulagat\0", 7}, std::string{"ulagate\0x", 9}, std::string{}})
+                                    std::string{"ulagat\0", 7}, std::string{"ulagate\0x", 9}, std::string{}})
         EXPECT_FALSE(
             is_about_our_table(parse(message(NFT_MSG_NEWRULE, NFPROTO_INET, attribute(1, name)))[0]));
 }

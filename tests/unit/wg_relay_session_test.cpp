@@ -164,7 +164,8 @@ TEST_F(RelaySessionStory, F06_AnOwnerThatChangesAllTheTimeIsFollowedButNotToldEa
         relay_says(ClaimAck{std::nullopt, {owned_by(i % 2 == 0 ? kOther : kUs, 42)}});
         ASSERT_EQ(session_.owner(kLan)->router, i % 2 == 0 ? kOther : kUs);
     }
-    EXPECT_LE(events().size(), 12U + 3U + 3U) << "12 at once, one in 4 s, and rivals that are gone, one in 5 s";
+    EXPECT_LE(events().size(), 12U + 3U + 3U)
+        << "12 at once, one in 4 s, and rivals that are gone, one in 5 s";
     relay_says(ClaimAck{std::nullopt, {owned_by(kOther, 42)}});
     run_until(at_ + 5s);
     const auto last = events();
