@@ -24,7 +24,7 @@ constexpr ClockFloor::Time kFirstRelease{1'793'491'200s};
 // Less than that is waited for.
 constexpr auto kFarBehind = 2min;
 // A time service has its chance first; then a try lasts long enough for some handshakes.
-constexpr auto kFirstTry = 20s;
+constexpr auto kFirstTryAfterStart = 20s;
 constexpr auto kTryFor = 20s;
 constexpr auto kTryEvery = 2min;
 
@@ -74,7 +74,7 @@ bool ClockFloor::may_try(TimePoint now) {
     if (!behind_ || *floor_ - clock_ < kFarBehind) return false;
     if (!behind_since_) behind_since_ = now;
     const auto waited = now - *behind_since_;
-    return waited >= kFirstTry && (waited - kFirstTry) % kTryEvery < kTryFor;
+    return waited >= kFirstTryAfterStart && (waited - kFirstTryAfterStart) % kTryEvery < kTryFor;
 }
 
 bool ClockFloor::may_be_behind() const {

@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 constexpr unsigned kMuteAfter = 3;
 constexpr auto kMuteFor = 1s;
-constexpr auto kFirstTry = 1s;
+constexpr auto kFirstTryAfter = 1s;
 constexpr auto kLastTry = 64s;
 // Who has been heard for so long is mute for the first time again.
 constexpr auto kHeardFor = 5min;
@@ -28,7 +28,7 @@ void SendWatch::failed(Voice voice, const std::string& error, TimePoint now) {
     kind.error = error;
     if (mute() || kind.in_a_row < kMuteAfter || now - kind.since < kMuteFor) return;
     const bool again = recovered_at_ != TimePoint::min() && now - recovered_at_ < kHeardFor;
-    wait_ = again ? std::min<Duration>(2 * wait_, kLastTry) : kFirstTry;
+    wait_ = again ? std::min<Duration>(2 * wait_, kLastTry) : kFirstTryAfter;
     try_at_ = now + wait_;
 }
 

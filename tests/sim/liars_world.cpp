@@ -15,7 +15,7 @@ constexpr Duration kDelay = 10ms;
 constexpr Duration kLookEvery = 20ms;
 // VRRP with an interval of 100 ms.
 constexpr Duration kMasterDown = 350ms;
-const net::Ipv6Prefix kOverlay = prefix("fd12:3456:789a::/48");
+const net::Ipv6Prefix kLiarsOverlay = prefix("fd12:3456:789a::/48");
 
 net::Ipv6Address router_address(std::size_t site, std::size_t slot) {
     net::Ipv6Address out = address("fd99::a000");
@@ -65,7 +65,7 @@ LiarWorld::LiarWorld(const Setup& setup)
         if (relay == 1 && !setup.second_relay) continue;
         node.runs = true;
         node.ownership = Ownership{static_cast<std::uint32_t>(random_())};
-        node.publisher.emplace(SitePublisher::Setup{kOverlay, (random_() >> 2U) | 1U}, now_);
+        node.publisher.emplace(SitePublisher::Setup{kLiarsOverlay, (random_() >> 2U) | 1U}, now_);
         act(relay, node.ownership.set_config(rows_, both()));
         std::map<net::Ipv6Address, std::string> voices;
         for (const auto& [from, who] : router_of_)
@@ -73,7 +73,8 @@ LiarWorld::LiarWorld(const Setup& setup)
         voices.emplace(address("fd99::" + std::to_string(2 - relay)), "ulg-r" + std::to_string(2 - relay));
         node.voices = Voices{std::move(voices)};
         node.peer.emplace(
-            RelaySession::Setup{node.address, 0, static_cast<std::uint32_t>(random_()), random_()}, kOverlay);
+            RelaySession::Setup{node.address, 0, static_cast<std::uint32_t>(random_()), random_()},
+            kLiarsOverlay);
         act_peer(relay, node.peer->start(both()));
     }
     for (std::size_t site = 0; site < setup.sites; ++site) {
@@ -120,7 +121,7 @@ void LiarWorld::start(std::size_t site, std::size_t slot) {
         RelaySession& session = router.sessions.emplace_back(
             RelaySession::Setup{router.address, router.epochs.reserved(relays_.at(relay).name),
                                 static_cast<std::uint32_t>(random_()), random_()});
-        session.want_sites(kOverlay);
+        session.want_sites(kLiarsOverlay);
     }
     for (std::size_t relay = 0; relay < kRelays; ++relay) {
         RelaySession& session = router.sessions.at(relay);
