@@ -34,6 +34,13 @@ bool same_virtual_router(const LanConfig& a, const LanConfig& b) {
 
 constexpr std::size_t kIpv6Header = 40;
 
+std::optional<net::MacAddress> mac_of(const ra::RouterAdvertisement& advertisement) {
+    for (const ra::Option& option : advertisement.options) {
+        if (const auto* link = std::get_if<ra::SourceLinkLayerAddress>(&option)) return link->address;
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 LanPort::LanPort(LanConfig config, ra::Random random)
@@ -92,6 +99,10 @@ LanActions LanPort::set_links(const Links& links, const Addresses& addresses, Ti
     for (const auto& [key, state] : addresses) {
         if (key.address.address.is_link_local() && !state.ours)
             own_addresses_.try_emplace(key.address.address, key.link);
+    }
+    own_macs_.clear();
+    for (const auto& [name, each] : links) {
+        if (each.mac) own_macs_.insert(*each.mac);
     }
     if (running) mac_ = link->second.mac;
     if (machine_ && sends_.mute()) waiting_for_ = why_mute();
@@ -231,7 +242,7 @@ LanActions LanPort::on_icmpv6(std::span<const std::byte> message, const ra::Pack
         last_refusal_ = solicitation.error().text();
     } else if (message.front() == kRouterAdvertisement) {
         const auto advertisement = ra::parse_router_advertisement(message, info);
-        if (advertisement && is_own_voice(info.source, now)) return out;
+        if (advertisement && is_own_voice(info.source, mac_of(*advertisement), now)) return out;
         if (advertisement) {
             ++counters_.advertisements_received;
             former_.remove(info.source);  // somebody else goes on from there
@@ -276,7 +287,7 @@ LanActions LanPort::on_vrrp(std::span<const std::byte> packet, const vrrp::Packe
     };
     const auto advertisement = vrrp::parse(packet, info);
     if (!advertisement) return refuse(advertisement.error());
-    if (is_own_voice(info.source, now)) return refuse(vrrp::Refusal::own_source);
+    if (is_own_voice(info.source, std::nullopt, now)) return refuse(vrrp::Refusal::own_source);
     for (const net::Ipv6Address& address : advertisement->addresses) former_.remove(address);
     if (advertisement->vrid != machine_->config().vrid) return refuse(vrrp::Refusal::unknown_vrid);
     if (!self_ || info.source == *self_) return refuse(vrrp::Refusal::own_source);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <variant>
@@ -159,7 +160,9 @@ private:
     [[nodiscard]] std::string find_link_trouble(const Links& links) const;
     [[nodiscard]] std::string why_mute() const;
     void follow_sends(TimePoint now, LanActions& out);
-    bool is_own_voice(const net::Ipv6Address& source, TimePoint now);
+    // `mac`: of the sender, as far as its message says it.
+    bool is_own_voice(const net::Ipv6Address& source, const std::optional<net::MacAddress>& mac,
+                      TimePoint now);
     void give_up_source(const net::Ipv6Address& address, TimePoint now);
     [[nodiscard]] std::string why_no_link_local(const Addresses& addresses, const Sysctls& settings) const;
     [[nodiscard]] std::optional<ra::Source> find_source(const Links& links, const Addresses& addresses);
@@ -191,6 +194,7 @@ private:
     FormerSources former_;
     std::vector<net::Ipv6Address> recalled_;                 // for former_, as soon as the link works
     std::map<net::Ipv6Address, std::string> own_addresses_;  // link-local, of all interfaces
+    std::set<net::MacAddress> own_macs_;                     // of all interfaces
     struct OwnVoice {
         std::string interface;
         TimePoint heard;

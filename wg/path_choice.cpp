@@ -102,7 +102,8 @@ void PathChoice::note_lists(TimePoint now) {
     for (const Relay& relay : input_.relays) lists.emplace_back(relay.name, relay.sites);
     if (lists != lists_) {
         lists_ = std::move(lists);
-        Comparison& comparison = comparison_.emplace();
+        // clang 14 finds no default constructor of a nested type with initializers here.
+        Comparison& comparison = comparison_.emplace(Comparison{});
         for (const auto& [name, sites] : lists_) {
             if (!sites) continue;
             for (const auto* more : {&sites->prefixes(), &sites->detours()}) {
