@@ -196,9 +196,13 @@ void Service::choose_source_port(const RelayConfig& relay, const EndpointRace::V
     if (!contact.source) return;
     const std::string interface = tunnel_interface(relay);
     SourcePort::View now_there{view.may_send, view.alive, contact.race.rounds(), std::nullopt, false};
-    const auto device = reconciler_->have().tunnels.find(interface);
-    if (device != reconciler_->have().tunnels.end() && device->second.listen_port != 0)
+    const Have& have = reconciler_->have();
+    const auto device = have.tunnels.find(interface);
+    if (device != have.tunnels.end() && device->second.listen_port != 0)
         now_there.in_use = device->second.listen_port;
+    // Until the interface has said which port it has now, one that is not free may well be its own.
+    const bool known = device != have.tunnels.end() && !have.unanswered_tunnels.contains(interface);
+    now_there.settling = !known || reconciler_->under_way();
     for (const Step& step : {Step{ConfigureTunnel{interface, {}}}, Step{SetLink{interface, 0}}}) {
         const auto trouble = reconciler_->troubles().find(subject(step));
         now_there.refused |= trouble != reconciler_->troubles().end() &&

@@ -37,7 +37,7 @@ bool SourcePort::change(const IsFree& is_free, const Random& random, TimePoint n
 }
 
 bool SourcePort::update(const View& view, const IsFree& is_free, const Random& random, TimePoint now) {
-    if (view.refused || (view.in_use != port_ && !is_free(port_))) {
+    if (view.refused || (!view.settling && view.in_use != port_ && !is_free(port_))) {
         taken_ = taken_ || port_ == wish_;
         look_again_at_ = now + kLookAgain;
         return other(is_free, random);

@@ -38,6 +38,7 @@ public:
         unsigned rounds = 0;                  // of vain tries
         std::optional<std::uint16_t> in_use;  // by the interface now; nothing: it has no port yet
         bool refused = false;                 // the kernel says that somebody else has it
+        bool settling = false;                // what is in use is about to change, or not known yet
     };
     // True: port() is another one now.
     bool update(const View& view, const IsFree& is_free, const Random& random, TimePoint now);

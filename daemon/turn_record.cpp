@@ -11,7 +11,7 @@ namespace {
 using std::chrono::microseconds;
 
 constexpr std::chrono::minutes kMinute{1};
-constexpr std::chrono::seconds kLineEvery{10};
+constexpr std::chrono::seconds kLineEvery{60};
 
 double milliseconds(microseconds time) { return static_cast<double>(time.count()) / 1000; }
 

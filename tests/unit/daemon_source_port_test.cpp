@@ -26,6 +26,7 @@ protected:
         view.rounds = rounds;
         if (has_port) view.in_use = in_use;
         view.refused = refused;
+        view.settling = settling;
         const bool changed = port.update(
             view, [this](std::uint16_t one) { return !taken.contains(one); },
             [this] { return random += 7919; }, now);
@@ -53,6 +54,7 @@ protected:
     bool sending = true;
     bool has_port = false;
     bool refused = false;
+    bool settling = false;
 };
 
 TEST_F(Story, F09_WhatWorksStays) {
@@ -136,6 +138,19 @@ TEST_F(Story, F09_ATakenPortIsLeftAtOnceAndTakenAgainWhenItIsFree) {
     run(SourcePort::kLookAgain + 1s);
     EXPECT_EQ(port.port(), kWish);
     EXPECT_FALSE(port.wish_is_taken());
+}
+
+// A daemon that was killed finds its own tunnel, which has the port, before that has answered.
+TEST_F(Story, F09_WhileTheInterfaceHasNotAnsweredNoPortIsTaken) {
+    works = taken = {kWish};
+    settling = true;
+    run(5s);
+    EXPECT_EQ(port.port(), kWish);
+    EXPECT_FALSE(port.wish_is_taken());
+    settling = false;
+    in_use = kWish;
+    run(5s);
+    EXPECT_EQ(port.port(), kWish);
 }
 
 TEST_F(Story, F09_OursIsNotTaken) {

@@ -48,7 +48,7 @@ TEST(TurnRecord, F07_LinesAreBoundedAndSayTheWorst) {
     TurnRecord record;
     unsigned lines = 0;
     std::string last;
-    for (auto time = 0ms; time < 60s; time += 100ms) {
+    for (auto time = 0ms; time < 180s; time += 100ms) {
         record.begin("event", at(time));
         const auto length = time == 5s ? 90ms : 30ms;
         EXPECT_TRUE(record.end(at(time + length)));
@@ -56,8 +56,8 @@ TEST(TurnRecord, F07_LinesAreBoundedAndSayTheWorst) {
         if (line) ++lines;
         if (line && lines == 2) last = *line;
     }
-    EXPECT_LE(lines, 7U);
-    EXPECT_EQ(record.too_long(), 600U);
+    EXPECT_LE(lines, 4U);
+    EXPECT_EQ(record.too_long(), 1800U);
     EXPECT_THAT(last, AllOf(HasSubstr("90 ms"), HasSubstr("more turns were over 20 ms")));
 }
 
@@ -81,7 +81,9 @@ TEST(TurnPart, MeasuresTheThreadThatRunsIt) {
         const TurnPart turn{"outer"};
         const TurnPart part{"inner"};
         volatile unsigned sum = 0;
-        for (unsigned i = 0; i < 3'000'000; ++i) sum = sum + i;
+        // Past a tick of the clock that some kernels count processor time by.
+        const auto begun = std::chrono::steady_clock::now();
+        while (std::chrono::steady_clock::now() < begun + 30ms) sum = sum + 1;
     }
     EXPECT_GT(turns().longest().wall, 0us);
     EXPECT_GT(turns().longest().processor, 0us);
