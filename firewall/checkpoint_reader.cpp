@@ -225,10 +225,10 @@ std::set<std::string> CheckpointReader::legacy_filter_chains() {
     if (::getsockopt(socket.get(), IPPROTO_IPV6, IP6T_SO_GET_INFO, &info, &info_size) != 0) return names;
     if (info.size > kMaxLegacyTable) return names;
     std::vector<std::byte> answer(sizeof(ip6t_get_entries) + info.size);
-    ip6t_get_entries ask{};
-    std::strcpy(ask.name, "filter");
-    ask.size = info.size;
-    std::memcpy(answer.data(), &ask, sizeof ask);
+    // ip6t_get_entries ends in an array without a size, which is an extension that no object of ours may
+    // have.
+    std::memcpy(answer.data() + offsetof(ip6t_get_entries, name), "filter", sizeof "filter");
+    std::memcpy(answer.data() + offsetof(ip6t_get_entries, size), &info.size, sizeof info.size);
     auto answer_size = static_cast<socklen_t>(answer.size());
     if (::getsockopt(socket.get(), IPPROTO_IPV6, IP6T_SO_GET_ENTRIES, answer.data(), &answer_size) != 0)
         return names;

@@ -48,8 +48,11 @@ def mapping_goes_stale(world, edge):
     lab.check(took < SOON * lab.slowness(), f"within {SOON} s")
     lab.check(port != WISH, "from another port")
     lab.check(len(edge.lines("nothing comes back to UDP port", str(WISH))) == 1, "the log says why, once")
-    rules = edge.node.out("nft", "list", "table", "inet", "ulagate")
-    lab.check(str(port) in rules and str(WISH) not in rules, "the firewall follows")
+    def follows():
+        rules = edge.node.out("nft", "list", "table", "inet", "ulagate")
+        return str(port) in rules and str(WISH) not in rules
+
+    lab.wait_for(follows, 5, "the firewall follows")
 
 
 def port_is_taken(edge):

@@ -6,7 +6,7 @@ and what belongs to it comes back (F-04). The real ufw and firewalld, of Debian 
 import time
 
 import lab
-from firewalls import Firewalld, Ufw
+from firewalls import Firewalld, Ufw, root_of
 
 PORT = 8080
 SERVE = f"""
@@ -81,7 +81,10 @@ def scenario():
             site.host.start("python3", "-S", "-u", "-c", program)
     overlay.start()
     overlay.wait_until_up()
-    for release in ("12", "13"):
+    releases = [release for release in ("12", "13") if root_of(release)]
+    if not releases:
+        raise lab.Skip("not installed: ufw, firewalld; tests/setup hosts installs them")
+    for release in releases:
         beside(world, edge, Ufw, release, UFW)
         beside(world, edge, Firewalld, release, FIREWALLD)
 
