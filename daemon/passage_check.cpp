@@ -20,6 +20,17 @@ std::uint64_t at(const PassageCheck::Counts& counts, Checkpoint point) {
     return counts.at(static_cast<std::size_t>(point));
 }
 
+// An edge that looks for its relay over IPv6 and IPv4 in turn makes a new table each time, because the MTU
+// differs: what the old one counted still says what gets through. From here on all is counted from the end of
+// the old table, which wraps for its own samples; only differences are used.
+template <typename Samples>
+void count_from_a_new_table(Samples& samples) {
+    const auto end = samples.back().counts;
+    for (auto& sample : samples) {
+        for (std::size_t i = 0; i < end.size(); ++i) sample.counts.at(i) -= end.at(i);
+    }
+}
+
 }  // namespace
 
 void PassageCheck::note(const firewall::Passage& passage, const Counts& counts, TimePoint now) {
@@ -29,7 +40,11 @@ void PassageCheck::note(const firewall::Passage& passage, const Counts& counts, 
         bool back = false;
         for (std::size_t i = 0; i < counts.size(); ++i)
             back = back || counts.at(i) < samples.back().counts.at(i);
-        if (back || now - samples.back().when > kWindow) samples.clear();
+        if (now - samples.back().when > kWindow) {
+            samples.clear();
+        } else if (back) {
+            count_from_a_new_table(samples);
+        }
     }
     samples.push_back({now, counts});
     while (samples.size() > 2 && samples.at(1).when <= now - kWindow) samples.pop_front();

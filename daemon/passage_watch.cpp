@@ -120,8 +120,7 @@ std::vector<Obstacle> PassageWatch::check(const View& view, TimePoint now) {
     bool lost_between = false;
     std::map<std::string, bool> lost_to_sites;
     for (const Passage& passage : passages) {
-        const auto finding = check_.finding(passage, is_probed(passage, now));
-        if (!finding || is_excused(view, passage)) continue;
+        if (!check_.finding(passage, is_probed(passage, now)) || is_excused(view, passage)) continue;
         if (passage.kind == Kind::to_sites) lost_to_sites[passage.interface] = true;
         // Who lets hosts out and nobody in may want it so; then what comes back is there to show that it
         // works.
@@ -130,6 +129,8 @@ std::vector<Obstacle> PassageWatch::check(const View& view, TimePoint now) {
             continue;
         lost_between = lost_between || passage.kind == Kind::between_sites;
         look_around(now);
+        const auto finding = check_.finding(passage, is_probed(passage, now));
+        if (!finding) continue;
         if (const std::string who = culprit(view, passage, *finding); !who.empty())
             add(found, obstacle(view, passage, who));
     }
@@ -164,12 +165,16 @@ bool PassageWatch::read_counters(const std::vector<Passage>& passages, TimePoint
 void PassageWatch::look_around(TimePoint now) {
     if (looked_ && now < *looked_ + kLookAroundEvery) return;
     looked_ = now;
+    const auto anybody = [this] { return !filters_.chains.empty() || !filters_.legacy.empty(); };
+    const bool somebody_was_there = anybody();
     filters_ = {};
     if (auto chains = firewall::CheckpointReader::foreign_chains()) filters_.chains = std::move(*chains);
     filters_.legacy = firewall::CheckpointReader::legacy_tables();
     if (filters_.legacy.contains("filter"))
         filters_.legacy_chains = firewall::CheckpointReader::legacy_filter_chains();
     filters_.ferm = ::access("/etc/ferm/ferm.conf", F_OK) == 0;
+    // Who has just gone may have dropped all that was counted until now; nobody else is to blame for that.
+    if (somebody_was_there && !anybody()) check_.forget();
 }
 
 // --- what is found ---

@@ -117,6 +117,24 @@ TEST_F(PassageStory, F03_TheCountersOfANewTableAreNoLoss) {
     EXPECT_EQ(lost(), std::nullopt);
 }
 
+// An edge without a relay tries one address after another, with other rules for each.
+TEST_F(PassageStory, F03_AFilterIsFoundWhileTheTableIsMadeAnewAllTheTime) {
+    seconds(20, {kCame, kRouted, kForwarded, kLeft});
+    for (int i = 0; i < 8; ++i) {
+        if (i % 2 == 0) counts_ = {};
+        second({kCame, kRouted, kForwarded});
+    }
+    EXPECT_EQ(lost(), Lost::behind);
+    counts_ = {};
+    second({kCame, kRouted, kForwarded, kLeft});
+    EXPECT_EQ(lost(), std::nullopt);
+    for (int i = 0; i < 20; ++i) {
+        counts_ = {};
+        second({kCame, kRouted, kForwarded, {Checkpoint::left, 1}});
+        EXPECT_EQ(lost(), std::nullopt);
+    }
+}
+
 TEST_F(PassageStory, F03_AfterAStallTheWindowBeginsAnew) {
     seconds(3, {kCame, kRouted, kForwarded});
     at_ += 60s;
