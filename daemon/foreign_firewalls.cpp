@@ -206,10 +206,21 @@ void judge_legacy(const ForeignFilters& filters, const Need& need, std::vector<S
                                xtables_chain(need), xtables_match(need))});
 }
 
+// ip6tables has no DROP in its table nat.
+bool is_of_nat(const Chain& chain) {
+    return chain.family == "ip6" && chain.table == "nat" && !chain.policy_drop;
+}
+
+// Who writes ip6tables' filter writes these tables too, and filters there.
+bool is_beside_ip6_filter(const Chain& chain) {
+    return chain.family == "ip6" && !chain.policy_drop &&
+           (chain.table == "mangle" || chain.table == "raw" || chain.table == "security");
+}
+
 bool stands_in_the_way(const Chain& chain, const Need& need) {
     const bool sees_ipv6 = chain.family == "inet" || chain.family == "ip6" || chain.family == "netdev" ||
                            (chain.family == "bridge" && need.kind == Kind::within_lan);
-    if (chain.hook.empty() || !sees_ipv6) return false;
+    if (chain.hook.empty() || !sees_ipv6 || is_of_nat(chain)) return false;
     if (need.before_routing) return chain.hook == "prerouting" || chain.hook == "ingress";
     if (passes_through(need)) return chain.hook == "forward" || chain.hook == "postrouting";
     return chain.hook == "input";
@@ -226,9 +237,14 @@ std::vector<Suspect> suspects(const ForeignFilters& filters, const Need& need) {
     }
     std::stable_sort(stands.begin(), stands.end(),
                      [](const Chain& a, const Chain& b) { return a.policy_drop && !b.policy_drop; });
+    const bool ip6_filter_drops =
+        !need.before_routing && std::any_of(stands.begin(), stands.end(), [](const Chain& chain) {
+            return chain.family == "ip6" && chain.table == "filter" && chain.policy_drop;
+        });
     std::vector<Suspect> likely;
     std::vector<Suspect> others;
     for (const Chain& base : stands) {
+        if (ip6_filter_drops && is_beside_ip6_filter(base)) continue;
         const std::pair table{base.family, base.table};
         if (std::find(tables.begin(), tables.end(), table) != tables.end()) continue;
         tables.push_back(table);

@@ -109,6 +109,17 @@ TEST(ForeignFirewalls, F03_ShorewallFoomuuriAndAnybody) {
                                "nft insert rule inet mine fwd ip6 daddr fd12:3456:789a::/48 accept")));
 }
 
+TEST(ForeignFirewalls, F03_ItsOwnOtherTablesAreNoFurtherSuspects) {
+    const std::vector<Chain> others{base("ip6", "nat", "POSTROUTING", "postrouting", false),
+                                    base("ip6", "mangle", "FORWARD", "forward", false)};
+    auto filters = with(others);
+    EXPECT_THAT(suspects(filters, forward()), ElementsAre(is("table ip6 mangle", "")))
+        << "nothing else is there";
+    filters.chains.push_back(base("ip6", "filter", "FORWARD", "forward", true));
+    filters.chains.push_back(inner("ip6", "filter", "logflags"));
+    EXPECT_THAT(suspects(filters, forward()), ElementsAre(is("Shorewall6", "shorewall6 restart")));
+}
+
 TEST(ForeignFirewalls, F03_TheOldTablesThatNftDoesNotShow) {
     ForeignFilters filters;
     filters.legacy = {"filter"};
