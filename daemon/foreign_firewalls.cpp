@@ -248,10 +248,13 @@ std::vector<Suspect> suspects(const ForeignFilters& filters, const Need& need) {
         const std::pair table{base.family, base.table};
         if (std::find(tables.begin(), tables.end(), table) != tables.end()) continue;
         tables.push_back(table);
-        if (base.table == "firewalld_policy_drop") {
+        if (base.table == "firewalld_policy_drop" && base.hook == "prerouting") {
             likely.push_back({"firewalld in panic mode", "firewall-cmd --panic-off"});
-        } else if (base.table == "firewalld") {
-            likely.push_back({"firewalld", firewalld_line(need)});
+        } else if (base.table == "firewalld" || base.table == "firewalld_policy_drop") {
+            // The second one, behind prerouting, is there while it loads its rules.
+            const Suspect firewalld{"firewalld", firewalld_line(need)};
+            if (std::find(likely.begin(), likely.end(), firewalld) == likely.end())
+                likely.push_back(firewalld);
         } else if (base.table == "foomuuri") {
             likely.push_back({"foomuuri", foomuuri_line(need)});
         } else if (base.family == "ip6" && base.table == "filter" && !need.before_routing) {

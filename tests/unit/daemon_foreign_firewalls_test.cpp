@@ -81,6 +81,14 @@ TEST(ForeignFirewalls, F03_FirewalldInPanicIsToldApart) {
     EXPECT_THAT(suspects(filters, need), ElementsAre(is("panic", "firewall-cmd --panic-off")));
 }
 
+TEST(ForeignFirewalls, F03_FirewalldThatLoadsItsRulesIsInNoPanic) {
+    auto filters = with({base("inet", "firewalld_policy_drop", "filter_input", "input", true),
+                         base("inet", "firewalld_policy_drop", "filter_forward", "forward", true),
+                         base("inet", "firewalld", "filter_INPUT", "input", false)});
+    EXPECT_THAT(suspects(filters, of(Need::Kind::vrrp)), ElementsAre(is("firewalld", "--add-rich-rule")));
+    EXPECT_THAT(suspects(filters, forward()), ElementsAre(is("firewalld", "--new-policy ulagate")));
+}
+
 TEST(ForeignFirewalls, F03_DockerBesideUfwAreBothNamed) {
     auto filters = ufw();
     filters.chains.push_back(inner("ip6", "filter", "DOCKER-USER"));
