@@ -99,8 +99,9 @@ std::set<std::string> uplinks(const Config& config, const Facts& facts, const Ha
         if (facts.uplinks.contains(name)) known.insert(name);
         const bool early = have.changed_sysctls.empty() ||
                            have.changed_sysctls.contains(fmt::format("net/ipv6/conf/{}/forwarding", name));
-        const bool lan = std::any_of(config.lans.begin(), config.lans.end(),
-                                     [&](const LanConfig& each) { return each.interface == name; });
+        const bool lan =
+            std::any_of(config.lans.begin(), config.lans.end(),
+                        [&name = name](const LanConfig& each) { return each.interface == name; });
         if (early) (lan ? served : possible).insert(name);
     }
     if (!known.empty()) return known;

@@ -270,9 +270,9 @@ std::vector<Obstacle> misplaced_addresses(const Config& config, const Have& have
     for (const auto& [key, state] : have.addresses) {
         if (out.size() == kMostSentences) break;
         if (state.ours || !config.overlay.contains(key.address.address)) continue;
-        const bool served = std::any_of(config.lans.begin(), config.lans.end(), [&](const LanConfig& lan) {
-            return lan.prefix.contains(key.address.address);
-        });
+        const bool served = std::any_of(
+            config.lans.begin(), config.lans.end(),
+            [&key = key](const LanConfig& lan) { return lan.prefix.contains(key.address.address); });
         if (served) continue;
         const std::string text = net::to_string(key.address);
         out.push_back(

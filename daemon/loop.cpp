@@ -13,7 +13,7 @@ namespace ulagate {
 namespace {
 
 // "alarm of service.cpp:217"
-std::string name_of(const char* kind, const std::source_location& whose) {
+std::string name_of(const char* kind, const boost::source_location& whose) {
     const std::string_view file = whose.file_name();
     return fmt::format("{} of {}:{}", kind, file.substr(file.rfind('/') + 1), whose.line());
 }
@@ -22,7 +22,7 @@ std::string name_of(const char* kind, const std::source_location& whose) {
 
 Result<std::unique_ptr<Readable>> Readable::watch(boost::asio::io_context& io, int fd,
                                                   std::function<void()> call, std::chrono::milliseconds pause,
-                                                  std::source_location whose) {
+                                                  boost::source_location whose) {
     const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (copy < 0) return fail_errno("watch a descriptor");
     auto state = std::make_shared<State>(io, copy, std::move(call), pause, name_of("event", whose));
@@ -57,7 +57,7 @@ Readable::~Readable() {
     state_->timer.cancel(ignored);
 }
 
-Alarm::Alarm(boost::asio::io_context& io, std::function<void()> call, std::source_location whose)
+Alarm::Alarm(boost::asio::io_context& io, std::function<void()> call, boost::source_location whose)
     : state_(std::make_shared<State>(io, std::move(call), name_of("alarm", whose))) {}
 
 void Alarm::set(std::optional<TimePoint> when) {

@@ -4,11 +4,11 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/assert/source_location.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <source_location>
 #include <string>
 
 #include "daemon/base/result.h"
@@ -22,9 +22,10 @@ inline std::chrono::steady_clock::time_point now() { return std::chrono::steady_
 // called at most that often, so that what comes in floods is read in batches.
 class Readable {
 public:
-    static Result<std::unique_ptr<Readable>> watch(
-        boost::asio::io_context& io, int fd, std::function<void()> call, std::chrono::milliseconds pause = {},
-        std::source_location whose = std::source_location::current());
+    static Result<std::unique_ptr<Readable>> watch(boost::asio::io_context& io, int fd,
+                                                   std::function<void()> call,
+                                                   std::chrono::milliseconds pause = {},
+                                                   boost::source_location whose = BOOST_CURRENT_LOCATION);
     Readable(const Readable&) = delete;
     Readable& operator=(const Readable&) = delete;
     Readable(Readable&&) = delete;
@@ -61,7 +62,7 @@ public:
     using TimePoint = std::chrono::steady_clock::time_point;
 
     Alarm(boost::asio::io_context& io, std::function<void()> call,
-          std::source_location whose = std::source_location::current());
+          boost::source_location whose = BOOST_CURRENT_LOCATION);
     Alarm(const Alarm&) = delete;
     Alarm& operator=(const Alarm&) = delete;
     Alarm(Alarm&&) = delete;

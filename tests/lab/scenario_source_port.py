@@ -49,7 +49,7 @@ def mapping_goes_stale(world, edge):
     lab.check(port != WISH, "from another port")
     lab.check(len(edge.lines("nothing comes back to UDP port", str(WISH))) == 1, "the log says why, once")
     def follows():
-        rules = edge.node.out("nft", "list", "table", "inet", "ulagate")
+        rules = edge.node.out("nft", "list", "set", "inet", "ulagate", "wireguard")
         return str(port) in rules and str(WISH) not in rules
 
     lab.wait_for(follows, 5, "the firewall follows")

@@ -60,9 +60,10 @@ TEST(ChildPlan, EverythingAtOnce) {
         // is root's.
         const bool roots_own = name == "ssh" || name == "login tty1";
         EXPECT_EQ(child.capabilities == Capabilities::all(), roots_own) << name;
-        for (const unsigned number :
+        for (const int number :
              {CAP_SYS_ADMIN, CAP_SYS_MODULE, CAP_DAC_OVERRIDE, CAP_SYS_PTRACE, CAP_SYS_BOOT})
-            EXPECT_EQ(child.capabilities.contains(number), roots_own) << name << " " << number;
+            EXPECT_EQ(child.capabilities.contains(static_cast<unsigned>(number)), roots_own)
+                << name << " " << number;
     }
     EXPECT_EQ(plan.children.at("wifi wlan1").capabilities, (Capabilities{CAP_NET_ADMIN, CAP_NET_RAW}));
     EXPECT_FALSE(plan.children.at("dhcp eth0").capabilities.contains(CAP_NET_ADMIN));

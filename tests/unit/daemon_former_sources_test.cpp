@@ -10,6 +10,8 @@ using namespace lan_port_story;
 using testing::Contains;
 using testing::Not;
 
+constexpr ra::TimePoint kBegin{1000s};
+
 Words configure(Story& story, LanConfig config) {
     return story.record(story.port.set_config(std::move(config), story.now));
 }
@@ -30,11 +32,11 @@ std::vector<net::Ipv6Address> last_words(const Story& story) {
 
 TEST(FormerSources, F11_ThreeTimesAndNotAtOnce) {
     FormerSources former;
-    former.add(kVirtual, 1s, kStart);
-    EXPECT_THAT(former.due(kStart + 999ms), IsEmpty());
+    former.add(kVirtual, 1s, kBegin);
+    EXPECT_THAT(former.due(kBegin + 999ms), IsEmpty());
     for (int i = 0; i < 3; ++i) {
         const auto when = former.deadline().value();
-        EXPECT_EQ(when, kStart + 1s + i * 3s);
+        EXPECT_EQ(when, kBegin + 1s + i * 3s);
         EXPECT_THAT(former.due(when), ElementsAre(kVirtual));
     }
     EXPECT_EQ(former.deadline(), std::nullopt);
@@ -42,10 +44,10 @@ TEST(FormerSources, F11_ThreeTimesAndNotAtOnce) {
 
 TEST(FormerSources, F11_NotWhenSomebodyGoesOnFromThere) {
     FormerSources former;
-    former.add(kVirtual, 1s, kStart);
-    former.add(kOther, 1s, kStart);
+    former.add(kVirtual, 1s, kBegin);
+    former.add(kOther, 1s, kBegin);
     former.remove(kVirtual);
-    EXPECT_THAT(former.due(kStart + 1s), ElementsAre(kOther));
+    EXPECT_THAT(former.due(kBegin + 1s), ElementsAre(kOther));
 }
 
 // Hosts kept a route through an address that nobody had any more for half an hour, one more for each change.

@@ -25,7 +25,6 @@ protected:
 TEST_F(OwnershipLiar, F06_ClaimsThatAlternateMoveThePrefixAFewTimesAtOnceAndThenSeldom) {
     claim(kA1, 1, 200);
     events();
-    std::size_t lines = 0;
     for (int i = 0; i < 12'000; ++i) {  // 200 a second for a minute
         run_until(at_ + 5ms);
         if (i % 100 == 0) claim(kA1, 1, 200);
@@ -34,7 +33,6 @@ TEST_F(OwnershipLiar, F06_ClaimsThatAlternateMoveThePrefixAFewTimesAtOnceAndThen
         } else {
             release(kA2, 1000U + static_cast<unsigned>(i));
         }
-        lines += events_.size();
         if (i % 1000 == 999) events();
     }
     EXPECT_LE(relay_.counters().moves, Ownership::kQuickMoves + 60 / 2 + 1);
