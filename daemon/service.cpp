@@ -410,6 +410,7 @@ void Service::tick() {
     note_traffic();
     if (path_control_) note_busy_sites();
     obstacles_.set("untrue words", edge_control_ ? edge_control_->untrue() : relay_control_->untrue());
+    name_copied_routers();
     supervisor_.alive();
     auto next = std::chrono::nanoseconds{kTick};
     if (const auto watchdog = supervisor_.watchdog_interval())

@@ -18,6 +18,7 @@
 #include "daemon/clock_floor.h"
 #include "daemon/config.h"
 #include "daemon/control_server.h"
+#include "daemon/copied_routers.h"
 #include "daemon/desired.h"
 #include "daemon/edge_control.h"
 #include "daemon/forward_check.h"
@@ -106,6 +107,7 @@ private:
     void load_router_memory();
     void set_routers();
     void remember_endpoints();
+    void name_copied_routers();
     void keep_router_memory(bool stopping = false);
     void find_silent_routers();
     void knock();
@@ -223,6 +225,7 @@ private:
     AdvertisedMemory advertised_memory_;              // role edge
     RelayMemory relay_memory_;                        // role edge
     RouterMemory router_memory_;                      // role relay
+    CopiedRouters copied_routers_;                    // role relay
     KnockSchedule knocks_;                            // role relay
     std::map<std::string, StockRelay> stock_relays_;  // by relay
     ClockFloor clock_floor_;                          // role edge

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a relay knows of its routers: who carries what, and where they were before it lost its tunnels.
+#include <fmt/format.h>
+
+#include <map>
 #include <set>
+#include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -15,6 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kClaimedAgain = 5s;
+constexpr auto kShookHandsNow = 5s;
 constexpr std::size_t kDetoursLogged = 8;  // lines at once
 constexpr std::size_t kMaxRoutersFile = std::size_t{4} << 20U;
 
@@ -40,6 +45,7 @@ void Service::set_routers() {
         for (const RouterConfig& router : site.routers) configured.insert(router.public_key);
     }
     router_memory_.keep_only(configured);
+    copied_routers_.keep_only(configured);
     facts_.last_endpoints.clear();
     for (const auto& [key, router] : router_memory_.routers()) facts_.last_endpoints[key] = router.endpoint;
 }
@@ -50,6 +56,9 @@ void Service::remember_endpoints() {
     for (const auto& [interface, device] : reconciler_->have().tunnels) {
         for (const auto& [key, peer] : device.peers) {
             if (!peer.endpoint || !peer.connected(time)) continue;
+            // A copy that takes the tunnel costs the other one its session, so that they shake hands again
+            // and again. One whose answers get lost tries its ways in turn, too, but completes no handshake.
+            if (time - peer.last_handshake < kShookHandsNow) copied_routers_.note(key, *peer.endpoint, now());
             const auto [last, is_new] = facts_.last_endpoints.try_emplace(key, *peer.endpoint);
             if (!is_new && last->second != *peer.endpoint) {
                 last->second = *peer.endpoint;
@@ -59,6 +68,21 @@ void Service::remember_endpoints() {
                 key, {*peer.endpoint, std::chrono::floor<std::chrono::seconds>(peer.last_handshake)}, now());
         }
     }
+}
+
+void Service::name_copied_routers() {
+    if (config_.role != Role::relay) return;
+    const auto name = [this](const wg::PublicKey& key) -> std::string {
+        for (const SiteConfig& site : config_.sites) {
+            for (const RouterConfig& router : site.routers) {
+                if (router.public_key == key)
+                    return fmt::format("{} ({}) of site {}", router.node, net::to_string(router.address),
+                                       site.name);
+            }
+        }
+        return wg::to_string(key);
+    };
+    obstacles_.set("copied routers", copied_routers_.obstacles(name, now()));
 }
 
 void Service::keep_router_memory(bool stopping) {
