@@ -60,7 +60,10 @@ class Firewall:
         return self._start(box)
 
     def stop(self, box):
-        return self._stop(box)
+        self._stop(box)
+        # Tables that ip6tables made stay, empty, and would be suspects beside the next one.
+        box.run("nft list tables | grep -E '^table ip6? (filter|nat|mangle|raw|security)$' | "
+                "while read -r table; do nft delete $table; done")
 
 
 def _run(*commands):
@@ -95,14 +98,15 @@ def _foomuuri(box):
     box.run("foomuuri start")
 
 
+# ferm and FireHOL last: what they write to are the tables of the old ip6_tables, which stay, empty, when they stop.
 FIREWALLS = [
     Firewall("ufw", "ufw drops it", "ufw", _run("ufw --force enable"), _run("ufw --force reset", "ip6tables -F; ip6tables -X")),
     Firewall("firewalld", "firewalld drops it", "firewalld", _firewalld, _firewalld_ends),
+    Firewall("shorewall6", "Shorewall6 drops it", "shorewall6", _shorewall, _run("shorewall6 clear")),
+    Firewall("foomuuri", "foomuuri drops it", "foomuuri", _foomuuri, _run("foomuuri stop")),
     Firewall("ferm", "ferm drops it" if ROOT == "/" else "ip6tables-legacy", "ferm", _run("ferm /etc/ferm/ferm.conf"), _run("ferm -F /etc/ferm/ferm.conf")),
     Firewall("firehol", "FireHOL drops it", "firehol",
              _run("sed -i s/START_FIREHOL=NO/START_FIREHOL=YES/ /etc/default/firehol; firehol start"), _run("firehol stop")),
-    Firewall("shorewall6", "Shorewall6 drops it", "shorewall6", _shorewall, _run("shorewall6 clear")),
-    Firewall("foomuuri", "foomuuri drops it", "foomuuri", _foomuuri, _run("foomuuri stop")),
 ]
 
 
