@@ -103,12 +103,13 @@ std::vector<Obstacle> LanCheck::find(const LanPort& port, const std::vector<Rela
             stranger->address ? net::to_string(*stranger->address) : "no address",
             net::to_string(machine->config().address)));
     }
-    if (const auto restless = machine->not_followed(now)) {
+    if (const auto restless = machine->restless(now)) {
         say(fmt::format(
-            "{}: {} becomes Active for {} and stops again and again: this router stays Active instead "
-            "of following each time",
+            "{}: {} becomes Active for {} and stops or falls silent again and again: this router waits for "
+            "3 s and more before it takes over",
             lan, router_name(restless->address), id));
-    } else if (const auto rival = machine->rival(now)) {
+    }
+    if (const auto rival = machine->rival(now)) {
         say(fmt::format(
             "{}: {} is Active for {} too, with priority {} (ours is {}): it does not hear this router, "
             "or is none of ours",

@@ -19,8 +19,9 @@ constexpr std::uint8_t kHighestOfBackups = 254;
 constexpr Duration kHandOver = std::chrono::seconds{1};
 // A stranger with a short interval is not gone because one of its advertisements is.
 constexpr Duration kStrangerHeard = std::chrono::seconds{3};
-constexpr std::size_t kMostOften = 3;  // that we give way
+// Three times within these are often.
 constexpr Duration kWithin = std::chrono::seconds{10};
+constexpr Centiseconds kUsualInterval{100};  // RFC 9568 section 5.2.7
 
 std::string in_words(Duration duration) { return human_duration(duration_cast<milliseconds>(duration)); }
 std::string in_words(Centiseconds interval) { return ulagate::to_string(milliseconds{interval}); }
@@ -107,12 +108,13 @@ Actions Machine::on_advertisement(const Advertisement& advertisement, const net:
 void Machine::hear_as_backup(const Advertisement& advertisement, const net::Ipv6Address& from,
                              TimePoint now) {
     if (advertisement.priority == kPriorityStopping) {
-        timer_ = now + skew_time(priority_, active_interval_);
+        if (std::exchange(gave_way_, false)) stops_.note(now);
+        timer_ = now + (stops_.often(now) ? patience(now) : skew_time(priority_, active_interval_));
         return;
     }
     if (obeys(advertisement, from, now)) {
         learn(advertisement);
-        timer_ = now + down_interval();
+        timer_ = now + patience(now);
     }
 }
 
@@ -145,9 +147,12 @@ void Machine::hear_as_active(const Advertisement& advertisement, const net::Ipv6
     }
     const bool higher = advertisement.priority > priority_;
     const bool wins = higher || (advertisement.priority == priority_ && larger_address);
-    if (wins && gives_way_again(now)) {
+    if (wins) {
+        gave_way_ = true;
+        changes_.note(now);
+        if (changes_.often(now)) restless_ = Peer{from, advertisement.priority, advertisement.interval, now};
         learn(advertisement);
-        timer_ = now + down_interval();
+        timer_ = now + patience(now);
         change(State::backup, now,
                net::to_string(from) + (higher ? " has priority " + std::to_string(advertisement.priority)
                                               : " has the same priority and the larger address"),
@@ -158,21 +163,23 @@ void Machine::hear_as_active(const Advertisement& advertisement, const net::Ipv6
     if (!rival_silent_) rival_since_ = now;
     rival_silent_ = std::max(rival_silent_.value_or(silent), silent);
     rival_ = Peer{from, advertisement.priority, advertisement.interval, now};
-    if (wins) {
-        not_followed_ = rival_;
-        return;
-    }
     // The RFC does not restart the timer here: our other advertisements keep their rhythm.
     actions.emplace_back(SendAdvertisement{priority_});
 }
 
-// Whether we give way once more; then it counts.
-bool Machine::gives_way_again(TimePoint now) {
-    while (!gave_way_.empty() && now - gave_way_.front() >= kWithin) gave_way_.pop_front();
-    if (gave_way_.size() >= kMostOften) return false;
-    gave_way_.push_back(now);
-    not_followed_.reset();
-    return true;
+// How long a Backup waits from now on.
+Duration Machine::patience(TimePoint now) const {
+    if (!changes_.often(now)) return down_interval();
+    return std::max(down_interval(), vrrp::down_interval(priority_, kUsualInterval));
+}
+
+void Machine::LastTimes::note(TimePoint now) {
+    std::rotate(when_.begin(), when_.begin() + 1, when_.end());
+    when_.back() = now;
+}
+
+bool Machine::LastTimes::often(TimePoint now) const {
+    return when_.front() && now - *when_.front() < kWithin;
 }
 
 std::optional<Peer> Machine::rival(TimePoint now) const {
@@ -186,9 +193,10 @@ std::optional<Stranger> Machine::stranger(TimePoint now) const {
     return now - stranger_->who.when < std::max(silence, kStrangerHeard) ? stranger_ : std::nullopt;
 }
 
-std::optional<Peer> Machine::not_followed(TimePoint now) const {
-    const bool still = state_ == State::active && not_followed_ && now - not_followed_->when < kWithin;
-    return still ? not_followed_ : std::nullopt;
+std::optional<Peer> Machine::restless(TimePoint now) const {
+    // Who goes on with it is followed three times again when the ten seconds are over.
+    const bool still = state_ != State::init && restless_ && now - restless_->when < 2 * kWithin;
+    return still ? restless_ : std::nullopt;
 }
 
 Actions Machine::on_deadline(TimePoint now) {

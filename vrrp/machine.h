@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -103,9 +104,12 @@ Duration down_interval(std::uint8_t priority, Centiseconds active_interval);
 // The VRRPv3 state machine of RFC 9568 section 6.4 and nothing else: no socket, clock or log. Values out of
 // range in a Config are brought into it, as are those of set_priority().
 //
-// One thing more: who comes and goes all the time is not followed each time. After three times in ten seconds
-// that an advertisement took the Active state from us, the next one does not, until the first of these is ten
-// seconds old. Both forward meanwhile, while the relays, the hosts and the log are left in peace.
+// One thing more: who comes and goes all the time is damped. Each time that it comes it is followed, as
+// section 6.4.3 demands, for two routers must not be Active beside each other. But when it has taken the
+// Active state from us three times in ten seconds, a Backup waits for its return as long as with the RFC's
+// usual interval of a second; and when routers said three times in ten seconds that they stop, the next such
+// word does not hurry us. So ten seconds see three take-overs by silence and three by words at the most, or
+// one in three seconds.
 class Machine {
 public:
     explicit Machine(Config config);
@@ -139,15 +143,24 @@ public:
     [[nodiscard]] std::optional<Peer> rival(TimePoint now) const;
     // Heard within its own down interval, three seconds at least.
     [[nodiscard]] std::optional<Stranger> stranger(TimePoint now) const;
-    // To whom we do not give way now, because we did so too often.
-    [[nodiscard]] std::optional<Peer> not_followed(TimePoint now) const;
-    // How long silence must last until this router takes over.
+    // Who took the Active state from us three times in ten seconds, as it did last; for twenty seconds.
+    [[nodiscard]] std::optional<Peer> restless(TimePoint now) const;
+    // How long silence must last until this router takes over, unless it did so too often.
     [[nodiscard]] Duration down_interval() const;
     // The last 16, oldest first.
     [[nodiscard]] const std::deque<Transition>& transitions() const { return transitions_; }
     [[nodiscard]] Advertisement advertisement(std::uint8_t priority) const;
 
 private:
+    class LastTimes {
+    public:
+        void note(TimePoint now);
+        [[nodiscard]] bool often(TimePoint now) const;  // three times in ten seconds
+
+    private:
+        std::array<std::optional<TimePoint>, 3> when_;
+    };
+
     void begin(TimePoint now, std::string reason, Actions& actions);
     void become_active(TimePoint now, std::string reason, Actions& actions);
     void change(State to, TimePoint now, std::string reason, Actions& actions);
@@ -156,7 +169,7 @@ private:
     void hear_as_backup(const Advertisement& advertisement, const net::Ipv6Address& from, TimePoint now);
     void hear_as_active(const Advertisement& advertisement, const net::Ipv6Address& from, bool larger_address,
                         TimePoint now, Actions& actions);
-    bool gives_way_again(TimePoint now);
+    [[nodiscard]] Duration patience(TimePoint now) const;
     bool obeys(const Advertisement& advertisement, const net::Ipv6Address& from, TimePoint now);
     Actions assume_priority(int priority, bool announce, TimePoint now);
     [[nodiscard]] std::string why_active(TimePoint now) const;
@@ -172,8 +185,10 @@ private:
     std::optional<Peer> rival_;              // as last heard
     TimePoint rival_since_;                  // since when there has been one
     std::optional<Stranger> stranger_;
-    std::deque<TimePoint> gave_way_;  // the last three times
-    std::optional<Peer> not_followed_;
+    LastTimes changes_;      // Active to Backup, because of an advertisement
+    LastTimes stops_;        // of one to whom we had given way
+    bool gave_way_ = false;  // and nobody has stopped since
+    std::optional<Peer> restless_;
     std::optional<TimePoint> preempt_from_;  // from when on a lower priority is not obeyed
     std::optional<Peer> peer_;
     std::deque<Transition> transitions_;
