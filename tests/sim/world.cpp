@@ -41,6 +41,7 @@ World::World(std::uint64_t seed, std::vector<LanConfig> routers, std::size_t hos
         setup.relieved = [this, i] { return relieved(i); };
         setup.changed = [this, i](const vrrp::Changed& change) {
             ++seen_.changes;
+            if (change.to == vrrp::State::active) ++seen_.takeovers;
             tell(fmt::format("r{}", i + 1), fmt::format("{} -> {}: {}", vrrp::to_string(change.from),
                                                         vrrp::to_string(change.to), change.reason));
             referee_.changed(i, change, now_);

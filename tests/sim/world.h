@@ -18,9 +18,10 @@ namespace ulagate::sim {
 // What was seen on the wire since somebody last asked to forget().
 struct Seen {
     Duration two{0};  // the longest time that the same two routers of one segment answered for the address
-    Duration two_awake{0};  // and no process stood still, or was dead, meanwhile
-    Duration none{0};       // the longest time that nobody did
-    unsigned changes = 0;   // of VRRP states
+    Duration two_awake{0};   // and no process stood still, or was dead, meanwhile
+    Duration none{0};        // the longest time that nobody did
+    unsigned changes = 0;    // of VRRP states
+    unsigned takeovers = 0;  // those to Active
 };
 
 // The site: its routers and hosts on one wire, and their time.
