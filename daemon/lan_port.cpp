@@ -34,13 +34,6 @@ bool same_virtual_router(const LanConfig& a, const LanConfig& b) {
 
 constexpr std::size_t kIpv6Header = 40;
 
-std::optional<net::MacAddress> mac_of(const ra::RouterAdvertisement& advertisement) {
-    for (const ra::Option& option : advertisement.options) {
-        if (const auto* link = std::get_if<ra::SourceLinkLayerAddress>(&option)) return link->address;
-    }
-    return std::nullopt;
-}
-
 }  // namespace
 
 LanPort::LanPort(LanConfig config, ra::Random random)
@@ -81,6 +74,14 @@ std::optional<ra::Source> LanPort::find_source(const Links& links, const Address
         return std::nullopt;
     }
     return ra::Source{address, link->second.mac};
+}
+
+bool LanPort::has_own_mac(const ra::RouterAdvertisement& advertisement) const {
+    return std::any_of(advertisement.options.begin(), advertisement.options.end(),
+                       [this](const ra::Option& option) {
+                           const auto* link = std::get_if<ra::SourceLinkLayerAddress>(&option);
+                           return link != nullptr && own_macs_.contains(link->address);
+                       });
 }
 
 LanActions LanPort::set_links(const Links& links, const Addresses& addresses, TimePoint now,
@@ -242,7 +243,9 @@ LanActions LanPort::on_icmpv6(std::span<const std::byte> message, const ra::Pack
         last_refusal_ = solicitation.error().text();
     } else if (message.front() == kRouterAdvertisement) {
         const auto advertisement = ra::parse_router_advertisement(message, info);
-        if (advertisement && is_own_voice(info.source, mac_of(*advertisement), now)) return out;
+        // Ours carry our link-layer address. Another machine's from our address are a split brain, and no
+        // loop.
+        if (advertisement && has_own_mac(*advertisement) && is_own_voice(info.source, now)) return out;
         if (advertisement) {
             ++counters_.advertisements_received;
             former_.remove(info.source);  // somebody else goes on from there
@@ -287,7 +290,7 @@ LanActions LanPort::on_vrrp(std::span<const std::byte> packet, const vrrp::Packe
     };
     const auto advertisement = vrrp::parse(packet, info);
     if (!advertisement) return refuse(advertisement.error());
-    if (is_own_voice(info.source, std::nullopt, now)) return refuse(vrrp::Refusal::own_source);
+    if (is_own_voice(info.source, now)) return refuse(vrrp::Refusal::own_source);
     for (const net::Ipv6Address& address : advertisement->addresses) former_.remove(address);
     if (advertisement->vrid != machine_->config().vrid) return refuse(vrrp::Refusal::unknown_vrid);
     if (!self_ || info.source == *self_) return refuse(vrrp::Refusal::own_source);

@@ -160,9 +160,8 @@ private:
     [[nodiscard]] std::string find_link_trouble(const Links& links) const;
     [[nodiscard]] std::string why_mute() const;
     void follow_sends(TimePoint now, LanActions& out);
-    // `mac`: of the sender, as far as its message says it.
-    bool is_own_voice(const net::Ipv6Address& source, const std::optional<net::MacAddress>& mac,
-                      TimePoint now);
+    [[nodiscard]] bool has_own_mac(const ra::RouterAdvertisement& advertisement) const;
+    bool is_own_voice(const net::Ipv6Address& source, TimePoint now);
     void give_up_source(const net::Ipv6Address& address, TimePoint now);
     [[nodiscard]] std::string why_no_link_local(const Addresses& addresses, const Sysctls& settings) const;
     [[nodiscard]] std::optional<ra::Source> find_source(const Links& links, const Addresses& addresses);

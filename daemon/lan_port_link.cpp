@@ -123,11 +123,9 @@ std::string LanPort::why_no_link_local(const Addresses& addresses, const Sysctls
 }
 
 // Two LANs of this router are one network, or it has a loop: we are no partner of our own.
-// Another machine that speaks from our address is a split brain or a liar, and no loop.
-bool LanPort::is_own_voice(const net::Ipv6Address& source, const std::optional<net::MacAddress>& mac,
-                           TimePoint now) {
+bool LanPort::is_own_voice(const net::Ipv6Address& source, TimePoint now) {
     const auto own = own_addresses_.find(source);
-    if (own == own_addresses_.end() || (mac && !own_macs_.contains(*mac))) return false;
+    if (own == own_addresses_.end()) return false;
     const bool here = self_ && source == *self_;  // with VLANs several interfaces have the same address
     own_voice_ = OwnVoice{here ? config_.interface : own->second, now};
     return true;

@@ -10,8 +10,6 @@ namespace ulagate::forward_check_test {
 namespace {
 
 using fake::machine;
-using testing::Each;
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;

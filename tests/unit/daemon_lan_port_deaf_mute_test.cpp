@@ -9,8 +9,6 @@ using namespace lan_port_story;
 using testing::Contains;
 using testing::Each;
 using testing::HasSubstr;
-using testing::Not;
-using testing::StartsWith;
 
 Link port_of(unsigned master) {
     Link link{2, true, true, 1500, kMac};
