@@ -60,7 +60,7 @@ std::vector<std::byte> finish(const ProbeFrame& frame, std::uint8_t protocol,
 std::vector<std::byte> tcp_probe(const ProbeFrame& frame, std::uint16_t port) {
     constexpr std::uint16_t kSource = 61819;
     constexpr std::uint16_t kSyn = 0x5002;  // five words, SYN
-    constexpr std::uint16_t kWindow = 1024;
+    constexpr std::uint16_t kTcpWindow = 1024;
     const auto segment = [&](std::uint16_t sum) {
         net::ByteWriter out;
         out.put(kSource);
@@ -68,7 +68,7 @@ std::vector<std::byte> tcp_probe(const ProbeFrame& frame, std::uint16_t port) {
         out.put(std::uint32_t{1});
         out.put(std::uint32_t{0});
         out.put(kSyn);
-        out.put(kWindow);
+        out.put(kTcpWindow);
         out.put(sum);
         out.put(std::uint16_t{0});
         return std::move(out).release();
