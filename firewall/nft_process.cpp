@@ -18,6 +18,8 @@
 #include <cstring>
 #include <utility>
 
+#include "daemon/base/spawn_plan.h"
+
 namespace ulagate::firewall {
 namespace {
 
@@ -27,43 +29,14 @@ using std::chrono::milliseconds;
 constexpr milliseconds kPatience{5000};
 constexpr std::size_t kBytesPerMillisecond = 50;
 
-struct Spawn {
-    posix_spawn_file_actions_t files{};
-    posix_spawnattr_t attributes{};
-
-    Spawn() {
-        ::posix_spawn_file_actions_init(&files);
-        ::posix_spawnattr_init(&attributes);
-    }
-    Spawn(const Spawn&) = delete;
-    Spawn& operator=(const Spawn&) = delete;
-    Spawn(Spawn&&) = delete;
-    Spawn& operator=(Spawn&&) = delete;
-    ~Spawn() {
-        ::posix_spawnattr_destroy(&attributes);
-        ::posix_spawn_file_actions_destroy(&files);
-    }
-
-    // 0 or an errno. It has our rights and nothing else of ours: no file but `socket`, nothing to say to our
-    // log.
-    int prepare(int socket) {
-        int rc = 0;
-        for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-            if (rc == 0) rc = ::posix_spawn_file_actions_addopen(&files, fd, "/dev/null", O_RDWR, 0);
-        }
-        if (rc == 0) rc = ::posix_spawn_file_actions_adddup2(&files, socket, kNftChildSocket);
-        if (rc == 0) rc = ::posix_spawn_file_actions_addclosefrom_np(&files, kNftChildSocket + 1);
-        sigset_t none{};
-        sigset_t all{};
-        ::sigemptyset(&none);
-        ::sigfillset(&all);
-        ::posix_spawnattr_setsigmask(&attributes, &none);
-        ::posix_spawnattr_setsigdefault(&attributes, &all);
-        if (rc == 0)
-            rc = ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-        return rc;
-    }
-};
+// 0 or an errno. The child has our rights and nothing else of ours: no file but `socket`, nothing to say to
+// our log.
+int prepare(SpawnPlan& plan, int socket) {
+    if (const int rc = plan.silence(); rc != 0) return rc;
+    int rc = ::posix_spawn_file_actions_adddup2(&plan.files, socket, kNftChildSocket);
+    if (rc == 0) rc = ::posix_spawn_file_actions_addclosefrom_np(&plan.files, kNftChildSocket + 1);
+    return rc == 0 ? plan.reset_signals() : rc;
+}
 
 Result<UniqueFd> file_with(const std::string& text) {
     UniqueFd file{::memfd_create("ruleset", MFD_CLOEXEC)};
@@ -124,8 +97,8 @@ Result<void> NftProcess::start() {
 }
 
 Result<void> NftProcess::spawn(int socket) {
-    Spawn plan;
-    if (const int rc = plan.prepare(socket); rc != 0) return fail_errno("prepare " + command_.front(), rc);
+    SpawnPlan plan;
+    if (const int rc = prepare(plan, socket); rc != 0) return fail_errno("prepare " + command_.front(), rc);
     std::vector<std::string> arguments = command_;
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());

@@ -12,55 +12,24 @@
 #include <chrono>
 #include <thread>
 
+#include "daemon/base/spawn_plan.h"
+
 namespace ulagate::wg {
 namespace {
 
 constexpr std::chrono::seconds kPatience{5};
 constexpr std::chrono::milliseconds kPoll{10};
 
-// The C interface wants everything initialised and destroyed in pairs.
-struct SpawnPlan {
-    posix_spawn_file_actions_t files{};
-    posix_spawnattr_t attributes{};
-
-    SpawnPlan() {
-        ::posix_spawn_file_actions_init(&files);
-        ::posix_spawnattr_init(&attributes);
-    }
-    SpawnPlan(const SpawnPlan&) = delete;
-    SpawnPlan& operator=(const SpawnPlan&) = delete;
-    SpawnPlan(SpawnPlan&&) = delete;
-    SpawnPlan& operator=(SpawnPlan&&) = delete;
-    ~SpawnPlan() {
-        ::posix_spawnattr_destroy(&attributes);
-        ::posix_spawn_file_actions_destroy(&files);
-    }
-
-    // 0 or an errno.
-    int detach() {
-        // With LOG_LEVEL set, wireguard-go hands its own standard streams on to the process that stays. They
-        // must be nobody's: a pipe would kill it with SIGPIPE as soon as its reader is gone.
-        for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-            if (const int rc = ::posix_spawn_file_actions_addopen(&files, fd, "/dev/null", O_RDWR, 0);
-                rc != 0) {
-                return rc;
-            }
-        }
-        if (const int rc = ::posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1); rc != 0) {
-            return rc;
-        }
-        if (const int rc = ::posix_spawn_file_actions_addchdir_np(&files, "/"); rc != 0) return rc;
-        // A daemon blocks signals to read them from a file descriptor; its child must not inherit that.
-        sigset_t none{};
-        sigset_t all{};
-        ::sigemptyset(&none);
-        ::sigfillset(&all);
-        ::posix_spawnattr_setsigmask(&attributes, &none);
-        ::posix_spawnattr_setsigdefault(&attributes, &all);
-        return ::posix_spawnattr_setflags(
-            &attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    }
-};
+// 0 or an errno.
+int detach(SpawnPlan& plan) {
+    // With LOG_LEVEL set, wireguard-go hands its own standard streams on to the process that stays. They must
+    // be nobody's: a pipe would kill it with SIGPIPE as soon as its reader is gone.
+    if (const int rc = plan.silence(); rc != 0) return rc;
+    if (const int rc = ::posix_spawn_file_actions_addclosefrom_np(&plan.files, STDERR_FILENO + 1); rc != 0)
+        return rc;
+    if (const int rc = ::posix_spawn_file_actions_addchdir_np(&plan.files, "/"); rc != 0) return rc;
+    return plan.reset_signals(POSIX_SPAWN_SETSID);
+}
 
 std::string how_it_ended(int status) {
     if (WIFSIGNALED(status)) return fmt::format("was killed by signal {}", WTERMSIG(status));
@@ -96,7 +65,7 @@ Result<void> wait_for(pid_t child, const std::string& what) {
 
 Result<void> start_wireguard_go(const std::string& binary, const std::string& interface) {
     SpawnPlan plan;
-    if (const int rc = plan.detach(); rc != 0) return fail_errno("prepare " + binary, rc);
+    if (const int rc = detach(plan); rc != 0) return fail_errno("prepare " + binary, rc);
     // Its own environment: WG_PROCESS_FOREGROUND or a file descriptor number in ours would mislead it.
     std::array<std::string, 2> arguments{binary, interface};
     std::array<std::string, 2> environment{"LOG_LEVEL=error", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
