@@ -73,7 +73,8 @@ TEST(NftMessage, KnowsOurTable) {
 }
 
 TEST(NftMessage, KnowsGenerations) {
-    const auto parsed = parse(message(NFT_MSG_NEWGEN, 0, attribute(NFTA_GEN_ID, std::string{"\0\0\1\2", 4})));
+    const Bytes received = message(NFT_MSG_NEWGEN, 0, attribute(NFTA_GEN_ID, std::string{"\0\0\1\2", 4}));
+    const auto parsed = parse(received);
     ASSERT_EQ(parsed.size(), 1U);
     EXPECT_TRUE(ends_transaction(parsed[0]));
     EXPECT_EQ(generation_of(parsed[0]), 258U);
