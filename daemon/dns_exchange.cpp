@@ -134,6 +134,7 @@ private:
         options.ndots = static_cast<int>(config.ndots);
         std::vector<std::string> search = config.has_search ? config.search : own_domain();
         std::vector<char*> domains;
+        domains.reserve(search.size());
         for (std::string& domain : search) domains.push_back(domain.data());
         options.domains = domains.data();
         options.ndomains = static_cast<int>(domains.size());

@@ -51,12 +51,11 @@ void PassageCheck::note(const firewall::Passage& passage, const Counts& counts, 
 
     Counts grown{};
     for (std::size_t i = 0; i < grown.size(); ++i) grown.at(i) = counts.at(i) - samples.front().counts.at(i);
-    if (at(grown, Checkpoint::traffic_left) > 0 || at(grown, Checkpoint::left) > 0) {
-        state.traffic.reset();
-    } else if (loses_traffic(passage)) {
+    const bool passes = at(grown, Checkpoint::traffic_left) > 0 || at(grown, Checkpoint::left) > 0;
+    if (!passes && loses_traffic(passage)) {
         state.traffic = Finding{Lost::behind, at(grown, Checkpoint::traffic_came)};
         state.traffic_until = now + kHeld;
-    } else if (state.traffic && now >= state.traffic_until) {
+    } else if (passes || now >= state.traffic_until) {
         state.traffic.reset();
     }
 }

@@ -108,7 +108,7 @@ void Service::take_down() {
 void Service::finish_take_down() {
     static_cast<void>(reconciler_->refresh());  // an error is reported by the run
     // As it is now: the settings of all interfaces follow one another when they are set back.
-    const Wanted nothing = nothing_wanted(reconciler_->have());
+    Wanted nothing = nothing_wanted(reconciler_->have());
     report(reconciler_->run([&](const Have&) { return nothing; }, now()));
     watch_backend();
     if (reconciler_->under_way() && now() < give_up_take_down_at_) return take_down_alarm_.set(now() + 20ms);

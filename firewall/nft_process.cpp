@@ -101,6 +101,7 @@ Result<void> NftProcess::spawn(int socket) {
     if (const int rc = prepare(plan, socket); rc != 0) return fail_errno("prepare " + command_.front(), rc);
     std::vector<std::string> arguments = command_;
     std::vector<char*> argv;
+    argv.reserve(arguments.size() + 1);
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
     std::string path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";

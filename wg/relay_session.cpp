@@ -206,7 +206,11 @@ void RelaySession::plan_quick(TimePoint now) {
 }
 
 void RelaySession::send_probe(TimePoint now, SessionOutcome& out) {
-    if (probes_.on_sent(probe_id_, now)) out.events.emplace_back(ReachChanged{false, false});
+    const bool died = probes_.on_sent(probe_id_, now);
+    const bool was_never_alive =
+        has_spoken_ && !has_answered_ && probes_.misses() >= ProbeHistory::kMissesUntilDown;
+    has_answered_ |= was_never_alive;
+    if (died || was_never_alive) out.events.emplace_back(ReachChanged{false, false});
     send(Probe{probe_id_++}, out);
     probe_at_ = now + (traffic_ ? kProbeTraffic : kProbeIdle);
 }
@@ -241,6 +245,7 @@ SessionOutcome RelaySession::on_packet(const Packet& packet, Now now) {
         ++counters_.stale;
         return out;
     }
+    has_spoken_ = true;
     if (const auto* hello = std::get_if<HelloAck>(&packet.message)) {
         relay_ = RelayAbout{hello->about, now.steady};
         on_capabilities(hello->about.capabilities, out);
@@ -284,9 +289,7 @@ void RelaySession::on_probe_ack(const ProbeAck& ack, Now now, SessionOutcome& ou
 // The relay's list of sites has this number now.
 void RelaySession::on_generation(std::uint64_t generation, TimePoint now, SessionOutcome& out) {
     if (!mirror_) return;
-    if (generation == mirror_->generation()) {
-        hello_at_.reset();
-    } else if (mirror_->distrusted(now)) {
+    if (generation == mirror_->generation() || mirror_->distrusted(now)) {
         hello_at_.reset();
     } else if (generation == 0) {
         if (mirror_->forget()) out.events.emplace_back(SitesTold{});

@@ -146,8 +146,9 @@ public:
     SessionOutcome stop(Now now);
     [[nodiscard]] std::optional<TimePoint> deadline() const;
 
-    // Round trips work. False for a relay that never answers (a stock one, an older version): has_answered()
-    // is then false too, and the age of the handshake is all there is to go by.
+    // Round trips work. False for a relay that never says a word (a stock one): has_answered() is then false
+    // too, and the age of the handshake is all there is to go by. One that has said something owes answers to
+    // probes, also to the first ones.
     [[nodiscard]] bool alive() const { return probes_.alive(); }
     [[nodiscard]] bool has_answered() const { return has_answered_; }
     [[nodiscard]] std::optional<Duration> round_trip() const { return probes_.last_round_trip(); }
@@ -250,6 +251,7 @@ private:
     bool asked_ = false;                 // for sites, and no list has come since
     bool traffic_ = false;
     bool has_answered_ = false;
+    bool has_spoken_ = false;  // this protocol, whatever it was
     bool forwards_ = true;
     ProbeHistory probes_;
     std::optional<net::Ipv6Prefix> sites_of_;

@@ -112,6 +112,21 @@ TEST_F(RelaySessionStory, ARelayThatNeverAnswersIsNeverAliveAndNoNews) {
     EXPECT_EQ(session_.loss(now().steady), (RelaySession::Loss{31, 31})) << "the last one is too young";
 }
 
+TEST_F(RelaySessionStory, ARelayThatSpokeAndNeverEchoedIsDown) {
+    active();
+    start();
+    relay_answers(owned_by(kUs, 42));
+    run_until(2999ms);
+    EXPECT_FALSE(session_.has_answered()) << "the first echoes may still come";
+    run_until(3s);
+    EXPECT_TRUE(session_.has_answered());
+    EXPECT_FALSE(session_.alive());
+    run_until(10s);
+    EXPECT_THAT(events(), ::testing::Contains(ReachChanged{false, false}).Times(1));
+    relay_echoes();
+    EXPECT_TRUE(session_.alive());
+}
+
 TEST_F(RelaySessionStory, GoodbyeFromTheRelayIsTheEndAtOnce) {
     start();
     relay_echoes();
