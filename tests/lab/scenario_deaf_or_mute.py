@@ -11,6 +11,8 @@ from pair import Pair, active
 CONFORMANCE = ("F-02", "F-03")
 
 SETTLED = 15  # seconds: a port that comes back does duplicate address detection first
+# Three changes in ten seconds, of which these stories are made, are a problem for 20 s: a restless router.
+FORGOTTEN = 25
 ALL_VRRP = "ff02::12"
 
 
@@ -40,7 +42,7 @@ def is_well(pair):
     lab.wait_for(lambda: active(pair.one) and not active(pair.two), SETTLED, "the first router is Active, and it alone")
     for daemon in (pair.one, pair.two):
         lab.wait_for(lambda: hears(daemon.node), 5, f"{daemon.node.name} hears VRRP")
-        lab.wait_for(lambda: daemon.problems() == [], SETTLED, f"{daemon.node.name} has no problems")
+        lab.wait_for(lambda: daemon.problems() == [], FORGOTTEN, f"{daemon.node.name} has no problems")
     lab.check(lan.neighbor_answers(pair.site, VIRTUAL_ADDRESS), "somebody answers for the virtual address")
 
 
