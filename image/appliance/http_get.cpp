@@ -83,13 +83,13 @@ std::optional<HttpUrl> parse_http_url(std::string_view url) {
     return out;
 }
 
-Result<std::optional<HttpAnswer>> parse_http_answer(std::string_view text) {
+Result<std::optional<HttpResponseHead>> parse_http_response(std::string_view text) {
     const auto end = text.find(kEndOfHead);
     if (end == std::string_view::npos) {
         if (text.size() > kMaxHead) return fail("the web server's answer has no end of its head");
         return std::nullopt;
     }
-    HttpAnswer out;
+    HttpResponseHead out;
     out.begun = text.substr(end + kEndOfHead.size());
     std::string_view head = text.substr(0, end);
     const auto next_line = [&head] {
@@ -138,7 +138,7 @@ Result<HttpBody> http_get(const HttpUrl& url) {
         if (n < 0) return fail_errno("wait for " + url.authority, errno == EAGAIN ? ETIMEDOUT : errno);
         if (n == 0) return fail(url.authority + " closed the connection without an answer");
         text.append(piece.data(), static_cast<std::size_t>(n));
-        auto answer = parse_http_answer(text);
+        auto answer = parse_http_response(text);
         if (!answer) return tl::unexpected(answer.error());
         if (*answer) return HttpBody{std::move(*fd), std::move(**answer)};
     }

@@ -21,17 +21,17 @@ struct HttpUrl {
 // "http://host[:port]/path". Nothing for anything else, and for what does not belong into a request line.
 std::optional<HttpUrl> parse_http_url(std::string_view url);
 
-// The answer to a GET, as far as its body.
-struct HttpAnswer {
+// The response to a GET, as far as its body.
+struct HttpResponseHead {
     std::optional<std::uint64_t> bytes;  // of the body; nothing: until the connection ends
     std::string begun;                   // what has come of the body
 };
 // From all that has come up to now; nothing: the head is not complete. Only a plain 200 is an answer.
-Result<std::optional<HttpAnswer>> parse_http_answer(std::string_view text);
+Result<std::optional<HttpResponseHead>> parse_http_response(std::string_view text);
 
 struct HttpBody {
     UniqueFd fd;
-    HttpAnswer answer;
+    HttpResponseHead answer;
 };
 // HTTP/1.0, blocking, with half a minute of patience. There is no TLS: what is fetched has to be signed.
 Result<HttpBody> http_get(const HttpUrl& url);

@@ -72,7 +72,7 @@ HttpRequest::State HttpRequest::take(std::string_view bytes) {
     return state_;
 }
 
-std::string to_bytes(const HttpAnswer& answer, bool head_only) {
+std::string to_bytes(const HttpResponse& answer, bool head_only) {
     // Nothing may be fetched from elsewhere, nothing runs, nothing is kept.
     std::string out = fmt::format(
         "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\nCache-Control: "
@@ -86,7 +86,7 @@ std::string to_bytes(const HttpAnswer& answer, bool head_only) {
     return out;
 }
 
-HttpAnswer plain_answer(int status) {
+HttpResponse plain_answer(int status) {
     return {status, "text/plain; charset=utf-8", fmt::format("{} {}\n", status, reason(status))};
 }
 

@@ -33,12 +33,12 @@ private:
     int status_ = 200;
 };
 
-struct HttpAnswer {
+struct HttpResponse {
     int status = 200;
     std::string type;  // "text/html; charset=utf-8"
     std::string body;
 };
-std::string to_bytes(const HttpAnswer& answer, bool head_only);
-HttpAnswer plain_answer(int status);
+std::string to_bytes(const HttpResponse& answer, bool head_only);
+HttpResponse plain_answer(int status);
 
 }  // namespace ulagate::appliance

@@ -19,7 +19,7 @@ namespace ulagate::appliance {
 // for longer than some seconds: strangers may be on a LAN too.
 class PageServer {
 public:
-    using Answer = std::function<HttpAnswer(const HttpRequest&)>;
+    using Answer = std::function<HttpResponse(const HttpRequest&)>;
 
     PageServer(boost::asio::io_context& io, std::uint16_t port, Answer answer);
 

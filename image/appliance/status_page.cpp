@@ -134,7 +134,7 @@ std::string status_html(const ApplianceStatus& status) {
     return out + "</body></html>\n";
 }
 
-HttpAnswer answer(const HttpRequest& request, const ApplianceStatus& status) {
+HttpResponse answer(const HttpRequest& request, const ApplianceStatus& status) {
     if (request.state() != HttpRequest::State::complete) return plain_answer(request.status());
     if (request.path() == "/") return {200, "text/html; charset=utf-8", status_html(status)};
     if (request.path() == "/status.txt") return {200, "text/plain; charset=utf-8", status_text(status)};

@@ -45,6 +45,6 @@ std::string status_html(const ApplianceStatus& status);
 std::string escape_html(std::string_view text);
 
 // GET /, /status.txt, /qr.svg; anything else is not there.
-HttpAnswer answer(const HttpRequest& request, const ApplianceStatus& status);
+HttpResponse answer(const HttpRequest& request, const ApplianceStatus& status);
 
 }  // namespace ulagate::appliance

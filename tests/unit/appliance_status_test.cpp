@@ -121,7 +121,7 @@ TEST(HttpRequest, Refusals) {
     EXPECT_EQ(status("GET / HTTP/1.1\r\nHost: x\r\n"), 0) << "not yet";
 }
 
-TEST(HttpAnswer, Bytes) {
+TEST(HttpResponse, Bytes) {
     EXPECT_EQ(
         to_bytes({200, "text/plain", "hello"}, false),
         "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\nConnection: "

@@ -26,25 +26,25 @@ TEST(HttpUrl, WhatIsNone) {
 }
 
 std::string error_of(std::string_view text) {
-    const auto answer = parse_http_answer(text);
+    const auto answer = parse_http_response(text);
     return answer ? (*answer ? "answer" : "incomplete") : answer.error().text();
 }
 
-TEST(HttpAnswer, TheHeadMayComeInPieces) {
+TEST(HttpResponseHead, TheHeadMayComeInPieces) {
     const std::string text = "HTTP/1.1 200 OK\r\nServer: x\r\nCONTENT-length:  12 \r\n\r\nbody";
     for (std::size_t n = 0; n < text.find("body"); ++n)
         EXPECT_EQ(error_of(text.substr(0, n)), "incomplete") << n;
-    const auto answer = parse_http_answer(text);
+    const auto answer = parse_http_response(text);
     ASSERT_TRUE(answer && *answer);
     EXPECT_EQ((*answer)->bytes, 12U);
     EXPECT_EQ((*answer)->begun, "body");
-    const auto open_end = parse_http_answer("HTTP/1.0 200 OK\r\n\r\n");
+    const auto open_end = parse_http_response("HTTP/1.0 200 OK\r\n\r\n");
     ASSERT_TRUE(open_end && *open_end);
     EXPECT_EQ((*open_end)->bytes, std::nullopt);
     EXPECT_EQ((*open_end)->begun, "");
 }
 
-TEST(HttpAnswer, OnlyAPlainYes) {
+TEST(HttpResponseHead, OnlyAPlainYes) {
     EXPECT_THAT(error_of("HTTP/1.1 404 Not Found\r\n\r\n"),
                 HasSubstr("does not give it: \"HTTP/1.1 404 Not Found\""));
     EXPECT_THAT(error_of("HTTP/1.1 302 Found\r\nLocation: https://a/b\r\n\r\n"),
