@@ -8,6 +8,8 @@ import os
 import lab
 from appliance import Appliance
 
+ESSENTIAL = "the firmware"
+
 REASON = "ulagate.toml:3: site: is missing <b>"
 KEY = "mG3BIt2S0nKqkzJIQTf5kYxBO2JCqs8vWr9xAOFJUnI="
 

@@ -6,6 +6,8 @@ import json
 
 import lab
 
+ESSENTIAL = "two sites reach each other"
+
 
 def scenario():
     world = lab.build()

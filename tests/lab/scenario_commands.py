@@ -11,6 +11,8 @@ import time
 
 import lab
 
+ESSENTIAL = "every command says what it should"
+
 NOBODY = 65534
 REFERENCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../daemon/reference")
 

@@ -12,6 +12,7 @@ from keepalived import holds
 from pair import FENCED
 from pings import SteadyPings
 
+ESSENTIAL = "a router dies"
 CONFORMANCE = ("V-22", "V-24", "V-29", "V-30", "V-32", "V-34", "V-44", "V-49", "V-51")
 SITE_ADDRESS = "fd12:3456:789a:a::1"
 LATE = 0.2  # seconds; the Backup takes over after 0.04

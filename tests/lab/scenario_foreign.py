@@ -7,6 +7,8 @@ import json
 import lab
 from classic import keys
 
+ESSENTIAL = "other programs change what is ours"
+
 FOREIGN_NFT = """
 table inet filter {
     set addresses {

@@ -34,6 +34,8 @@ print(socket.create_connection(("{SERVER}", 8080), 5).recv(100).decode())
 # As a browser does with HTTP/3: a connected UDP socket. For TCP a plain connect().
 TRY_IPV6 = f"""
 import json, socket, time
+
+ESSENTIAL = "a portable gateway"
 def took(kind, data):
     sock = socket.socket(socket.AF_INET6, kind)
     sock.settimeout(5)

@@ -7,6 +7,7 @@ import os
 
 import lab
 
+ESSENTIAL = "what a host can have or lack"
 CONFORMANCE = ("F-13",)
 HOST_CHECK = f"{lab.ROOT}/tests/lab/host-check"
 GATEWAY = "fe80::5eed"

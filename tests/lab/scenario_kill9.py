@@ -6,6 +6,7 @@ import time
 
 import lab
 
+ESSENTIAL = "a crash costs nothing"
 ALONE = "it counts every lost packet"
 
 

@@ -7,6 +7,8 @@ import time
 
 import lab
 
+ESSENTIAL = "large packets pass"
+
 
 def scenario():
     world = lab.build()

@@ -11,6 +11,8 @@ import lab
 from dns import NameServer, use_name_server
 from uplink import SecondUplink
 
+ESSENTIAL = "a relay by its name"
+
 TTL = 2
 NAT64 = "64:ff9b::" + format(ipaddress.IPv6Address(int(ipaddress.IPv4Address("203.0.113.77"))))[2:]
 

@@ -7,6 +7,8 @@ import time
 import lab
 from uplink import endpoint_at_relay
 
+ESSENTIAL = "sites behind carrier-grade NAT"
+
 FORGETS = 3
 
 

@@ -11,6 +11,8 @@ from keepalived import VIRTUAL_ADDRESS, Keepalived, VirtualRouter
 from pings import SteadyPings
 from vrrp_capture import check_well_formed, vrrp_packets
 
+ESSENTIAL = "two routers of a site"
+
 
 def scenario():
     world = lab.build(routers={"a": 2})

@@ -9,6 +9,7 @@ import lab
 from daemon import VIRTUAL_ADDRESS
 from pair import Pair
 
+ESSENTIAL = "two routers that are default routers"
 CONFORMANCE = ("F-01",)
 
 

@@ -9,6 +9,7 @@ import subprocess
 
 import lab
 
+ESSENTIAL = "all that an advertisement can say"
 CONFORMANCE = ("R-22", "R-30", "R-31", "R-35", "R-36")
 
 NAME_SERVER, DOMAIN, NAT64, PORTAL = "fd12:3456:789a:a::53", "site.example", "64:ff9b::", "https://portal.example.net/api"

@@ -28,6 +28,8 @@ Route preference :   High
 Route lifetime :           90 (0x0000005a) seconds
 Source link-layer address: <ROUTER MAC ADDRESS>
 from <VRRP IP ADDRESS>
+
+ESSENTIAL = "what a stranger reads of our advertisements"
 """
 
 SOURCE_DESIGN = {"min_interval": "10s", "max_interval": "30s", "router_lifetime": "0s", "reachable_time": "600s",

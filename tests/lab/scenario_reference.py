@@ -6,6 +6,8 @@ import re
 
 import lab
 
+ESSENTIAL = "the reference files run as they are"
+
 EXAMPLE_KEY = re.compile(r'public_key\s*=\s*"[^"]+"')
 ROUTER = '\n[[site]]\nname = "b"\nprefixes = ["fd12:3456:789a:b::/64"]\n[[site.router]]\nnode = "b1"\n' \
          'address = "fd99::b1"\npublic_key = "{}"\n'

@@ -7,6 +7,7 @@ import time
 import lab
 from relays import Relays, report
 
+ESSENTIAL = "a relay dies"
 ALONE = "it judges gaps of a second"
 DIES = 6.0  # seconds without a way that the death of a relay may cost here; on a quiet machine it is about one
 

@@ -9,6 +9,8 @@ import time
 import lab
 import packets
 
+ESSENTIAL = "no site speaks for another"
+
 
 def scenario():
     world = lab.build()

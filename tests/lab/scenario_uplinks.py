@@ -4,6 +4,8 @@
 
 import lab
 
+ESSENTIAL = "IPv4 only, IPv6 only"
+
 OVERHEAD = {"ipv4": 60, "ipv6": 80}
 
 

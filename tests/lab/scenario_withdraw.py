@@ -7,6 +7,7 @@ import time
 
 import lab
 
+ESSENTIAL = "a planned stop costs nothing"
 CONFORMANCE = ("R-33",)
 
 

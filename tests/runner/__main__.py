@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""tests/run [part …] [name filter]; see PARTS for the parts."""
+"""tests/run [all | part …] [name filter]; see EVERYDAY and REST for the parts."""
 
 import concurrent.futures
 import glob
@@ -22,26 +22,52 @@ beside = {}  # part -> what of it runs already, with what is left of the process
 
 
 def run_unit(report):
-    build.sanitize()
-    unit.run_all(report)
+    unit.run_all(report, "unit", build.unit())
+
+
+def run_sanitize(report):
+    """The same programs, watched by AddressSanitizer and UndefinedBehaviorSanitizer, and the simulation."""
+    unit.run_all(report, "sanitize", build.sanitize())
+
+
+def run_essential(report):
+    """The scenarios that say ESSENTIAL = "why"."""
+    programs = _scenarios(report)
+    _run_lab(report, {name: programs[name] for name in _saying("ESSENTIAL", programs)})
 
 
 def run_lab(report):
-    """Three at a time, for each has a sandbox of its own and mostly waits: first those that say ALONE = "why", which run
-    by themselves, and then those that say LONG = "why", so that none of them is left over at the end."""
-    env = {"ULAGATE_BINARY": build.release()}
-    paths = [*sorted(glob.glob(f"{ROOT}/tests/lab/scenario_*.py")), f"{ROOT}/tests/lab/firewall_packets.py"]
-    programs = {f"lab/{os.path.basename(path).removeprefix('scenario_').removesuffix('.py')}": path for path in paths}
-    programs = {name: path for name, path in programs.items() if report.wants(name)}
-    alone, long = _saying("ALONE", programs), _saying("LONG", programs)
-    for name in alone:
-        report.command(name, ["/usr/bin/python3", programs[name]], 400, env=env)
+    """All scenarios that have not run yet."""
+    programs = {name: path for name, path in _scenarios(report).items() if name not in report.results}
+    _run_lab(report, programs, start_beside)
+
+
+def start_beside(report):
+    """Work of later parts begins, with what is left of the processor, while the lab mostly waits."""
     if CI and "image" in report.parts and "ULAGATE_IMAGE" not in os.environ:
         beside["image"] = BESIDE.submit(image.build_card, True)
     if CI and "roots" in report.parts:
         beside["roots"] = BESIDE.submit(run, [*LAST, *ROOTS], 2400)
     if CI and "lint" in report.parts:
         beside["lint"] = BESIDE.submit(lint.tidy, report, True)
+
+
+def _scenarios(report):
+    """Name -> path, of those that are wanted."""
+    paths = [*sorted(glob.glob(f"{ROOT}/tests/lab/scenario_*.py")), f"{ROOT}/tests/lab/firewall_packets.py"]
+    programs = {f"lab/{os.path.basename(path).removeprefix('scenario_').removesuffix('.py')}": path for path in paths}
+    return {name: path for name, path in programs.items() if report.wants(name)}
+
+
+def _run_lab(report, programs, before_others=None):
+    """Three at a time, for each has a sandbox of its own and mostly waits: first those that say ALONE = "why", which run
+    by themselves, and then those that say LONG = "why", so that none of them is left over at the end."""
+    env = {"ULAGATE_BINARY": build.release()}
+    alone, long = _saying("ALONE", programs), _saying("LONG", programs)
+    for name in alone:
+        report.command(name, ["/usr/bin/python3", programs[name]], 400, env=env)
+    if before_others:
+        before_others(report)
     others = [name for name in dict.fromkeys([*long, *programs]) if name not in alone]
     for name, done in in_turns([], others, 3, lambda name: run(["/usr/bin/python3", programs[name]], 400, env=env)):
         report.judge(name, done)
@@ -82,24 +108,35 @@ def run_roots(report):
     was built here. In CI it runs beside the lab, which mostly waits."""
     if "roots" not in beside:
         build.release()
-        build.sanitize("unit_wg", "unit_kernel")
+        build.unit()
     forward(report, "roots", beside["roots"].result() if "roots" in beside else run(ROOTS, 2400))
 
 
+def run_days(report):
+    """A tenth of the simulation's days, and all else that it has."""
+    _simulate(report, "days", {"ULAGATE_SIM_DAYS": "20"})
+
+
 def run_sim(report):
-    """Days of a site in virtual time: hundreds of them, without sanitizers, and on every core."""
+    """Days of a site in virtual time: hundreds of them."""
+    _simulate(report, "sim")
+
+
+def _simulate(report, part, env=None):
+    """Without sanitizers, and on every core."""
     program = build.simulate()
     shards = os.cpu_count() or 1
     with concurrent.futures.ThreadPoolExecutor(shards) as pool:
-        running = [pool.submit(run, [program], 900, env={"GTEST_TOTAL_SHARDS": str(shards), "GTEST_SHARD_INDEX": str(i)})
+        running = [pool.submit(run, [program], 900, env={"GTEST_TOTAL_SHARDS": str(shards), "GTEST_SHARD_INDEX": str(i),
+                                                         **(env or {})})
                    for i in range(shards)]
     for shard, done in enumerate((one.result() for one in running), 1):
-        name = f"sim/shard {shard}"
+        name = f"{part}/shard {shard}"
         passed = done.output.count("[       OK ]")
         cases = done.output.split("[ RUN      ] ")[1:]
         wrong = [case.partition("[----------]")[0] for case in cases if "[       OK ]" not in case]
         for case in wrong:
-            report.fail("sim/" + case.partition("\n")[0], done.seconds, case, done.ending)
+            report.fail(f"{part}/" + case.partition("\n")[0], done.seconds, case, done.ending)
         if done.code and not wrong:
             report.fail(name, done.seconds, done.output, done.ending)
         elif passed:
@@ -153,45 +190,59 @@ def _run_benches(report, part, wrapper=()):
 def run_conformance(report):
     """After all others: it shows what became of their tests. Alone it shows which tests there are."""
     ran = {name.partition("/")[0] for name in report.results}
+    if "lab" not in report.parts:
+        ran.discard("lab")  # its essential scenarios only
     ran -= {part for part in ran if f"{part}/build" in report.results}
     conformance.run_all(report, ran)
 
 
-# name: (what runs it, whether CI and `tests/run` alone run it)
-PARTS = {
-    "layers": (lint.run_layers, True),
-    "unit": (run_unit, True),
-    "sim": (run_sim, True),
-    "fuzz": (run_fuzz, True),
-    "lab": (run_lab, True),
-    "kernel": (run_kernel, True),
-    # Before the image's machines, which are timed and want the processor: what is left of the work beside the lab.
-    "lint": (run_lint, True),
-    "roots": (run_roots, True),
-    "image": (run_image, True),
-    "bench": (run_bench, True),
-    "bench-kernel": (run_bench_kernel, False),
-    "conformance": (run_conformance, True),
+# The everyday proof, in the order in which a mistake shows soonest.
+EVERYDAY = {
+    "layers": lint.run_layers,
+    "unit": run_unit,
+    "days": run_days,
+    "essential": run_essential,
+    "conformance": run_conformance,
 }
+# What `tests/run all` runs between the everyday parts and the table of conformance.
+REST = {
+    "sanitize": run_sanitize,
+    "sim": run_sim,
+    "fuzz": run_fuzz,
+    "lab": run_lab,
+    "kernel": run_kernel,
+    # Before the image's machines, which are timed and want the processor: what is left of the work beside the lab.
+    "lint": run_lint,
+    "roots": run_roots,
+    "image": run_image,
+    "bench": run_bench,
+}
+BY_NAME_ONLY = {"bench-kernel": run_bench_kernel}
+PARTS = {**EVERYDAY, **REST, **BY_NAME_ONLY}
+ALL = [*(name for name in EVERYDAY if name != "conformance"), *REST, "conformance"]
+USAGE = f"""usage: tests/run [all | part ...] [name filter]
+Without a part, the everyday proof: {" ".join(EVERYDAY)}
+all adds: {" ".join(REST)}
+only by name: {" ".join(BY_NAME_ONLY)}"""
 
 
 def main(arguments):
     if {"-h", "--help"} & set(arguments):
-        print("usage: tests/run [part ...] [name filter]\nparts: " + " ".join(PARTS))
+        print(USAGE)
         return 0
-    parts = [word for word in arguments if word in PARTS]
-    filters = [word for word in arguments if word not in PARTS]
+    parts = ALL if "all" in arguments else [word for word in arguments if word in PARTS] or list(EVERYDAY)
+    filters = [word for word in arguments if word not in PARTS and word != "all"]
     if len(filters) > 1:
-        sys.exit(f"tests/run: at most one name filter: {' '.join(filters)}\nparts: {' '.join(PARTS)}")
-    report = Report(filters[0] if filters else "", parts or [name for name, (_, always) in PARTS.items() if always])
+        sys.exit(f"tests/run: at most one name filter: {' '.join(filters)}\n{USAGE}")
+    report = Report(filters[0] if filters else "", parts)
+    began = time.monotonic()
     for part in report.parts:
         start = time.monotonic()
         try:
-            PARTS[part][0](report)
+            PARTS[part](report)
         except build.BuildFailed as failure:
             report.fail(f"{part}/build", time.monotonic() - start, failure.output)
-        if CI:
-            print(f"----  {part}: {time.monotonic() - start:.0f} s", flush=True)
+        print(f"----  {part}: {time.monotonic() - start:.0f} s, {time.monotonic() - began:.0f} s so far", flush=True)
     return report.finish()
 
 

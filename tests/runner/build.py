@@ -40,16 +40,23 @@ def release():
     return f"{RELEASE}/daemon/ulagate"
 
 
+def unit():
+    """The folder of the unit tests' programs."""
+    _build(RELEASE, ["unit_tests"], *RELEASE_OPTIONS)
+    return f"{RELEASE}/tests"
+
+
 def simulate():
     _build(RELEASE, ["unit_sim"], *RELEASE_OPTIONS)
     return f"{RELEASE}/tests/unit_sim"
 
 
-def sanitize(*programs):
-    """All unit tests, or those."""
+def sanitize():
+    """The folder of the unit tests' programs, with the simulation's."""
     # More debug information than lines costs time, and clang 14 with libstdc++ 12 makes of it what does not assemble.
-    _build(SANITIZE, programs or ["unit_tests"], "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-gline-tables-only",
+    _build(SANITIZE, ["unit_tests", "unit_sim"], "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-gline-tables-only",
            "-DULAGATE_SANITIZE=ON", *_clang_options())
+    return f"{SANITIZE}/tests"
 
 
 def fuzz():

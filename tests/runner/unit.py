@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""GoogleTest programs, run with the sanitizers; every case counts as one test."""
+"""GoogleTest programs; every case counts as one test."""
 
 import concurrent.futures
 import glob
@@ -8,21 +8,22 @@ import os
 import re
 import tempfile
 
-from build import SANITIZE
+import build
 from report import run
 
 
-def run_all(report):
-    """As many programs at once as there are processors, the biggest first."""
-    programs = [path for path in glob.glob(f"{SANITIZE}/tests/unit_*") if os.path.isfile(path) and os.access(path, os.X_OK)]
+def run_all(report, part, folder):
+    """The programs in `folder`, as many at once as there are processors, the biggest first."""
+    programs = [path for path in glob.glob(f"{folder}/unit_*") if os.path.isfile(path) and os.access(path, os.X_OK)
+                and path != f"{build.RELEASE}/tests/unit_sim"]  # which has a part of its own
     programs.sort(key=os.path.getsize, reverse=True)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for name, done, cases in pool.map(lambda program: _run_one(report, program), programs):
+        for name, done, cases in pool.map(lambda program: _run_one(report, part, program), programs):
             _judge(report, name, done, cases)
 
 
-def _run_one(report, program):
-    name = "unit/" + os.path.basename(program).removeprefix("unit_")
+def _run_one(report, part, program):
+    name = f"{part}/" + os.path.basename(program).removeprefix("unit_")
     select = []
     if not report.wants(name):
         select = [f"--gtest_filter=*{report.name_filter}*"]
