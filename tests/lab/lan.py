@@ -147,6 +147,10 @@ def _collect(wire, address, end):
             continue
         if message[0] != ADVERTISEMENT or message[8:24] != target:
             continue
+        # What a host's own unicast solicitation brought it comes by here too when the switch has forgotten the host; it
+        # may lack the link-layer address (RFC 4861 section 4.4).
+        if header[24] != 0xFF and header[24:40] != ipaddress.IPv6Address(PROBE).packed:
+            continue
         yield Answer(time.monotonic(), frame[6:12].hex(":"), str(ipaddress.IPv6Address(header[8:24])),
                      _link_layer_address(message[24:]), message[4] >> 5, header[7])
 
