@@ -85,7 +85,7 @@ Address address_at(const void* bytes) {
 std::optional<Addresses> from_hosts_file(const Question& question) {
     std::optional<Addresses> out;
     ares_channel channel = nullptr;
-    if (::ares_init(&channel) != ARES_SUCCESS) return out;
+    if (::ares_init_options(&channel, nullptr, 0) != ARES_SUCCESS) return out;
     const std::unique_ptr<std::remove_pointer_t<ares_channel>, void (*)(ares_channel)> closed{channel,
                                                                                               ::ares_destroy};
     for (const IpFamily family : kIpFamilies) {

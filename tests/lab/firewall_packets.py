@@ -73,8 +73,9 @@ def closed_address(net, mac=None):
             net.answers(f"ping of the closed address from {source}", "lan0", ping, 129, False, **to)
         net.heard("echo request to the closed address", icmp, "lan0", icmp6("fe80::10", VIRTUAL, 128), False, kind(128),
                   **to)
+        # It is the address that advertises: who asks it by hand (rdisc6 fe80::5eed eth0) is answered, as by any router.
         net.heard("router solicitation to the closed address", icmp, "lan0", icmp6("fe80::10", VIRTUAL, 133, hops=255),
-                  False, kind(133), **to)
+                  True, kind(133), **to)
         net.heard("DHCPv6 to the closed address", dhcp6, "lan0", udp("fe80::10", VIRTUAL, 547, 546), False, **to)
         net.answers("traceroute to the closed address", "lan0", udp("fe80::10", VIRTUAL, 4000, 33440), 1, False, **to)
         solicitation = lambda source, hops: neighbor(135, source, VIRTUAL, VIRTUAL, hops)
