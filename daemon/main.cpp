@@ -23,6 +23,7 @@
 #include "daemon/base/file.h"
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
+#include "daemon/cli/usage.h"
 #include "daemon/control_client.h"
 #include "daemon/priority.h"
 #include "daemon/service.h"
@@ -37,33 +38,6 @@ namespace {
 
 constexpr int kUsageError = 2;
 constexpr const char* kAppliance = "/usr/bin/ulagate-appliance";
-
-constexpr const char* kHelp = R"(ulagate: the edge router, and the relay, of an IPv6 overlay between sites.
-
-usage:
-  ulagate run [--config FILE]             be the router, until SIGTERM; SIGHUP reloads FILE
-  ulagate check FILE                      say all that is wrong with a configuration; exit 0 or 1
-  ulagate show ra|firewall|plan FILE      what it would send or install, without touching anything
-  ulagate status [--json] [--watch] [--all]
-                                          how the running router is: who is Active, which way each site is
-                                          reached and why; --watch: every second; --all: every site
-  ulagate update FILE|URL|- | --status    on a machine with the project's firmware: install a new version of it, with
-                                          the old one as a safety net; elsewhere updates come as packages
-  ulagate withdraw                        the site leaves: tell the hosts, remove everything, stop
-  ulagate keygen [FILE]                   make a private key: in FILE (mode 0600; prints the public key),
-                                          or without FILE on standard output (public key on standard error)
-  ulagate pubkey FILE                     print the public key that belongs to a private key file
-  ulagate --version | --help
-
-options:
-  --config FILE        configuration (default /etc/ulagate/ulagate.toml)
-  --runtime-dir DIR    where the control socket is (default /run/ulagate); one for each daemon
-  --state-dir DIR      what outlives a reboot (default /var/lib/ulagate)
-  --debug              more log lines
-
-The configuration is explained in the reference files edge.toml and relay.toml, with the tables of the firmware.
-check, show, keygen and pubkey need no root; status and withdraw need the group of the control socket.
-)";
 
 struct Options {
     ServicePaths paths;
@@ -279,7 +253,7 @@ int run(const Options& options) {
 
 int dispatch(const Options& options) {
     if (options.help) {
-        print(kHelp);
+        print(cli::help());
         return EXIT_SUCCESS;
     }
     if (options.version) {

@@ -301,7 +301,15 @@ def checksums(image):
     return "\n".join(name for name, digest in lines.items() if hashlib.sha256((image.out / name).read_bytes()).hexdigest() != digest)
 
 
-CHECKS = (size, partitions, device_trees, boot_files, modes, secrets, libraries, programs, modules, bill, licences, checksums)
+def version(image):
+    """`ulagate --version` says what the card says."""
+    release = dict(line.split("=", 1) for line in (image.slot / "ulagate-release").read_text().splitlines())
+    if f"{release['VERSION']}\0".encode() not in (image.root / "usr/bin/ulagate").read_bytes():
+        return f"the program does not name {release['VERSION']}"
+    return ""
+
+
+CHECKS = (size, partitions, device_trees, boot_files, modes, secrets, libraries, programs, modules, bill, licences, checksums, version)
 
 
 def examine(report, board, cache, work, keep, programs_from, times):
@@ -327,7 +335,7 @@ def examine(report, board, cache, work, keep, programs_from, times):
     image = Image(board, outs[0], apart, cache)
     for check in CHECKS:
         name = f"image/{board}/{check.__name__}"
-        if not report.wants(name):
+        if not report.wants(name) or (check is version and programs_from):  # those are of another build
             continue
         started = time.monotonic()
         wrong = check(image)

@@ -4,6 +4,7 @@
 
 import grp
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -83,7 +84,9 @@ def usage():
     for command in ("run", "check", "show", "status", "update", "withdraw", "keygen", "pubkey"):
         lab.check(f"ulagate {command}" in helped.stdout, f"--help knows {command}")
     lab.check_equal(helped.returncode, 0, "--help is no error")
-    lab.check(run("--version").stdout.startswith("ulagate "), "--version says it")
+    said = run("--version").stdout
+    lab.check(re.fullmatch(r"ulagate \d+\.\d+\.\d+(\+\d{8}\.[0-9a-f]{10,}(\.changed)?)?\n", said),
+              f"--version names the version and, built from a repository, the commit: {said.strip()}")
     if not os.path.exists("/usr/bin/ulagate-appliance"):  # as on every machine without the project's firmware
         refused = run("update", "some.slot", "--no-reboot")
         lab.check(refused.returncode == 1 and "apt upgrade" in refused.stderr and not refused.stdout,
