@@ -3,6 +3,8 @@
 """Two sites behind CG-NAT and a relay: hosts that know nothing but SLAAC reach each other."""
 
 import json
+import os
+import re
 
 import lab
 
@@ -28,6 +30,21 @@ def scenario():
         lab.check_equal(len(settings), len(set(settings)), f"{daemon.node.name} sets each kernel setting once")
     for daemon in overlay.all():
         lab.check_equal(daemon.problems(), [], f"{daemon.node.name} reports no problem")
+    check_files(overlay)
+
+
+def check_files(overlay):
+    """What daemons leave on disk is what daemon/docs/files.md says."""
+    with open(f"{lab.ROOT}/daemon/docs/files.md", encoding="utf-8") as file:
+        page = file.read()
+    for daemon in overlay.all():
+        running = set(os.listdir(daemon.runtime_dir))
+        lab.check_equal(daemon.stop(), 0, f"{daemon.node.name} stops cleanly")
+        for folder, names in (("/run/ulagate", running | set(os.listdir(daemon.runtime_dir))),
+                              ("/var/lib/ulagate", set(os.listdir(daemon.state_dir)))):
+            known = set(re.findall(rf"^\| `{folder}/([a-z_-]+)`", page, re.M))
+            lab.check(names, f"{daemon.node.name} has files in its {folder}: {' '.join(sorted(names))}")
+            lab.check_equal(names - known, set(), "all of them are in files.md")
 
 
 def check_host(site):
