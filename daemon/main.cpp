@@ -23,15 +23,15 @@
 #include "daemon/base/file.h"
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
+#include "daemon/base/version.h"
+#include "daemon/cli/control_client.h"
+#include "daemon/cli/show.h"
+#include "daemon/cli/status.h"
 #include "daemon/cli/usage.h"
-#include "daemon/control_client.h"
-#include "daemon/priority.h"
-#include "daemon/service.h"
-#include "daemon/show.h"
-#include "daemon/status.h"
-#include "daemon/version.h"
+#include "daemon/service/priority.h"
+#include "daemon/service/service.h"
 #include "firewall/nft_child.h"
-#include "wg/key_file.h"
+#include "wg/device/key_file.h"
 
 namespace ulagate {
 namespace {

@@ -11,7 +11,8 @@ namespace ulagate {
 // Every one of them starts with this; no other interface may (a configuration that names one is refused).
 inline constexpr const char* kLinkPrefix = "ulg-";
 
-// Where our own probes begin (frame_injector.h). No relay and no virtual router makes such a name.
+// Where our own probes begin (daemon/checks/frame_injector.h). No relay and no virtual router makes such a
+// name.
 inline constexpr const char* kProbeLink = "ulg-_probe";
 
 // "ulg-v51": the virtual MAC of virtual router 51, on a LAN. No relay can be called "v51".

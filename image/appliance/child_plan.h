@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "daemon/base/capabilities.h"
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 #include "image/appliance/lan_files.h"
 #include "image/appliance/links.h"
 #include "image/appliance/uplinks.h"

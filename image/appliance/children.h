@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "daemon/base/fd.h"
-#include "daemon/loop.h"
+#include "daemon/loop/loop.h"
 #include "image/appliance/child_plan.h"
 #include "image/appliance/child_rules.h"
 

@@ -4,8 +4,8 @@
 #include <filesystem>
 
 #include "daemon/base/file.h"
-#include "daemon/config.h"
-#include "daemon/relay_reach.h"
+#include "daemon/cli/relay_reach.h"
+#include "daemon/config/config.h"
 
 namespace ulagate::appliance {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include "daemon/kernel_state.h"
+#include "daemon/kernel/rtnl/state.h"
 #include "image/appliance/links.h"
 
 namespace ulagate::appliance {

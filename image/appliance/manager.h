@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "daemon/config.h"
-#include "daemon/loop.h"
-#include "daemon/rtnl.h"
-#include "daemon/supervisor_link.h"
+#include "daemon/config/config.h"
+#include "daemon/kernel/rtnl/links.h"
+#include "daemon/loop/loop.h"
+#include "daemon/loop/supervisor_link.h"
 #include "image/appliance/children.h"
 #include "image/appliance/net_setup.h"
 #include "image/appliance/page_server.h"

@@ -11,7 +11,7 @@
 #include "daemon/base/file.h"
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
-#include "daemon/sysctl.h"
+#include "daemon/kernel/sysctl.h"
 #include "image/appliance/link_reader.h"
 #include "image/appliance/manager.h"
 

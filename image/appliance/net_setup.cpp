@@ -14,7 +14,7 @@
 #include <cstring>
 
 #include "daemon/base/bytes.h"
-#include "daemon/rtnl_impl.h"
+#include "daemon/kernel/rtnl/impl.h"
 #include "image/appliance/ra_dns.h"
 
 namespace ulagate::appliance {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "daemon/base/result.h"
-#include "daemon/rtnl_socket.h"
+#include "daemon/kernel/rtnl/socket.h"
 #include "image/appliance/net_steps.h"
 
 namespace ulagate::appliance {

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "daemon/base/fd.h"
-#include "daemon/loop.h"
+#include "daemon/loop/loop.h"
 #include "image/appliance/http_request.h"
 
 namespace ulagate::appliance {

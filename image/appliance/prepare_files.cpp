@@ -9,10 +9,10 @@
 
 #include "daemon/base/file.h"
 #include "daemon/base/text.h"
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 #include "image/appliance/prepare.h"
 #include "image/card/card.h"
-#include "wg/key.h"
+#include "wg/device/key.h"
 
 namespace ulagate::appliance {
 namespace {

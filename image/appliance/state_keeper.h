@@ -7,7 +7,7 @@
 #include <string>
 
 #include "daemon/base/fd.h"
-#include "daemon/loop.h"
+#include "daemon/loop/loop.h"
 #include "image/appliance/save_rule.h"
 #include "image/appliance/uplinks.h"
 #include "image/card/card.h"

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "daemon/base/fd.h"
-#include "daemon/loop.h"
-#include "daemon/resolver.h"
+#include "daemon/loop/loop.h"
+#include "daemon/names/resolver.h"
 #include "image/appliance/clock_rule.h"
 #include "image/appliance/sntp_client.h"
 

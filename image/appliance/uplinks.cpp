@@ -7,7 +7,7 @@
 #include <array>
 #include <utility>
 
-#include "daemon/config_uplink.h"
+#include "daemon/config/uplink.h"
 
 namespace ulagate::appliance {
 namespace {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "daemon/base/address.h"
-#include "daemon/config_appliance.h"
+#include "daemon/config/appliance.h"
 #include "image/appliance/lease.h"
 #include "image/appliance/links.h"
 

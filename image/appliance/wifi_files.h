@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "daemon/base/result.h"
-#include "daemon/config_appliance.h"
+#include "daemon/config/appliance.h"
 
 namespace ulagate::appliance {
 

@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "daemon/config.h"
-#include "daemon/config_uplink.h"
+#include "daemon/config/config.h"
+#include "daemon/config/uplink.h"
 
 // Any bytes as a configuration file: an answer, always the same, whose text is fit for a terminal; and what
 // is accepted keeps the promises that the daemon builds on.

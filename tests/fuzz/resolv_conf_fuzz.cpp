@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "daemon/resolv_conf.h"
+#include "daemon/names/resolv_conf.h"
 
 using namespace ulagate;
 

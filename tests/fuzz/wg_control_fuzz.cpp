@@ -3,8 +3,8 @@
 #include <cstdlib>
 #include <span>
 
-#include "wg/control_message.h"
-#include "wg/site_list.h"
+#include "wg/control/message.h"
+#include "wg/control/site_list.h"
 
 using namespace ulagate::wg;
 

@@ -4,8 +4,8 @@
 #include <span>
 
 #include "tests/unit/wg_netlink_support.h"
-#include "wg/link_message.h"
-#include "wg/netlink_message.h"
+#include "wg/device/link_message.h"
+#include "wg/device/netlink_message.h"
 
 using namespace ulagate;
 

@@ -6,10 +6,10 @@
 #include <optional>
 #include <span>
 
-#include "wg/ownership.h"
-#include "wg/path_choice.h"
-#include "wg/peer_relay.h"
-#include "wg/relay_session.h"
+#include "wg/control/ownership.h"
+#include "wg/control/path_choice.h"
+#include "wg/control/peer_relay.h"
+#include "wg/control/relay_session.h"
 
 // Whole conversations: what a relay says to a router and to another relay, and what routers say to a relay,
 // with time that passes in between. Whatever comes, each stays within its bounds.

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "wg/uapi.h"
+#include "wg/device/uapi.h"
 
 using namespace ulagate;
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which file may include which: fails on an arrow that points the wrong way.
+"""Which file may include which: fails on an arrow that points up, and on a circle.
 
-- ra, vrrp, firewall and wg know themselves and daemon/base; daemon/base knows itself; daemon knows all.
-- image, the programs of the firmware, knows itself and daemon; nobody knows image.
-- Boost appears in daemon/ only, and not in daemon/base.
+- ROOMS below is the house from the ground up. A file may include its own room, and the rooms that are named for it; they are
+  all further down, so there is no circle of rooms. A file in a folder without a room is a finding.
+- There is no circle of files inside a room.
+- Boost appears in daemon/ only, and not in daemon/base. Boost.Asio appears in the rooms of ASIO only.
 - Pure code (the sources of the *_core libraries and ulagate_config, with the headers of ours that they include)
   touches no socket, clock, log, thread or event loop. Boost.JSON is a value type and allowed there.
 """
@@ -12,7 +13,34 @@ import os
 import re
 
 FOLDERS = ("ra", "vrrp", "firewall", "wg", "daemon", "image")
-PROTOCOLS = ("ra", "vrrp", "firewall", "wg")
+ROOMS = {room: below.split() for room, below in {
+    "daemon/base": "",
+    "ra": "daemon/base",
+    "vrrp": "daemon/base",
+    "firewall": "daemon/base",
+    "wg/device": "daemon/base",
+    "wg/control": "daemon/base wg/device",
+    "daemon/config": "daemon/base ra vrrp firewall wg/device",
+    "daemon/loop": "daemon/base wg/control",
+    "daemon/names": "daemon/base daemon/loop",
+    "daemon/kernel/rtnl": "daemon/base",
+    "daemon/kernel": "daemon/base daemon/kernel/rtnl daemon/config vrrp firewall wg/device",
+    "daemon/checks": "daemon/base daemon/kernel daemon/kernel/rtnl daemon/config firewall wg/control",
+    "daemon/lan": "daemon/base daemon/loop daemon/kernel daemon/kernel/rtnl daemon/config ra vrrp",
+    "daemon/relays": "daemon/base daemon/lan daemon/checks daemon/loop daemon/kernel daemon/kernel/rtnl daemon/config "
+                     "wg/device wg/control",
+    "daemon/routers": "daemon/base daemon/relays daemon/checks daemon/loop daemon/kernel daemon/config wg/device wg/control",
+    "daemon/cli": "daemon/base daemon/lan daemon/kernel daemon/config firewall",
+    "daemon/service": "daemon/base daemon/cli daemon/routers daemon/relays daemon/lan daemon/checks daemon/names daemon/loop "
+                      "daemon/kernel daemon/kernel/rtnl daemon/config ra vrrp firewall wg/device wg/control",
+    "daemon": "daemon/base daemon/service daemon/cli daemon/config firewall wg/device",  # main.cpp
+    "image/card": "daemon/base",
+    "image/slot": "daemon/base image/card",
+    "image/init": "daemon/base",
+    "image/appliance": "daemon/base image/card image/slot daemon/cli daemon/config daemon/kernel daemon/kernel/rtnl daemon/loop "
+                       "daemon/names daemon/relays wg/device",
+}.items()}
+ASIO = ("daemon/loop", "daemon/names", "daemon/lan", "daemon/relays", "daemon/routers", "daemon/service")
 IMPURE_HEADERS = re.compile(r"sys/socket\.h|unistd\.h|poll\.h|sys/epoll\.h|fcntl\.h|net/if\.h|thread|mutex|future|"
                             r"condition_variable|fstream|iostream|cstdio|ctime|time\.h|sys/time\.h|random|"
                             r"boost/(?!json/).*|libmnl/.*|libnftnl/.*|nftables/.*|netlink/.*|systemd/.*|ares\.h")
@@ -41,6 +69,7 @@ def findings(files):
             found += _wrong_arrows(path, text, files)
     for path in _pure_files(files):
         found += _impurities(path, files[path])
+    found += _circles(files)
     return sorted(set(found))
 
 
@@ -52,31 +81,45 @@ def _includes(text):
     return [(own or "", system or "") for own, system in INCLUDE.findall(_without_comments(text))]
 
 
-def _layer(path):
-    return "daemon/base" if path.startswith("daemon/base/") else path.split("/")[0]
+def _room(path):
+    return os.path.dirname(path)
 
 
 def _wrong_arrows(path, text, files):
-    layer = _layer(path)
+    room = _room(path)
+    if room not in ROOMS:
+        yield f"{path}: {room} is not a room of ROOMS"
+        return
     for own, system in _includes(text):
         if own and not own.endswith(".h"):
             yield f"{path}: \"{own}\" is no header"
         elif own and own not in files:
             yield f"{path}: \"{own}\" is not a path from the root of the tree"
-        elif own and not _may_include(layer, _layer(own)):
-            yield f"{path}: {layer} must not include {own}"
-        if system.startswith("boost/") and layer != "daemon":
+        elif own and _room(own) not in (room, *ROOMS[room]):
+            yield f"{path}: {room} must not include {own}"
+        if system.startswith("boost/") and (not room.startswith("daemon") or room == "daemon/base"):
             yield f"{path}: <{system}>: Boost belongs into daemon/ only"
+        elif system.startswith("boost/asio") and room not in ASIO:
+            yield f"{path}: <{system}>: Boost.Asio belongs into {', '.join(ASIO)} only"
 
 
-def _may_include(layer, target):
-    if layer == "daemon":
-        return target != "image"
-    if layer == "image":
-        return target in ("image", "daemon", "daemon/base", "wg")
-    if layer == "daemon/base":
-        return target == "daemon/base"
-    return target in (layer, "daemon/base")
+def _circles(files):
+    """Of files, inside a room or across."""
+    done, under_way = set(), []
+
+    def visit(path):
+        if path in under_way:
+            yield f"{path}: a circle of includes: {' -> '.join([*under_way[under_way.index(path):], path])}"
+        elif path not in done:
+            under_way.append(path)
+            for own, _ in _includes(files.get(path, "")):
+                yield from visit(own)
+            under_way.pop()
+            done.add(path)
+
+    for path in sorted(files):
+        if path.endswith((".h", ".cpp")):
+            yield from visit(path)
 
 
 def _pure_files(files):
@@ -117,33 +160,53 @@ def self_test():
         "ra/message.h": "#include <vector>\n#include \"daemon/base/bytes.h\"\n// #include <thread>\n",
         "ra/message.cpp": "#include \"ra/message.h\"\nint f() { return later(now); }\n",
         "ra/socket.cpp": "#include <sys/socket.h>\n#include \"ra/message.h\"\n#include \"daemon/base/log.h\"\n",
-        "wg/key.h": "",
+        "wg/device/key.h": "",
+        "wg/control/message.h": "#include \"wg/device/key.h\"\n",
+        "wg/control/tlv.h": "#include \"wg/control/message.h\"\n",
         "daemon/base/bytes.h": "#include <span>\n",
         "daemon/base/log.h": "",
-        "daemon/CMakeLists.txt": "add_library(ulagate_daemon_core STATIC desired.cpp)\nadd_executable(ulagate main.cpp)",
-        "daemon/desired.cpp": "#include <boost/json/value.hpp>\n",
-        "image/card/mbr.h": "#include \"daemon/loop.h\"\n",
-        "daemon/loop.h": "#include <boost/asio.hpp>\n",
-        "daemon/main.cpp": "#include <boost/asio.hpp>\n#include \"ra/message.h\"\n",
+        "daemon/CMakeLists.txt": "add_library(ulagate_daemon_core STATIC\n  kernel/desired.cpp)\nadd_executable(ulagate main.cpp)",
+        "daemon/config/config.h": "#include \"ra/message.h\"\n",
+        "daemon/kernel/desired.cpp": "#include <boost/json/value.hpp>\n#include \"daemon/kernel/desired.h\"\n",
+        "daemon/kernel/desired.h": "#include \"daemon/config/config.h\"\n",
+        "daemon/kernel/rtnl/links.h": "#include \"daemon/base/bytes.h\"\n",
+        "daemon/lan/port.h": "#include \"daemon/kernel/desired.h\"\n",
+        "daemon/relays/contact.h": "#include \"daemon/lan/port.h\"\n",
+        "daemon/loop/loop.h": "#include <boost/asio.hpp>\n",
+        "daemon/service/service.h": "#include <boost/asio.hpp>\n#include \"ra/message.h\"\n",
+        "daemon/main.cpp": "#include \"daemon/service/service.h\"\n",
+        "image/card/mbr.h": "#include \"daemon/base/bytes.h\"\n",
     }
     problems = [f"clean tree: {finding}" for finding in findings(tree)]
     broken = {
-        "a protocol includes another": ("ra/socket.cpp", "#include \"wg/key.h\""),
-        "a protocol includes the daemon": ("ra/socket.cpp", "#include \"daemon/loop.h\""),
-        "base includes a protocol": ("daemon/base/bytes.h", "#include \"wg/key.h\""),
-        "Boost in a protocol": ("wg/key.h", "#include <boost/asio/ip/tcp.hpp>"),
+        "a protocol includes another": ("ra/socket.cpp", "#include \"wg/device/key.h\""),
+        "a protocol includes the daemon": ("ra/socket.cpp", "#include \"daemon/loop/loop.h\""),
+        "base includes a protocol": ("daemon/base/bytes.h", "#include \"wg/device/key.h\""),
+        "a device includes the control protocol": ("wg/device/key.h", "#include \"wg/control/message.h\""),
+        "the configuration includes the kernel": ("daemon/config/config.h", "#include \"daemon/kernel/desired.h\""),
+        "rtnetlink includes the plan": ("daemon/kernel/rtnl/links.h", "#include \"daemon/kernel/desired.h\""),
+        "the kernel includes rooms above": ("daemon/kernel/desired.h", "#include \"daemon/lan/port.h\""),
+        "a LAN includes the relays": ("daemon/lan/port.h", "#include \"daemon/relays/contact.h\""),
+        "a room includes the service": ("daemon/relays/contact.h", "#include \"daemon/service/service.h\""),
+        "a folder without a room": ("daemon/attic/old.h", "#include <vector>"),
+        "Boost in a protocol": ("wg/device/key.h", "#include <boost/json.hpp>"),
         "Boost in base": ("daemon/base/log.h", "#include <boost/json.hpp>"),
+        "Asio in main": ("daemon/main.cpp", "#include <boost/asio/io_context.hpp>"),
         "a socket in a core": ("ra/message.cpp", "#include <sys/socket.h>"),
         "a thread in a core's header": ("ra/message.h", "#include <thread>"),
         "the log in a core": ("ra/message.cpp", "#include \"daemon/base/log.h\""),
         "the daemon includes the firmware": ("daemon/main.cpp", "#include \"image/card/mbr.h\""),
         "the firmware includes a protocol": ("image/card/mbr.h", "#include \"ra/message.h\""),
         "a clock in a core": ("ra/message.cpp", "auto t = std::chrono::steady_clock::now();"),
-        "Asio in the daemon's core": ("daemon/desired.cpp", "#include <boost/asio/io_context.hpp>"),
+        "Asio in the daemon's core": ("daemon/kernel/desired.cpp", "#include <boost/asio/io_context.hpp>"),
         "an include of a source file": ("ra/socket.cpp", "#include \"ra/message.cpp\""),
         "an include that is not from the root": ("ra/socket.cpp", "#include \"message.h\""),
+        "two headers of one room include each other": ("wg/control/message.h", "#include \"wg/control/tlv.h\""),
     }
     for what, (path, line) in broken.items():
-        if not findings({**tree, path: f"{line}\n{tree[path]}"}):
+        if not findings({**tree, path: f"{line}\n{tree.get(path, '')}"}):
             problems.append(f"not found: {what}")
+    rooms = list(ROOMS)
+    problems += [f"{room} stands below {below}, and must not include it" for room in rooms for below in ROOMS[room]
+                 if below not in rooms[:rooms.index(room)]]
     return problems

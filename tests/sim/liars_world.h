@@ -13,13 +13,13 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/epoch_memory.h"
-#include "wg/ownership.h"
-#include "wg/path_choice.h"
-#include "wg/peer_relay.h"
-#include "wg/relay_session.h"
-#include "wg/site_publisher.h"
-#include "wg/voices.h"
+#include "daemon/relays/epoch_memory.h"
+#include "wg/control/ownership.h"
+#include "wg/control/path_choice.h"
+#include "wg/control/peer_relay.h"
+#include "wg/control/relay_session.h"
+#include "wg/control/site_publisher.h"
+#include "wg/control/voices.h"
 
 namespace ulagate::wg::control {
 

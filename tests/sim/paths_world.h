@@ -17,12 +17,12 @@
 #include <utility>
 #include <vector>
 
-#include "wg/ownership.h"
-#include "wg/path_choice.h"
-#include "wg/peer_relay.h"
-#include "wg/relay_session.h"
-#include "wg/remote_probe.h"
-#include "wg/site_publisher.h"
+#include "wg/control/ownership.h"
+#include "wg/control/path_choice.h"
+#include "wg/control/peer_relay.h"
+#include "wg/control/relay_session.h"
+#include "wg/control/remote_probe.h"
+#include "wg/control/site_publisher.h"
 
 namespace ulagate::wg::control {
 

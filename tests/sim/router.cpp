@@ -6,7 +6,7 @@
 #include <array>
 #include <utility>
 
-#include "daemon/simulate.h"
+#include "daemon/kernel/simulate.h"
 #include "vrrp/neighbor.h"
 
 namespace ulagate::sim {
@@ -15,7 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::byte kSolicitedFlag{0x40};
-constexpr Duration kMergeEvents = 20ms;     // daemon/service.cpp
+constexpr Duration kMergeEvents = 20ms;     // daemon/service/service.cpp
 constexpr std::size_t kSocketBuffer = 100;  // packets; the kernel drops those that come when it is full
 constexpr Duration kLatestHandler = 500us;  // of a machine that has little to do
 

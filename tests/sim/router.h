@@ -8,17 +8,17 @@
 #include <set>
 #include <vector>
 
-#include "daemon/lan_port.h"
-#include "daemon/steps.h"
+#include "daemon/kernel/steps.h"
+#include "daemon/lan/port.h"
 #include "tests/sim/wire.h"
 
 namespace ulagate::sim {
 
 // One machine of the site. Its kernel holds addresses, forwards, and answers Neighbor Solicitations as long
 // as it has power. The daemon on it is the real LanPort with the real desired() and plan(); what
-// daemon/service.cpp and daemon/lan_task.cpp do around them is done here with virtual time: sockets that are
-// read, a timer, a tick each second that renews the lease, kernel events, and a scheduler that may let the
-// process wait.
+// daemon/service/service.cpp and daemon/lan/task.cpp do around them is done here with virtual time: sockets
+// that are read, a timer, a tick each second that renews the lease, kernel events, and a scheduler that may
+// let the process wait.
 class Router {
 public:
     struct Setup {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What the daemon does around LanPort, as daemon/service.cpp and daemon/lan_task.cpp have it.
+// What the daemon does around LanPort, as daemon/service/service.cpp and daemon/lan/task.cpp have it.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
 
-#include "daemon/desired.h"
-#include "daemon/plan.h"
+#include "daemon/kernel/desired.h"
+#include "daemon/kernel/plan.h"
 #include "tests/sim/router.h"
 #include "vrrp/neighbor.h"
 

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <vector>
 
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 #include "tests/sim/dice.h"
 
 namespace ulagate::sim {

@@ -13,7 +13,7 @@
 #include "image/card/card.h"
 #include "tests/unit/card_image.h"
 #include "tests/unit/daemon_config_text.h"
-#include "wg/key.h"
+#include "wg/device/key.h"
 
 namespace ulagate::appliance::prepare_test {
 namespace {

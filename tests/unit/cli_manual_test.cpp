@@ -16,7 +16,7 @@
 #include "daemon/base/text.h"
 #include "daemon/cli/man_page.h"
 #include "daemon/cli/usage.h"
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 
 // --help and the manual pages.
 namespace ulagate::cli::manual_test {

@@ -9,7 +9,7 @@
 
 #include "daemon/base/file.h"
 
-// daemon/version.cmake, run as the build does, on trees of its own.
+// daemon/base/version.cmake, run as the build does, on trees of its own.
 namespace ulagate::version_test {
 namespace {
 
@@ -43,7 +43,7 @@ protected:
     [[nodiscard]] std::string made(const std::string& given = "") const {
         const std::string output = folder_ / "version.cpp";
         const bool done = shell(fmt::format(
-            "cmake -DSOURCE={} -DNUMBER=1.2.3 -DGIVEN='{}' -DOUTPUT={} -P {}/daemon/version.cmake "
+            "cmake -DSOURCE={} -DNUMBER=1.2.3 -DGIVEN='{}' -DOUTPUT={} -P {}/daemon/base/version.cmake "
             ">{}/log 2>&1",
             tree_.native(), given, output, ULAGATE_SOURCE_DIR, folder_.native()));
         return done ? read_file(output, 10'000).value_or("") : "";

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/advertised_memory.h"
+#include "daemon/lan/advertised_memory.h"
 #include "tests/unit/text_values.h"
 
 namespace ulagate::advertised_memory_test {

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/clock_cure.h"
+#include "daemon/routers/clock_cure.h"
 #include "tests/unit/daemon_fake_kernel.h"
 
 namespace ulagate::clock_cure_test {

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "daemon/clock_floor.h"
+#include "daemon/relays/clock_floor.h"
 
 namespace ulagate::clock_floor_test {
 namespace {

@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "daemon/base/text.h"
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 #include "tests/unit/daemon_config_text.h"
 
 // [appliance] and [wifi_ap], and files as they come from other people's editors.

@@ -5,7 +5,7 @@
 #include <random>
 #include <utility>
 
-#include "daemon/config_check.h"
+#include "daemon/config/check.h"
 // The cross checks on values alone, without a file.
 namespace ulagate::config_file::config_check_test {
 namespace {

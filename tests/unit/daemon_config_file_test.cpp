@@ -10,7 +10,7 @@
 
 #include "daemon/base/file.h"
 #include "daemon/base/ipv4_prefix.h"
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 #include "tests/unit/daemon_config_text.h"
 
 // Files as a whole: the reference files, broken and hostile ones, large ones.

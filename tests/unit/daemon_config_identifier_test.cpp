@@ -6,7 +6,7 @@
 #include <set>
 #include <string>
 
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 
 namespace ulagate::config_identifier_test {
 namespace {

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 #include "tests/unit/daemon_config_text.h"
 
 namespace ulagate::config_test {

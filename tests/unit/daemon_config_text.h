@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 
 // The smallest files that are right, and a way to change one line of them: most tests say "with this line
 // instead, the file is refused with that sentence".

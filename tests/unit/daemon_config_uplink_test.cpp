@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/base/ipv4_prefix.h"
-#include "daemon/config_uplink.h"
+#include "daemon/config/uplink.h"
 #include "tests/unit/daemon_config_text.h"
 
 // [[uplink]], LANs with gateway = true, and what the two have to agree on.

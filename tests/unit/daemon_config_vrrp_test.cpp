@@ -5,7 +5,7 @@
 
 #include <chrono>
 
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 #include "tests/unit/daemon_config_text.h"
 
 // [lan.vrrp] and [lan.vrrp.track].

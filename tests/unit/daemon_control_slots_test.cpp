@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <gtest/gtest.h>
 
-#include "daemon/control_slots.h"
+#include "daemon/loop/control_slots.h"
 
 namespace ulagate::control_slots_test {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/copied_routers.h"
+#include "daemon/routers/copied_routers.h"
 
 namespace ulagate::copied_routers_test {
 namespace {

@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/plan.h"
-#include "daemon/reconciler.h"
+#include "daemon/kernel/plan.h"
+#include "daemon/kernel/reconciler.h"
 #include "tests/unit/daemon_fake_kernel.h"
 
 namespace ulagate::desired_pair_test {

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "daemon/desired.h"
-#include "daemon/plan.h"
+#include "daemon/kernel/desired.h"
+#include "daemon/kernel/plan.h"
 #include "tests/unit/daemon_fake_kernel.h"
 
 namespace ulagate::desired_story {

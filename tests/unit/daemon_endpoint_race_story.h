@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/endpoint_race.h"
+#include "daemon/relays/endpoint_race.h"
 #include "tests/unit/text_values.h"
 
 namespace ulagate::race_story {

@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/epoch_memory.h"
-#include "daemon/untrue_words.h"
+#include "daemon/checks/untrue_words.h"
+#include "daemon/relays/epoch_memory.h"
 #include "tests/unit/text_values.h"
 
 namespace ulagate::epoch_memory_test {

@@ -16,10 +16,10 @@
 #include <vector>
 
 #include "daemon/base/file.h"
-#include "daemon/config.h"
-#include "daemon/desired.h"
-#include "daemon/kernel.h"
-#include "daemon/simulate.h"
+#include "daemon/config/config.h"
+#include "daemon/kernel/desired.h"
+#include "daemon/kernel/kernel.h"
+#include "daemon/kernel/simulate.h"
 #include "tests/unit/text_values.h"
 
 // A machine as it was before us, the reference configurations, and a kernel made of maps that fails on

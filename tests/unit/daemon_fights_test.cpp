@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/fights.h"
+#include "daemon/kernel/fights.h"
 #include "tests/unit/daemon_reconciler_story.h"
 
 namespace ulagate::fights_test {

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/foreign_firewalls.h"
+#include "daemon/checks/foreign_firewalls.h"
 #include "tests/unit/text_values.h"
 
 namespace ulagate::foreign_firewalls_test {

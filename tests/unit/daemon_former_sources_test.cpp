@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/former_sources.h"
+#include "daemon/lan/former_sources.h"
 #include "tests/unit/daemon_lan_port_vrrp_story.h"
 
 // Goodbyes follow what hosts were told: from addresses that are ours no more, and of prefixes that moved.

@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <linux/rtnetlink.h>
 
-#include "daemon/forward_check.h"
-#include "daemon/plan.h"
+#include "daemon/checks/forward_check.h"
+#include "daemon/kernel/plan.h"
 #include "tests/unit/daemon_fake_kernel.h"
 
 namespace ulagate::forward_check_test {

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/full_tables.h"
+#include "daemon/checks/full_tables.h"
 
 namespace ulagate::full_tables_test {
 namespace {

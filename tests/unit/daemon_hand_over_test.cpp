@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <gtest/gtest.h>
 
-#include "daemon/hand_over.h"
+#include "daemon/service/hand_over.h"
 
 namespace ulagate::hand_over_test {
 namespace {

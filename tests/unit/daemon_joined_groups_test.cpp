@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <gmock/gmock.h>
 
-#include "daemon/joined_groups.h"
+#include "daemon/lan/joined_groups.h"
 #include "tests/unit/text_values.h"
 
 namespace ulagate::joined_groups_test {

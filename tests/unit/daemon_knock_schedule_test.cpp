@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "daemon/knock_schedule.h"
+#include "daemon/routers/knock_schedule.h"
 
 namespace ulagate::knock_schedule_test {
 namespace {

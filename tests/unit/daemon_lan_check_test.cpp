@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/lan_check.h"
+#include "daemon/lan/check.h"
 #include "tests/unit/daemon_lan_port_vrrp_story.h"
 
 namespace ulagate::lan_check_test {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "daemon/lan_port.h"
+#include "daemon/lan/port.h"
 #include "tests/unit/daemon_fake_kernel.h"
 
 namespace ulagate::lan_port_test {

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/lan_port.h"
+#include "daemon/lan/port.h"
 #include "tests/unit/daemon_fake_kernel.h"
 #include "vrrp/neighbor.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/plan.h"
-#include "daemon/simulate.h"
+#include "daemon/kernel/plan.h"
+#include "daemon/kernel/simulate.h"
 #include "tests/unit/daemon_lan_port_vrrp_story.h"
 
 // Who holds the address, and what follows for the neighbours and the advertisements, from start to failure.

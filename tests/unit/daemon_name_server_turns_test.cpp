@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/name_server_turns.h"
+#include "daemon/names/name_server_turns.h"
 
 namespace ulagate::name_server_turns_test {
 namespace {

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/obstacles.h"
+#include "daemon/base/obstacles.h"
 
 namespace ulagate::obstacles_test {
 namespace {

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/overlay_route.h"
+#include "daemon/lan/overlay_route.h"
 #include "tests/unit/daemon_lan_port_vrrp_story.h"
 
 // The route to the overlay follows the tunnel, if the configuration says so.

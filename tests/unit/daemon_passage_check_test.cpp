@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/passage_check.h"
+#include "daemon/checks/passage_check.h"
 
 namespace ulagate::passage_check_test {
 namespace {

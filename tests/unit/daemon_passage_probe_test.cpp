@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <gtest/gtest.h>
 
-#include "daemon/passage_probe.h"
+#include "daemon/checks/passage_probe.h"
 #include "tests/unit/text_values.h"
 
 namespace ulagate::passage_probe_test {

@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/plan.h"
-#include "daemon/simulate.h"
+#include "daemon/kernel/plan.h"
+#include "daemon/kernel/simulate.h"
 #include "tests/unit/daemon_random_config.h"
 
 namespace ulagate::plan_test {

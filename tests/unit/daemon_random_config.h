@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "daemon/config.h"
-#include "daemon/desired.h"
+#include "daemon/config/config.h"
+#include "daemon/kernel/desired.h"
 #include "tests/unit/daemon_fake_kernel.h"
 
 // Configurations as people write them, drawn from a small world so that two of them have much in common: the

@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/plan.h"
-#include "daemon/reconciler.h"
+#include "daemon/kernel/plan.h"
+#include "daemon/kernel/reconciler.h"
 #include "tests/unit/daemon_reconciler_story.h"
 
 namespace ulagate::reconciler_failure_test {

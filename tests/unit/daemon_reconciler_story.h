@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/reconciler.h"
+#include "daemon/kernel/reconciler.h"
 #include "tests/unit/daemon_fake_kernel.h"
 
 namespace ulagate {

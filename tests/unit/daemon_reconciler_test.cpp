@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/reconciler.h"
+#include "daemon/kernel/reconciler.h"
 #include "tests/unit/daemon_reconciler_story.h"
 
 namespace ulagate::reconciler_test {

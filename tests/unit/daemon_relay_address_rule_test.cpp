@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/relay_address_rule.h"
+#include "daemon/relays/address_rule.h"
 #include "tests/unit/text_values.h"
 
 namespace ulagate::relay_address_rule_test {

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/relay_addresses.h"
+#include "daemon/relays/addresses.h"
 
 namespace ulagate::relay_addresses_test {
 namespace {

@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/relay_contact.h"
-#include "daemon/relay_memory.h"
+#include "daemon/relays/contact.h"
+#include "daemon/relays/memory.h"
 #include "tests/unit/text_values.h"
 
 namespace ulagate::relay_contact_test {

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/relay_findings.h"
+#include "daemon/relays/findings.h"
 #include "tests/unit/text_values.h"
 
 namespace ulagate::relay_findings_test {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <gtest/gtest.h>
 
-#include "daemon/relay_time.h"
+#include "daemon/relays/time.h"
 
 namespace ulagate::relay_time_test {
 namespace {

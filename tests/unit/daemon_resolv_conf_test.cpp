@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/resolv_conf.h"
+#include "daemon/names/resolv_conf.h"
 #include "tests/unit/text_values.h"
 
 namespace ulagate::resolv_conf_test {

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "daemon/router_memory.h"
+#include "daemon/routers/memory.h"
 #include "tests/unit/daemon_fake_kernel.h"
 
 namespace ulagate::router_memory_test {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <gtest/gtest.h>
 
-#include "daemon/send_watch.h"
+#include "daemon/lan/send_watch.h"
 
 namespace ulagate::send_watch_test {
 namespace {

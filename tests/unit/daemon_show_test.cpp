@@ -4,7 +4,7 @@
 
 #include <regex>
 
-#include "daemon/show.h"
+#include "daemon/cli/show.h"
 #include "tests/unit/daemon_fake_kernel.h"
 
 namespace ulagate::show_test {

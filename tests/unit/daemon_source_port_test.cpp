@@ -5,7 +5,7 @@
 #include <set>
 #include <vector>
 
-#include "daemon/source_port.h"
+#include "daemon/relays/source_port.h"
 
 namespace ulagate::source_port_test {
 namespace {

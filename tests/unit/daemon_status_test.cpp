@@ -6,7 +6,7 @@
 #include <boost/json/serialize.hpp>
 #include <string>
 
-#include "daemon/status.h"
+#include "daemon/cli/status.h"
 
 namespace ulagate::status_test {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "daemon/stock_relay.h"
+#include "daemon/relays/stock_relay.h"
 
 namespace ulagate::stock_relay_test {
 namespace {

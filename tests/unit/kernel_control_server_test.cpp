@@ -13,7 +13,7 @@
 #include <functional>
 #include <string>
 
-#include "daemon/control_server.h"
+#include "daemon/loop/control_server.h"
 
 namespace ulagate::control_server_test {
 namespace {

@@ -20,7 +20,7 @@
 #include <utility>
 
 #include "daemon/base/address.h"
-#include "daemon/rtnl.h"
+#include "daemon/kernel/rtnl/links.h"
 #include "tests/unit/private_mounts.h"
 #include "tests/unit/text_values.h"
 

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "daemon/base/fd.h"
-#include "daemon/resolver.h"
+#include "daemon/names/resolver.h"
 #include "tests/unit/kernel_namespace.h"
 #include "tests/unit/text_values.h"
 

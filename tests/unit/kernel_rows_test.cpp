@@ -10,7 +10,7 @@
 #include <span>
 #include <vector>
 
-#include "daemon/rtnl_rows.h"
+#include "daemon/kernel/rtnl/rows.h"
 
 namespace ulagate::rtnl::rows_test {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <gmock/gmock.h>
 
-#include "daemon/sysctl.h"
+#include "daemon/kernel/sysctl.h"
 #include "tests/unit/kernel_namespace.h"
 
 namespace ulagate::test::sysctl_test {

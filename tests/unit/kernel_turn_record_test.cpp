@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/turn_record.h"
+#include "daemon/base/turn_record.h"
 
 namespace ulagate::turn_record_test {
 namespace {

@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 
 #include "daemon/base/fd.h"
-#include "daemon/udp_port.h"
+#include "daemon/kernel/udp_port.h"
 #include "tests/unit/kernel_namespace.h"
 
 namespace ulagate::test::udp_port_test {

@@ -10,7 +10,7 @@
 
 #include "tests/unit/private_mounts.h"
 #include "tests/unit/wg_test_support.h"
-#include "wg/backend.h"
+#include "wg/device/backend.h"
 
 // A network namespace for a test, and the story that every backend must tell the same way.
 namespace ulagate::wg::test {

@@ -6,7 +6,7 @@
 #include <condition_variable>
 #include <mutex>
 
-#include "wg/background_backend.h"
+#include "wg/device/background_backend.h"
 
 namespace ulagate::wg::background_backend_test {
 namespace {

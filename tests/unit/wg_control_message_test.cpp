@@ -5,7 +5,7 @@
 #include <string>
 
 #include "tests/unit/text_values.h"
-#include "wg/control_message.h"
+#include "wg/control/message.h"
 
 namespace ulagate::wg::control::control_message_test {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "tests/unit/kernel_namespace.h"
 #include "tests/unit/text_values.h"
-#include "wg/control_socket.h"
+#include "wg/control/socket.h"
 
 // The socket against the kernel: a relay and a router, each in a network namespace of its own, and between
 // them a veth pair in place of the tunnel. The tunnel addresses sit on lo.

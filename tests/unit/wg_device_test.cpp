@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/wg_test_support.h"
-#include "wg/device.h"
+#include "wg/device/device.h"
 
 namespace ulagate::wg::device_test {
 namespace {

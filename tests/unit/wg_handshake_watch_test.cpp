@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include "tests/unit/kernel_namespace.h"
-#include "wg/handshake_watch.h"
+#include "wg/device/handshake_watch.h"
 
 // The watch against the kernel, in a network namespace of its own.
 namespace ulagate::wg::handshake_watch_test {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/unit/wg_backend_support.h"
-#include "wg/kernel_backend.h"
-#include "wg/open_backend.h"
-#include "wg/userspace_backend.h"
+#include "wg/device/kernel_backend.h"
+#include "wg/device/open_backend.h"
+#include "wg/device/userspace_backend.h"
 
 namespace ulagate::wg::kernel_backend_test {
 namespace {

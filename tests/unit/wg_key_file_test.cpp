@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "wg/key_file.h"
+#include "wg/device/key_file.h"
 
 namespace ulagate::wg::key_file_test {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "wg/key.h"
+#include "wg/device/key.h"
 
 namespace ulagate::wg::key_test {
 namespace {

@@ -4,8 +4,8 @@
 
 #include "tests/unit/wg_netlink_support.h"
 #include "tests/unit/wg_test_support.h"
-#include "wg/link_message.h"
-#include "wg/netlink_message.h"
+#include "wg/device/link_message.h"
+#include "wg/device/netlink_message.h"
 
 namespace ulagate::wg::netlink_message_test {
 namespace {

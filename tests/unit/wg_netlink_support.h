@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "wg/device.h"
+#include "wg/device/device.h"
 
 // A second, independent reading of the kernel's WireGuard messages, straight from the header file's numbers;
 // written for plainness and not for speed, and sharing no code with wg/.

@@ -2,7 +2,7 @@
 #include <string>
 
 #include "tests/unit/wg_ownership_story.h"
-#include "wg/ownership.h"
+#include "wg/control/ownership.h"
 
 // A new configuration under a running relay, and many sites.
 namespace ulagate::wg::control::ownership_config_test {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a router that says anything at any rate can do, and what it cannot.
 #include "tests/unit/wg_ownership_story.h"
-#include "wg/ownership.h"
+#include "wg/control/ownership.h"
 
 namespace ulagate::wg::control::ownership_liar_test {
 namespace {

@@ -10,8 +10,8 @@
 
 #include "tests/unit/text_values.h"
 #include "tests/unit/wg_test_support.h"
-#include "wg/ownership.h"
-#include "wg/relay_session.h"
+#include "wg/control/ownership.h"
+#include "wg/control/relay_session.h"
 
 // Two routers of a site and a relay, joined by links that lose, double and reorder; in virtual time.
 namespace ulagate::wg::control::ownership_simulation_test {

@@ -2,7 +2,7 @@
 // A site whose LAN was in two halves, each with an Active router, is whole again: who of the two becomes
 // Backup releases. And a planned hand-over, where a release has to change nothing.
 #include "tests/unit/wg_ownership_story.h"
-#include "wg/ownership.h"
+#include "wg/control/ownership.h"
 
 namespace ulagate::wg::control::ownership_split_test {
 namespace {

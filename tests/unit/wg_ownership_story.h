@@ -13,7 +13,7 @@
 
 #include "tests/unit/text_values.h"
 #include "tests/unit/wg_test_support.h"
-#include "wg/ownership.h"
+#include "wg/control/ownership.h"
 
 namespace ulagate::wg::control {
 

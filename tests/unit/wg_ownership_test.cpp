@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/unit/wg_ownership_story.h"
-#include "wg/ownership.h"
+#include "wg/control/ownership.h"
 
 namespace ulagate::wg::control::ownership_test {
 namespace {

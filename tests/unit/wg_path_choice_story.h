@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "tests/unit/text_values.h"
-#include "wg/path_choice.h"
+#include "wg/control/path_choice.h"
 
 namespace ulagate::wg::control {
 

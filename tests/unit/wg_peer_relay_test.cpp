@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "tests/unit/text_values.h"
-#include "wg/peer_relay.h"
+#include "wg/control/peer_relay.h"
 
 // Two relays with a tunnel between them: each learns which sites are connected to the other, and no more.
 namespace ulagate::wg::control::peer_relay_test {

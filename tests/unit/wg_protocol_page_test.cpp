@@ -14,7 +14,7 @@
 
 #include "daemon/base/bytes.h"
 #include "tests/unit/text_values.h"
-#include "wg/control_message.h"
+#include "wg/control/message.h"
 
 // PROTOCOL.md says what the code does: its tables are read, and what they say is tried.
 namespace ulagate::wg::control::protocol_page_test {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/unit/wg_relay_session_story.h"
-#include "wg/relay_session.h"
+#include "wg/control/relay_session.h"
 
 // How a router learns which sites are connected to the relay.
 namespace ulagate::wg::control::relay_session_sites_test {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a router says when it becomes Backup, and what it hears when another one was Active beside it.
 #include "tests/unit/wg_relay_session_story.h"
-#include "wg/relay_session.h"
+#include "wg/control/relay_session.h"
 
 namespace ulagate::wg::control::relay_session_split_test {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "tests/unit/text_values.h"
 #include "tests/unit/wg_test_support.h"
-#include "wg/relay_session.h"
+#include "wg/control/relay_session.h"
 
 namespace ulagate::wg::control {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/unit/wg_relay_session_story.h"
-#include "wg/relay_session.h"
+#include "wg/control/relay_session.h"
 
 // Claims, releases and epochs.
 namespace ulagate::wg::control::relay_session_test {

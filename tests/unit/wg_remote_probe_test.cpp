@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "tests/unit/text_values.h"
-#include "wg/remote_probe.h"
+#include "wg/control/remote_probe.h"
 
 namespace ulagate::wg::control::remote_probe_test {
 namespace {

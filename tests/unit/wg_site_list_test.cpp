@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "tests/unit/text_values.h"
-#include "wg/site_list.h"
-#include "wg/site_publisher.h"
+#include "wg/control/site_list.h"
+#include "wg/control/site_publisher.h"
 
 // The list of connected sites: how the relay publishes it and how a router follows.
 namespace ulagate::wg::control::site_list_test {

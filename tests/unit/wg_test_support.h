@@ -6,7 +6,7 @@
 #include <string>
 
 #include "tests/unit/text_values.h"
-#include "wg/device.h"
+#include "wg/device/device.h"
 
 // What the tests of this folder share: readable values, a model of a device, random configurations.
 namespace ulagate::wg::test {

@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "daemon/base/fd.h"
-#include "wg/uapi_socket.h"
+#include "wg/device/uapi_socket.h"
 
 namespace ulagate::wg::uapi_socket_test {
 namespace {

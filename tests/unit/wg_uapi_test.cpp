@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/wg_test_support.h"
-#include "wg/uapi.h"
+#include "wg/device/uapi.h"
 
 namespace ulagate::wg::uapi_test {
 namespace {

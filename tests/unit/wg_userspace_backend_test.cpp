@@ -11,7 +11,7 @@
 
 #include "daemon/base/fd.h"
 #include "tests/unit/wg_backend_support.h"
-#include "wg/userspace_backend.h"
+#include "wg/device/userspace_backend.h"
 
 namespace ulagate::wg::userspace_backend_test {
 namespace {

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/text_values.h"
-#include "wg/voices.h"
+#include "wg/control/voices.h"
 
 namespace ulagate::wg::control::voices_test {
 namespace {

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/config/ra.h"
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/base/text.h"
+#include "daemon/config/ra_values.h"
+#include "daemon/config/values.h"
+
+namespace ulagate::config_file {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::milliseconds;
+
+// Each of them has to fit into an advertisement of its own on the smallest MTU.
+constexpr std::size_t kMaxDnsServers = 16;
+constexpr std::size_t kMaxSearchDomains = 4;
+// RFC 4191 section 4: hosts need not keep more.
+constexpr std::size_t kMaxRoutes = 17;
+
+const OneOf<ra::Preference> kPreferences{
+    {"low", ra::Preference::low}, {"medium", ra::Preference::medium}, {"high", ra::Preference::high}};
+
+// [lan.ra] as the file says it.
+struct RaSettings {
+    Located<bool> advertise;
+    Located<milliseconds> min_interval;
+    Located<milliseconds> max_interval;
+    Located<RouterLifetime> router_lifetime;
+    Located<ra::Preference> router_preference;
+    Located<ra::Milliseconds> reachable_time;
+    Located<ra::Milliseconds> retrans_timer;
+    Located<std::uint8_t> hop_limit;
+    Located<bool> managed;
+    Located<bool> other_config;
+    Located<ra::Seconds> prefix_valid_lifetime;
+    Located<ra::Seconds> prefix_preferred_lifetime;
+    Located<bool> on_link;
+    Located<bool> autonomous;
+    Located<bool> router_address;
+    Located<ra::Seconds> route_lifetime;
+    Located<ra::Preference> route_preference;
+    Located<std::uint32_t> mtu;
+    Located<bool> unicast_replies;
+    Located<bool> snac_router;
+    Located<bool> pd_preferred;
+    Located<std::chrono::sys_seconds> prefix_valid_until;
+    Located<std::chrono::sys_seconds> prefix_preferred_until;
+    Located<bool> withdraw_when_isolated;
+    Located<milliseconds> isolated_after;
+    std::vector<Located<net::Ipv6Address>> rdnss;
+    std::vector<Located<std::string>> dnssl;
+    Located<ra::Seconds> dns_lifetime;
+    Located<net::Ipv6Prefix> pref64;
+    Located<ra::Seconds> pref64_lifetime;
+    Located<std::string> captive_portal;
+    Located<bool> source_link_layer_address;
+    // [[lan.ra.route]]
+    struct Route {
+        Located<net::Ipv6Prefix> prefix;
+        Located<ra::Seconds> lifetime;
+        Located<ra::Preference> preference;
+    };
+    std::vector<Route> routes;
+};
+
+void read_routes(TableReader& ra, RaSettings& out) {
+    for (TableReader& route : ra.tables("route")) {
+        const auto prefix = route.require("prefix", "fd99:1::/48", parse_route);
+        RaSettings::Route read;
+        read.lifetime = route.optional("lifetime", "30m", parse_lifetime);
+        if (!read.lifetime.given() && read.lifetime.usable()) read.lifetime = out.route_lifetime;
+        read.preference = route.optional("preference", "medium", kPreferences);
+        route.finish();
+        if (!prefix) continue;
+        read.prefix = *prefix;
+        out.routes.push_back(std::move(read));
+    }
+}
+
+// RFC 8106 section 5.1 and RFC 8781 section 4.1: three times max_interval. Android ignores what is shorter
+// than 3m (2m for DNS servers), and by our default interval it would be.
+ra::Seconds default_lifetime(const Located<milliseconds>& max_interval) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(max_interval.value * 3);
+    return std::max(ra::Seconds{180}, ra::Seconds{static_cast<std::uint32_t>(seconds.count())});
+}
+
+void read_further_options(TableReader& ra, RaSettings& out) {
+    const DurationIn<milliseconds> isolated_after{5s, 1h};
+    const DurationIn<ra::Seconds> pref64_lifetime{0s, 65528s};
+    const OneOf<bool> when_isolated{{"keep", false}, {"withdraw", true}};
+    out.snac_router = ra.flag("snac_router", false);
+    out.pd_preferred = ra.flag("pd_preferred", false);
+    out.prefix_valid_until = ra.text("prefix_valid_until", "2027-06-30T00:00:00Z", parse_instant);
+    out.prefix_preferred_until = ra.text("prefix_preferred_until", "2027-06-29T00:00:00Z", parse_instant);
+    out.withdraw_when_isolated = ra.optional("route_when_isolated", "keep", when_isolated);
+    out.isolated_after = ra.optional("isolated_after", "30s", isolated_after);
+    out.rdnss = ra.list_or_none("rdnss", "fd12:3456:789a:a::53", parse_dns_server);
+    out.dnssl = ra.list_or_none("dnssl", "example.net", parse_search_domain);
+    out.dns_lifetime = ra.optional("dns_lifetime", "3m", parse_lifetime);
+    if (!out.dns_lifetime.given()) out.dns_lifetime.value = default_lifetime(out.max_interval);
+    out.pref64 = ra.text("pref64", "64:ff9b::/96", parse_pref64);
+    out.pref64_lifetime = ra.optional("pref64_lifetime", "3m", pref64_lifetime);
+    if (!out.pref64_lifetime.given())
+        out.pref64_lifetime.value = std::min(default_lifetime(out.max_interval), ra::kLongestPref64Lifetime);
+    out.captive_portal = ra.text("captive_portal", "https://portal.example.net/api", parse_captive_portal);
+    out.source_link_layer_address = ra.flag("source_link_layer_address", true);
+    read_routes(ra, out);
+}
+
+// To the hosts of this LAN we are the way to the internet, also to those (Android) that use a network only
+// with a default router and a DNS server from its advertisements. Other LANs never see this.
+void apply_gateway(const TableReader& ra, const RaSurroundings& around, RaSettings& out) {
+    auto& lifetime = out.router_lifetime;
+    if (!lifetime.given() && lifetime.usable()) {
+        // RFC 4861 section 6.2.1 has three times max_interval as the default.
+        const auto three = std::chrono::ceil<std::chrono::seconds>(out.max_interval.value * 3);
+        lifetime.value =
+            RouterLifetime{static_cast<std::uint16_t>(std::clamp<std::int64_t>(three.count(), 1800, 65535))};
+    }
+    // The address that the site's router has whoever it is; without VRRP it is always here.
+    if (!ra.has("rdnss"))
+        out.rdnss.push_back({with_interface_identifier(around.prefix, 1), ra.path_of("rdnss"), ra.line(),
+                             Located<net::Ipv6Address>::Origin::fallback});
+}
+
+// The bounds are those of RFC 4861 section 6.2.1, with the intervals and the router lifetime of RFC 8319.
+RaSettings read_ra_settings(TableReader& ra, const RaSurroundings& around) {
+    const DurationIn<milliseconds> interval{3s, 65535s};
+    const DurationIn<milliseconds> longest_interval{4s, 65535s};
+    const DurationIn<RouterLifetime> router_lifetime{0s, 65535s};
+    const DurationIn<ra::Milliseconds> reachable{0s, 1h};
+    const DurationIn<ra::Milliseconds> retrans{0s, milliseconds{0xffffffff}};
+    RaSettings out;
+    out.advertise = ra.flag("advertise", true);
+    out.min_interval = ra.optional("min_interval", "10s", interval);
+    out.max_interval = ra.optional("max_interval", "30s", longest_interval);
+    out.router_lifetime = ra.optional("router_lifetime", "0s", router_lifetime);
+    out.router_preference = ra.optional("router_preference", "medium", kPreferences);
+    out.reachable_time = ra.optional("reachable_time", "0s", reachable);
+    out.retrans_timer = ra.optional("retrans_timer", "0s", retrans);
+    out.hop_limit = ra.integer<std::uint8_t>("hop_limit", 64, 0, 255);
+    out.managed = ra.flag("managed", false);
+    out.other_config = ra.flag("other_config", false);
+    out.prefix_valid_lifetime = ra.optional("prefix_valid_lifetime", "1d", parse_lifetime);
+    out.prefix_preferred_lifetime = ra.optional("prefix_preferred_lifetime", "4h", parse_lifetime);
+    out.on_link = ra.flag("on_link", true);
+    out.autonomous = ra.flag("autonomous", true);
+    out.router_address = ra.flag("router_address", false);
+    out.route_lifetime = ra.optional("route_lifetime", "30m", parse_lifetime);
+    out.route_preference = ra.optional("route_preference", "high", kPreferences);
+    out.mtu = ra.integer<std::uint32_t>("mtu", 0, 1280, 65535);
+    out.unicast_replies = ra.flag("unicast_replies", true);
+    read_further_options(ra, out);
+    if (around.gateway) apply_gateway(ra, around, out);
+    ra.finish();
+    // RFC 4861 gives Min as a third of Max when only Max is configured.
+    if (!out.min_interval.given() && out.max_interval.given()) {
+        out.min_interval.value = std::max<milliseconds>(3s, out.max_interval.value / 3);
+    }
+    return out;
+}
+
+void check_intervals(const RaSettings& ra, Findings& findings) {
+    const auto& min = ra.min_interval;
+    const auto& max = ra.max_interval;
+    const auto& lifetime = ra.router_lifetime;
+    if (min.usable() && max.usable() && min.value * 4 > max.value * 3) {
+        complain(
+            findings, min,
+            fmt::format("{} is more than three quarters of max_interval {} (RFC 4861); choose at most {}",
+                        to_string(min.value), to_string(max.value), to_string(max.value * 3 / 4)));
+    }
+    if (lifetime.usable() && max.usable() && lifetime.value.count() != 0 && lifetime.value < max.value) {
+        complain(
+            findings, lifetime,
+            fmt::format("{} is shorter than max_interval {}, so hosts would lose this router between two "
+                        "advertisements (RFC 4861); choose 0s or at least max_interval",
+                        to_string(lifetime.value), to_string(max.value)));
+    }
+}
+
+template <class Lifetime>
+void check_android(const Located<Lifetime>& lifetime, Findings& findings) {
+    if (!lifetime.usable() || lifetime.value.count() == 0 || lifetime.value >= 180s) return;
+    warn(findings, lifetime,
+         fmt::format("{} is less than 3m, which Android 15 and later ignore; choose 3m or more",
+                     to_string(lifetime.value)));
+}
+
+void check_expiry(const Located<ra::Seconds>& lifetime, const RaSettings& ra, Findings& findings) {
+    // 0 withdraws; it is not a short lifetime.
+    if (!lifetime.usable() || !ra.max_interval.usable() || lifetime.value.count() == 0) return;
+    if (lifetime.value >= ra.max_interval.value) return;
+    warn(
+        findings, lifetime,
+        fmt::format("{} is shorter than max_interval {}, so it expires between two advertisements; choose at "
+                    "least three times max_interval",
+                    to_string(lifetime.value), to_string(ra.max_interval.value)));
+}
+
+void check_gateway(const Located<RouterLifetime>& lifetime, Findings& findings) {
+    if (!lifetime.usable() || lifetime.value.count() != 0) return;
+    complain(
+        findings, lifetime,
+        "0s says that this is no default router, and with gateway = true it is the only one; remove it, or "
+        "choose 30m");
+}
+
+void check_countdown(const RaSettings& ra, Findings& findings) {
+    const auto& valid = ra.prefix_valid_until;
+    const auto& preferred = ra.prefix_preferred_until;
+    if (valid.given() && preferred.given() && preferred.value > valid.value)
+        complain(findings, preferred, "is later than prefix_valid_until (RFC 4861); choose an earlier time");
+}
+
+template <class T>
+void check_list(const std::vector<Located<T>>& list, std::size_t max, std::string_view what,
+                Findings& findings) {
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        const auto& here = list.at(i);
+        const auto before = list.begin() + static_cast<std::ptrdiff_t>(i);
+        if (std::any_of(list.begin(), before, [&](const auto& other) { return other.value == here.value; }))
+            complain(findings, here, fmt::format("has the same {} twice; remove one", what));
+        if (i == max) {
+            complain(findings, here,
+                     fmt::format("has more than {} {}s, and hosts keep three or so (RFC 8106); shorten it",
+                                 max, what));
+        }
+    }
+}
+
+void check_names(const RaSettings& ra, Findings& findings) {
+    check_list(ra.rdnss, kMaxDnsServers, "server", findings);
+    check_list(ra.dnssl, kMaxSearchDomains, "domain", findings);
+    check_expiry(ra.dns_lifetime, ra, findings);
+    // By default it is as long as it can be.
+    if (ra.pref64_lifetime.given()) check_expiry(ra.pref64_lifetime, ra, findings);
+    const auto needs = [&](const auto& lifetime, bool there, std::string_view keys) {
+        if (lifetime.given() && !there)
+            warn(findings, lifetime, fmt::format("has no effect without {}", keys));
+    };
+    needs(ra.dns_lifetime, !ra.rdnss.empty() || !ra.dnssl.empty(), "rdnss or dnssl; remove it");
+    needs(ra.pref64_lifetime, ra.pref64.given(), "pref64; remove it");
+}
+
+void check_routes(const RaSettings& ra, const RaSurroundings& around, Findings& findings) {
+    std::size_t count = 1;  // the overlay
+    std::vector<net::Ipv6Prefix> seen{around.overlay};
+    for (const auto& route : ra.routes) {
+        if (std::find(seen.begin(), seen.end(), route.prefix.value) != seen.end()) {
+            complain(
+                findings, route.prefix,
+                fmt::format(
+                    "{} is advertised already, and a route may be in an advertisement once only (RFC "
+                    "4191); remove it{}",
+                    to_string(route.prefix.value),
+                    route.prefix.value == around.overlay ? ", and see route_lifetime for the overlay" : ""));
+        }
+        seen.push_back(route.prefix.value);
+        if (route.lifetime.given()) {
+            check_android(route.lifetime, findings);
+            check_expiry(route.lifetime, ra, findings);
+        }
+        if (++count == kMaxRoutes + 1) {
+            warn(findings, route.prefix,
+                 fmt::format(
+                     "is one route more than the {} that hosts are asked to keep (RFC 4191); advertise fewer",
+                     kMaxRoutes));
+        }
+    }
+}
+
+void check_ra(const RaSettings& ra, const RaSurroundings& around, Findings& findings) {
+    check_intervals(ra, findings);
+    check_android(ra.router_lifetime, findings);
+    check_android(ra.prefix_preferred_lifetime, findings);
+    check_android(ra.route_lifetime, findings);
+    check_expiry(ra.prefix_valid_lifetime, ra, findings);
+    check_expiry(ra.prefix_preferred_lifetime, ra, findings);
+    check_expiry(ra.route_lifetime, ra, findings);
+
+    const auto& valid = ra.prefix_valid_lifetime;
+    const auto& preferred = ra.prefix_preferred_lifetime;
+    if (valid.usable() && preferred.usable() && preferred.value > valid.value) {
+        complain(findings, preferred,
+                 "is longer than prefix_valid_lifetime, and hosts ignore such a prefix (RFC 4862); make it "
+                 "shorter");
+    }
+    check_countdown(ra, findings);
+    if (around.gateway) check_gateway(ra.router_lifetime, findings);
+    check_names(ra, findings);
+    check_routes(ra, around, findings);
+    const auto& preference = ra.router_preference;
+    if (preference.usable() && preference.value != ra::Preference::medium && ra.router_lifetime.usable() &&
+        ra.router_lifetime.value.count() == 0) {
+        warn(findings, preference,
+             "is not sent, because router_lifetime is 0s and this is no default router (RFC 4191); remove "
+             "it. For the "
+             "route to the overlay there is route_preference");
+    }
+}
+
+// Those that are few and always there come first, so that they are in the first of several messages.
+void add_further_options(const RaSettings& ra, std::vector<ra::Option>& options) {
+    if (ra.mtu.given()) options.emplace_back(ra::Mtu{ra.mtu.value});
+    if (!ra.rdnss.empty()) {
+        ra::RecursiveDnsServers dns{{}, ra.dns_lifetime.value};
+        for (const auto& server : ra.rdnss) dns.servers.push_back(server.value);
+        options.emplace_back(std::move(dns));
+    }
+    if (!ra.dnssl.empty()) {
+        ra::DnsSearchList dns{{}, ra.dns_lifetime.value};
+        for (const auto& domain : ra.dnssl) dns.domains.push_back(domain.value);
+        options.emplace_back(std::move(dns));
+    }
+    if (ra.pref64.given()) options.emplace_back(ra::Pref64{ra.pref64.value, ra.pref64_lifetime.value});
+    if (ra.captive_portal.given()) options.emplace_back(ra::CaptivePortal{ra.captive_portal.value});
+    for (const auto& route : ra.routes) {
+        options.emplace_back(
+            ra::RouteInformation{route.prefix.value, route.preference.value, route.lifetime.value});
+    }
+}
+
+ra::Config to_config(const RaSettings& ra, const RaSurroundings& around) {
+    ra::Config out;
+    out.min_interval = ra.min_interval.value;
+    out.max_interval = ra.max_interval.value;
+    out.unicast_replies = ra.unicast_replies.value;
+    out.source_link_layer_address = ra.source_link_layer_address.value;
+    if (ra.prefix_valid_until.given()) out.valid_until = ra.prefix_valid_until.value;
+    if (ra.prefix_preferred_until.given()) out.preferred_until = ra.prefix_preferred_until.value;
+
+    ra::RouterAdvertisement& message = out.advertisement;
+    message.hop_limit = ra.hop_limit.value;
+    message.managed = ra.managed.value;
+    message.other_config = ra.other_config.value;
+    message.snac_router = ra.snac_router.value;
+    message.router_lifetime = ra.router_lifetime.value;
+    // RFC 4191 section 2.2: 00 when this is no default router.
+    if (message.router_lifetime.count() != 0) message.preference = ra.router_preference.value;
+    message.reachable_time = ra.reachable_time.value;
+    message.retrans_timer = ra.retrans_timer.value;
+
+    ra::PrefixInformation pio;
+    pio.prefix = around.prefix;
+    pio.on_link = ra.on_link.value;
+    pio.autonomous = ra.autonomous.value;
+    pio.router_address = ra.router_address.value;
+    if (pio.router_address) {  // RFC 6275 section 7.2: the whole address, not the prefix
+        pio.prefix.address = with_interface_identifier(around.prefix, around.router_identifier);
+    }
+    pio.valid_lifetime = ra.prefix_valid_lifetime.value;
+    pio.preferred_lifetime = ra.prefix_preferred_lifetime.value;
+    pio.pd_preferred = ra.pd_preferred.value;
+    message.options.emplace_back(pio);
+    message.options.emplace_back(
+        ra::RouteInformation{around.overlay, ra.route_preference.value, ra.route_lifetime.value});
+    add_further_options(ra, message.options);
+    return out;
+}
+
+}  // namespace
+
+Located<bool> read_ra(TableReader& lan, const RaSurroundings& around, LanConfig& out) {
+    static const toml::table kNothing;
+    auto ra = lan.table("ra");
+    if (!ra) ra.emplace(kNothing, lan.path_of("ra"), lan.line(), lan.findings());
+    RaSettings settings = read_ra_settings(*ra, around);
+    check_ra(settings, around, lan.findings());
+    out.advertise = settings.advertise.value;
+    out.ra = to_config(settings, around);
+    out.withdraw_when_isolated = settings.withdraw_when_isolated.value;
+    out.isolated_after = settings.isolated_after.value;
+    return std::move(settings.advertise);
+}
+
+}  // namespace ulagate::config_file

@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/kernel/reconciler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/kernel/desired.h"
+#include "daemon/kernel/plan.h"
+#include "daemon/kernel/simulate.h"
+
+namespace ulagate {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Each round may make new steps possible (interface, then its routes); a plan that never gets empty is a bug
+// of ours or a fight with somebody, and both must not spin.
+constexpr int kMaxRounds = 5;
+constexpr int kMaxTries = 2;  // of the same step in one run: more would be such a bug or fight
+constexpr const char* kReading = "kernel state";  // the subject of a read that fails; no step has it
+constexpr milliseconds kFirstRetry{500};
+constexpr milliseconds kLongestRetry{30'000};
+// The kernel looks for addresses that have run out at most once a second (ADDRCONF_TIMER_FUZZ_MAX), and takes
+// away together what was put there within 20 ms (ADDRCONF_TIMER_FUZZ_MINUS); what was put later goes a second
+// later.
+constexpr milliseconds kTogether{15};
+constexpr unsigned kMostRenewals = 3;  // somebody holds the kernel's lock for long, again and again
+
+milliseconds retry_delay(unsigned attempts) {
+    const unsigned doublings = std::min(attempts - 1, 6U);
+    return std::min(kFirstRetry * (1U << doublings), kLongestRetry);
+}
+
+Stale touched_by(const Step& step) {
+    Stale stale;
+    if (std::holds_alternative<ApplyFirewall>(step)) stale.firewall = true;
+    if (std::holds_alternative<SetSysctl>(step)) stale.sysctls = true;
+    if (std::holds_alternative<CreateTunnel>(step) || std::holds_alternative<RemoveTunnel>(step)) {
+        stale.links = stale.tunnels = stale.routes = true;
+    }
+    if (std::holds_alternative<ConfigureTunnel>(step)) stale.tunnels = true;
+    if (std::holds_alternative<SetLink>(step)) stale.links = true;
+    if (std::holds_alternative<CreateMacvlan>(step) || std::holds_alternative<SwitchLink>(step) ||
+        std::holds_alternative<RemoveMacvlan>(step)) {
+        stale.links = stale.addresses = true;
+    }
+    if (std::holds_alternative<PutAddress>(step) || std::holds_alternative<DeleteAddress>(step)) {
+        stale.addresses = stale.routes = true;
+    }
+    if (std::holds_alternative<PutRoute>(step) || std::holds_alternative<DeleteRoute>(step) ||
+        std::holds_alternative<PutPin>(step) || std::holds_alternative<DeletePin>(step)) {
+        stale.routes = true;
+    }
+    if (std::holds_alternative<PutRule>(step) || std::holds_alternative<DeleteRule>(step)) stale.rules = true;
+    return stale;
+}
+
+// Whether the step puts back something that was in place already and is still wanted the same.
+bool restores(const Step& step, const Wanted& was, const Wanted& wanted) {
+    if (const auto* s = std::get_if<ApplyFirewall>(&step)) return s->to == was.firewall;
+    if (const auto* s = std::get_if<SetSysctl>(&step)) {
+        const auto found = was.sysctls.find(s->path);
+        return found != was.sysctls.end() && found->second == s->value;
+    }
+    if (const auto* s = std::get_if<CreateTunnel>(&step)) return was.tunnels.contains(s->interface);
+    if (const auto* s = std::get_if<SetLink>(&step)) {
+        const auto found = was.tunnels.find(s->interface);
+        return found != was.tunnels.end() && found->second.mtu == s->mtu;
+    }
+    if (const auto* s = std::get_if<ConfigureTunnel>(&step)) {
+        const auto found = was.tunnels.find(s->interface);
+        // A peer's endpoint moves by itself (roaming); a peer that is gone was removed.
+        const bool adds = std::any_of(s->change.peers.begin(), s->change.peers.end(),
+                                      [](const auto& peer) { return !peer.remove && !peer.update_only; });
+        return adds && found != was.tunnels.end() &&
+               found->second.device == wanted.tunnels.at(s->interface).device;
+    }
+    if (const auto* s = std::get_if<CreateMacvlan>(&step)) return was.macvlans.contains(s->interface);
+    if (const auto* s = std::get_if<SwitchLink>(&step)) {
+        const auto found = was.macvlans.find(s->interface);
+        return found != was.macvlans.end() && found->second.up == s->up;
+    }
+    if (const auto* s = std::get_if<PutAddress>(&step)) return was.addresses.contains(s->address);
+    if (const auto* s = std::get_if<PutRoute>(&step)) {
+        const auto found = was.routes.find(s->key);
+        return found != was.routes.end() && found->second == s->target;
+    }
+    if (const auto* s = std::get_if<PutRule>(&step)) return was.rules.contains(s->rule);
+    if (const auto* s = std::get_if<PutPin>(&step)) {
+        const auto found = was.pins.find(s->address);
+        return found != was.pins.end() && found->second == s->uplink;
+    }
+    return false;
+}
+
+std::set<std::string> our_interfaces(const Links& links) {
+    std::set<std::string> names;
+    for (const auto& [name, link] : links) {
+        if (is_tunnel_name(name)) names.insert(name);
+    }
+    return names;
+}
+
+// The settings that any wanted state of ours can speak of.
+std::set<std::string> sysctl_paths(const Links& links, const ChangedSysctls& changed) {
+    std::set<std::string> paths{"net/ipv6/conf/all/forwarding",
+                                "net/ipv6/conf/lo/disable_ipv6",
+                                kIpv4Forwarding,
+                                kIcmpRateLimit,
+                                kNeighboursKept,
+                                kNeighboursAimedAt,
+                                kMostNeighbours};
+    for (const auto& [name, link] : links) {
+        if (name == "lo") continue;
+        if (name.starts_with(kLinkPrefix)) {
+            for (const auto& [path, value] : settings_of_ours(name)) paths.insert(path);
+        } else {
+            for (std::string& path : settings_of_others(name)) paths.insert(std::move(path));
+        }
+    }
+    for (const auto& [path, value] : changed) paths.insert(path);
+    return paths;
+}
+
+}  // namespace
+
+Stale& Stale::operator|=(const Stale& other) {
+    links |= other.links;
+    addresses |= other.addresses;
+    routes |= other.routes;
+    rules |= other.rules;
+    tunnels |= other.tunnels;
+    firewall |= other.firewall;
+    sysctls |= other.sysctls;
+    return *this;
+}
+
+// What was left under way and has ended; where it was, things are not as we knew them.
+void Reconciler::take_finished() {
+    for (Kernel::Finished& ended : kernel_.take_finished()) {
+        const auto known = under_way_.extract(ended.place);
+        if (known.empty()) continue;
+        stale_ |= touched_by(known.mapped().step);
+        settled_ = false;
+        finished_.emplace_back(std::move(known.mapped()), std::move(ended.result));
+    }
+}
+
+void Reconciler::report_finished(TimePoint now, Report& report) {
+    for (const auto& [done, result] : std::exchange(finished_, {})) {
+        if (result) {
+            troubles_.erase(subject(done.step));
+            note_done(done.step, done.restores, now, report);
+        } else {
+            note_failure(subject(done.step), describe(done.step), result.error(), now, report);
+        }
+    }
+}
+
+// In place: a device may have ten thousand peers. True when something is not as it was.
+bool Reconciler::take_tunnels(Kernel::Tunnels&& now) {
+    bool changed = have_.unanswered_tunnels != now.unanswered;
+    have_.unanswered_tunnels = std::move(now.unanswered);
+    changed |=
+        std::erase_if(have_.tunnels, [&](const auto& known) {
+            return !now.devices.contains(known.first) && !have_.unanswered_tunnels.contains(known.first);
+        }) > 0;
+    for (auto& [name, device] : now.devices) {
+        const auto [known, is_new] = have_.tunnels.try_emplace(name);
+        if (!is_new && known->second == device) continue;
+        known->second = std::move(device);
+        changed = true;
+    }
+    return changed;
+}
+
+Result<bool> Reconciler::refresh() {
+    take_finished();
+    bool changed = false;
+    std::optional<Error> error;
+    const auto read = [&](bool& stale, auto& known, const char* what, const auto& ask) {
+        if (!stale || error) return;
+        auto now = ask();
+        if (!now) {
+            error = Error{now.error().code, fmt::format("read {}: {}", what, now.error().context)};
+            return;
+        }
+        stale = false;
+        if (*now == known) return;
+        known = std::move(*now);
+        changed = true;
+        settled_ = false;  // until the next run has looked at it, whoever asked for this read
+    };
+    read(stale_.links, have_.links, "links", [&] { return kernel_.links(); });
+    read(stale_.addresses, have_.addresses, "addresses", [&] { return kernel_.addresses(); });
+    bool stale_pins = stale_.routes;
+    read(stale_pins, have_.pins, "pinned routes", [&] { return kernel_.pins(); });
+    read(stale_.routes, have_.routes, "routes", [&] { return kernel_.our_routes(); });
+    read(stale_.rules, have_.rules, "rules", [&] { return kernel_.rules(); });
+    if (stale_.tunnels && !error) {
+        auto answers = kernel_.tunnels(our_interfaces(have_.links));
+        if (!answers) {
+            error = Error{answers.error().code, "read tunnels: " + answers.error().context};
+        } else {
+            stale_.tunnels = false;
+            if (take_tunnels(std::move(*answers))) {
+                changed = true;
+                settled_ = false;
+            }
+        }
+    }
+    read(stale_.firewall, have_.firewall, "firewall", [&] { return kernel_.firewall(); });
+    if (stale_.sysctls) have_.changed_sysctls = kernel_.changed_sysctls();
+    read(stale_.sysctls, have_.sysctls, "sysctls",
+         [&] { return kernel_.sysctls(sysctl_paths(have_.links, have_.changed_sysctls)); });
+    if (error) return tl::unexpected<Error>{std::move(*error)};
+    return changed;
+}
+
+Reconciler::Report Reconciler::run(const Want& want, TimePoint now, bool slow_too) {
+    Report report;
+    settled_ = false;
+    fight_on_at_.reset();
+    std::map<std::string, int> tries;
+    for (int round = 0; round < kMaxRounds; ++round) {
+        if (auto read = refresh(); !read) {
+            // We cannot know what is there, so nothing is done on a guess; the caller's timer brings us back.
+            note_failure(kReading, "read the kernel's state", read.error(), now, report);
+            return report;
+        }
+        report_finished(now, report);
+        Wanted wanted = want(have_);
+        note_leases(wanted);
+        const std::vector<Step> steps = plan(wanted, have_);
+        forget_solved_troubles(steps);
+        bool acted = false;
+        fight_on_at_.reset();
+        for (const Step& step : steps) {
+            if (waiting(step, wanted, now) || (!slow_too && std::holds_alternative<CreateTunnel>(step)))
+                continue;
+            if (held_back(step)) continue;
+            if (++tries[describe(step)] > kMaxTries) {
+                const Error ineffective{{}, "the kernel took it, but shows something else"};
+                note_failure(subject(step), describe(step), ineffective, now, report);
+                continue;
+            }
+            acted = true;
+            apply(step, wanted, now, report);
+        }
+        if (!acted) {
+            settled_ = steps.empty() && !under_way();
+            if (settled_) in_place_ = std::move(wanted);
+            break;
+        }
+    }
+    return report;
+}
+
+void Reconciler::apply(const Step& step, const Wanted& wanted, TimePoint now, Report& report) {
+    const auto result = kernel_.apply(step);
+    stale_ |= touched_by(step);
+    if (!result && result.error().code == std::errc::operation_in_progress) {
+        under_way_.insert_or_assign(place_of(step),
+                                    UnderWay{step, in_place_ && restores(step, *in_place_, wanted)});
+        return;
+    }
+    if (result) {
+        // Even if the next plan wants it again: its time is over, and a deadline in the past would spin.
+        troubles_.erase(subject(step));
+        note_done(step, in_place_ && restores(step, *in_place_, wanted), now, report);
+        return;
+    }
+    note_failure(subject(step), describe(step), result.error(), now, report);
+}
+
+void Reconciler::note_leases(const Wanted& wanted) {
+    leases_.clear();
+    for (const auto& [address, wish] : wanted.addresses) {
+        if (wish.leased) leases_.push_back(address);
+    }
+}
+
+Reconciler::Report Reconciler::apply_ahead(const Step& step, TimePoint now) {
+    Report report;
+    const auto result = kernel_.apply(step);
+    stale_ |= touched_by(step);
+    if (!result && result.error().code == std::errc::operation_in_progress) {
+        under_way_.insert_or_assign(place_of(step), UnderWay{step, false});
+    } else if (result) {
+        report.done.push_back({describe(step)});
+    } else {
+        note_failure(subject(step), describe(step), result.error(), now, report);
+    }
+    return report;
+}
+
+Reconciler::Report Reconciler::apply_as_known(const Step& step, TimePoint now) {
+    const Stale before = stale_;
+    Report report = apply_ahead(step, now);
+    if (!report.failed.empty()) return report;
+    stale_ = before;
+    simulate(have_, step);
+    return report;
+}
+
+Reconciler::Report Reconciler::renew_leases(const std::function<TimePoint()>& clock) {
+    Report report;
+    for (unsigned rounds = 0; rounds < kMostRenewals; ++rounds) {
+        const TimePoint begun = clock();
+        report = renew_each_lease(begun);
+        if (!report.failed.empty() || clock() - begun <= kTogether) break;
+    }
+    return report;
+}
+
+Reconciler::Report Reconciler::renew_each_lease(TimePoint now) {
+    Report report;
+    for (const AddressKey& address : leases_) {
+        if (!have_.addresses.contains(address)) continue;  // the next run puts it there
+        const Step step = PutAddress{address, {false, true}};
+        if (const auto renewed = kernel_.apply(step); !renewed) {
+            stale_.addresses = true;
+            note_failure(subject(step), "renew " + subject(step), renewed.error(), now, report);
+        }
+    }
+    return report;
+}
+
+void Reconciler::note_done(const Step& step, bool restores, TimePoint now, Report& report) {
+    Done done{describe(step), restores};
+    if (restores) done.again = !fights_.restored(subject(step), now);
+    report.done.push_back(std::move(done));
+}
+
+void Reconciler::note_failure(const std::string& subject, std::string what, const Error& error, TimePoint now,
+                              Report& report) {
+    Trouble& trouble = troubles_[subject];
+    const bool first = trouble.attempts == 0 || trouble.error.text() != error.text();
+    ++trouble.attempts;
+    trouble.what = std::move(what);
+    trouble.error = error;
+    const milliseconds delay = retry_delay(trouble.attempts);
+    trouble.retry_at = now + delay;
+    report.failed.push_back({trouble.what, trouble.error, first, delay});
+}
+
+// By what is under way: one step at a time at one place, and nothing leads to a link that is about to come
+// up.
+bool Reconciler::held_back(const Step& step) const {
+    if (!under_way()) return false;
+    if (under_way_.contains(place_of(step))) return true;
+    std::string link;
+    if (const auto* s = std::get_if<PutRoute>(&step)) link = s->target.link.value_or("");
+    if (const auto* s = std::get_if<PutAddress>(&step)) link = s->address.link;
+    if (!under_way_.contains(link) && !have_.unanswered_tunnels.contains(link)) return false;
+    const auto known = have_.links.find(link);
+    return known == have_.links.end() || !known->second.up;
+}
+
+bool Reconciler::waiting(const Step& step, const Wanted& wanted, TimePoint now) {
+    const std::string about = subject(step);
+    const auto trouble = troubles_.find(about);
+    if (trouble != troubles_.end() && now < trouble->second.retry_at) return true;
+    const TimePoint due = fights_.may_restore_at(about);
+    if (due <= now || !in_place_ || !restores(step, *in_place_, wanted)) return false;
+    fight_on_at_ = std::min(fight_on_at_.value_or(due), due);
+    return true;
+}
+
+// A subject that needs no step any more is no trouble any more, whoever solved it.
+void Reconciler::forget_solved_troubles(const std::vector<Step>& open) {
+    if (troubles_.empty()) return;
+    std::set<std::string> still_open;
+    for (const Step& step : open) still_open.insert(subject(step));
+    std::erase_if(troubles_, [&](const auto& entry) { return !still_open.contains(entry.first); });
+}
+
+std::optional<Reconciler::TimePoint> Reconciler::deadline() const {
+    // While nothing can be read no step is tried, so their own times mean nothing.
+    if (const auto reading = troubles_.find(kReading); reading != troubles_.end())
+        return reading->second.retry_at;
+    std::optional<TimePoint> next = fight_on_at_;
+    for (const auto& [name, trouble] : troubles_) {
+        if (!next || trouble.retry_at < *next) next = trouble.retry_at;
+    }
+    return next;
+}
+
+void Reconciler::retry_now() {
+    for (auto& [name, trouble] : troubles_) trouble.retry_at = TimePoint{};
+}
+
+}  // namespace ulagate

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// How a LAN ends: another router takes over, the site leaves, or the LAN is taken out of the configuration.
+// And what is taken back from hosts while it goes on.
+#include <algorithm>
+#include <utility>
+
+#include "daemon/lan/port.h"
+
+namespace ulagate {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Longer than any Backup waits after a priority of 0 (its skew is below one interval).
+constexpr auto kTakeoverMargin = 200ms;
+
+// From another router's first advertisement until its Neighbor Advertisement has reached the hosts and its
+// claim the relays (ARCHITECTURE section 4.2): what comes to us until then is still forwarded.
+constexpr auto kRelief = 1s;
+
+}  // namespace
+
+LanActions LanPort::hand_over(TimePoint now) {
+    LanActions out;
+    if (!leaving_.empty()) return out;
+    waiting_for_ = leaving_ = "the daemon stops";
+    if (machine_) {
+        take(machine_->stop(now, leaving_), now, out);
+        advertise(advertiser_.set_source(std::nullopt, now), out);
+    }
+    announcer_.stop();
+    return out;
+}
+
+LanActions LanPort::withdraw(TimePoint now) {
+    LanActions out;
+    if (!leaving_.empty()) return out;
+    waiting_for_ = leaving_ = "the site has been withdrawn";
+    announcer_.stop();
+    if (!machine_) {
+        advertise(advertiser_.withdraw(now), out);
+        return out;
+    }
+    const bool spoke = source_.has_value();
+    take(machine_->stop(now, leaving_), now, out);
+    if (spoke) {
+        // The address stays meanwhile: another router that takes over says so by its advertisement.
+        farewell_at_ = now + machine_->config().interval + kTakeoverMargin;
+    } else {
+        advertise(advertiser_.set_source(std::nullopt, now), out);
+    }
+    return out;
+}
+
+LanActions LanPort::leave(TimePoint now) {
+    taken_out_ = true;
+    return withdraw(now);
+}
+
+void LanPort::end_farewell(TimePoint now) {
+    if (wants_address()) relieved_at_ = now + kRelief;
+    farewell_at_.reset();
+    source_.reset();
+    advertiser_ = ra::Advertiser{config_.ra, {}};  // nor is the last word repeated, if it has been said
+}
+
+// Another router may have what was our virtual address, and takes over within four intervals.
+void LanPort::give_up_source(const net::Ipv6Address& address, TimePoint now) {
+    const ra::Duration takeover =
+        4 * vrrp::Duration{config_.vrrp ? config_.vrrp->machine.interval : vrrp::Centiseconds{0}};
+    former_.add(address, std::max<ra::Duration>(takeover, std::chrono::seconds{1}), now);
+}
+
+std::optional<net::Ipv6Address> LanPort::told_from() const {
+    if (!config_.advertise || advertiser_.advertised().empty()) return std::nullopt;
+    return machine_ ? machine_->config().address : spoke_from_;
+}
+
+LanActions LanPort::follow_prefixes(const std::function<bool(const net::Ipv6Prefix&)>& is_elsewhere,
+                                    TimePoint now) {
+    std::vector<net::Ipv6Prefix> elsewhere;
+    for (const ra::Stale& gone : advertiser_.stale()) {
+        const auto* pio = std::get_if<ra::PrefixInformation>(&gone.option);
+        if (pio != nullptr && is_elsewhere(pio->prefix.network())) elsewhere.push_back(pio->prefix.network());
+    }
+    LanActions out;
+    if (leaving_.empty()) advertise(advertiser_.set_elsewhere(std::move(elsewhere), now), out);
+    return out;
+}
+
+}  // namespace ulagate

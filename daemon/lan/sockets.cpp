@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/lan/sockets.h"
+
+#include <chrono>
+#include <utility>
+
+#include "daemon/base/file.h"
+#include "daemon/lan/joined_groups.h"
+
+namespace ulagate {
+namespace {
+
+// Nothing beside the delay of an answer, and at 10,000 solicitations a second 50 of them are read at once.
+constexpr std::chrono::milliseconds kSolicitationPause{5};
+
+constexpr const char* kJoinedGroups = "/proc/net/igmp6";
+constexpr std::size_t kMaxJoinedGroups = 4U << 20U;  // bytes
+
+}  // namespace
+
+Result<std::unique_ptr<LanSockets>> LanSockets::open(boost::asio::io_context& io, const LanConfig& config,
+                                                     const Place& place, const OnReadable& call) {
+    auto icmpv6 = ra::Socket::open(speaking_interface(config), place.speaking);
+    if (!icmpv6) return tl::unexpected<Error>{std::move(icmpv6.error())};
+    const auto partner = config.vrrp ? std::optional{config.vrrp->machine.address} : std::nullopt;
+    auto link = ra::LinkSocket::open(speaking_interface(config), place.speaking, partner);
+    if (!link) return tl::unexpected<Error>{std::move(link.error())};
+    if (auto left = icmpv6->leave_solicitations_to_link_socket(partner); !left)
+        return tl::unexpected<Error>{std::move(left.error())};
+    std::unique_ptr<LanSockets> sockets{new LanSockets(place, std::move(*icmpv6), std::move(*link))};
+    if (config.vrrp) {
+        if (auto opened = sockets->open_vrrp(config); !opened)
+            return tl::unexpected<Error>{std::move(opened.error())};
+    }
+    if (auto watched = sockets->watch(io, call); !watched)
+        return tl::unexpected<Error>{std::move(watched.error())};
+    return sockets;
+}
+
+bool LanSockets::hears() const {
+    const auto text = read_file(kJoinedGroups, kMaxJoinedGroups);
+    if (!text) return true;
+    const JoinedGroups joined = parse_joined_groups(*text);
+    return joined.contains({place_.speaking, ra::kAllRouters}) &&
+           (!vrrp_in_ || joined.contains({place_.lan, vrrp::kAllVrrpRouters}));
+}
+
+Result<void> LanSockets::open_vrrp(const LanConfig& config) {
+    using Source = vrrp::AdvertisementSender::Source;
+    const std::string speaking = speaking_interface(config);
+    auto in = vrrp::Receiver::open(config.interface, place_.lan);
+    if (!in) return tl::unexpected<Error>{std::move(in.error())};
+    auto out = vrrp::AdvertisementSender::open(speaking, place_.speaking,
+                                               config.vrrp->virtual_mac ? Source::link_below : Source::own);
+    if (!out) return tl::unexpected<Error>{std::move(out.error())};
+    auto neighbor = vrrp::NeighborSender::open(speaking, place_.speaking);
+    if (!neighbor) return tl::unexpected<Error>{std::move(neighbor.error())};
+    if (config.vrrp->virtual_mac) vrrp_speaker_ = Speaker::link_below;
+    vrrp_in_ = std::move(*in);
+    vrrp_out_ = std::move(*out);
+    neighbor_out_ = std::move(*neighbor);
+    return {};
+}
+
+Result<void> LanSockets::watch(boost::asio::io_context& io, const OnReadable& call) {
+    auto icmpv6 = Readable::watch(io, icmpv6_.native_handle(), call.icmpv6);
+    if (!icmpv6) return tl::unexpected<Error>{std::move(icmpv6.error())};
+    icmpv6_readable_ = std::move(*icmpv6);
+    auto link = Readable::watch(io, link_.native_handle(), call.solicitation, kSolicitationPause);
+    if (!link) return tl::unexpected<Error>{std::move(link.error())};
+    link_readable_ = std::move(*link);
+    if (!vrrp_in_) return {};
+    auto vrrp = Readable::watch(io, vrrp_in_->native_handle(), call.vrrp);
+    if (!vrrp) return tl::unexpected<Error>{std::move(vrrp.error())};
+    vrrp_readable_ = std::move(*vrrp);
+    return {};
+}
+
+Result<std::optional<vrrp::Receiver::Datagram>> LanSockets::receive_vrrp() {
+    if (!vrrp_in_) return std::optional<vrrp::Receiver::Datagram>{};
+    return vrrp_in_->receive();
+}
+
+Result<void> LanSockets::send(const ra::Send& message) {
+    using From = ra::Socket::From;
+    if (!message.hosts.empty()) {
+        const auto sent = link_.send(message.source, message.hosts, ra::build(message.message));
+        if (!sent) return tl::unexpected<Error>{sent.error()};
+        return {};
+    }
+    auto message_bytes = ra::build(message.message);
+    auto sent = icmpv6_.send(message.source, message.destination, message_bytes,
+                             message.former_source ? From::former : From::own);
+    if (sent || message.former_source || !message.destination.is_multicast()) return sent;
+    return send_anyway(std::move(sent), message.source, Speaker::own, message.destination,
+                       ra::Wrapper{message.source, message_bytes}.to(message.destination));
+}
+
+Result<void> LanSockets::send(const SendVrrp& message) {
+    if (!vrrp_out_) return {};
+    auto sent = vrrp_out_->send(message.message, message.source);
+    if (sent) return sent;
+    const ra::Header header{message.source, vrrp::kAllVrrpRouters, vrrp::kProtocol, vrrp::kNetworkControl};
+    return send_anyway(std::move(sent), message.source, vrrp_speaker_, header.destination,
+                       ra::with_header(header, vrrp::build(message.message, message.source)));
+}
+
+Result<void> LanSockets::send(const SendNeighbor& message) {
+    if (!neighbor_out_) return {};
+    auto sent = neighbor_out_->send(message.address, message.link_address);
+    if (sent) return sent;
+    const auto bytes = vrrp::neighbor_advertisement(message.address, message.link_address);
+    return send_anyway(std::move(sent), message.address, Speaker::own, vrrp::kAllNodes,
+                       ra::Wrapper{message.address, bytes}.to(vrrp::kAllNodes));
+}
+
+// The kernel has a neighbour entry for each group too, and says EINVAL when there is no room for it, as while
+// a flood of solicitations fills the table. It says the same of a source that is not ours.
+Result<void> LanSockets::send_anyway(Result<void>&& sent, const net::Ipv6Address& source, Speaker speaker,
+                                     const net::Ipv6Address& group, std::span<const std::byte> packet) {
+    if (sent.error().code != std::errc::invalid_argument) return std::move(sent);
+    if (speaker == Speaker::own && !link_.owns(source)) return std::move(sent);
+    return link_.send_to_group(group, packet);
+}
+
+}  // namespace ulagate

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "daemon/base/result.h"
+#include "daemon/kernel/rtnl/state.h"
+#include "daemon/lan/port.h"
+#include "daemon/loop/loop.h"
+#include "ra/link_socket.h"
+#include "ra/socket.h"
+#include "vrrp/socket.h"
+
+namespace ulagate {
+
+// The raw sockets of one LAN. Opened for one pair of interface indexes; when an interface comes back as
+// another one, they are opened anew. Decides nothing.
+class LanSockets {
+public:
+    // Where the LAN is, and where its router speaks from (the same without a virtual MAC).
+    struct Place {
+        unsigned lan = 0;
+        unsigned speaking = 0;
+        bool operator==(const Place&) const = default;
+    };
+    struct OnReadable {
+        std::function<void()> icmpv6;
+        std::function<void()> solicitation;
+        std::function<void()> vrrp;
+    };
+    static Result<std::unique_ptr<LanSockets>> open(boost::asio::io_context& io, const LanConfig& config,
+                                                    const Place& place, const OnReadable& call);
+
+    [[nodiscard]] const Place& place() const { return place_; }
+    // Whether the kernel's IPv6 gives us what is sent to the groups that we have joined: a LAN whose IPv6 was
+    // away for a moment is deaf until they are joined anew. True where it does not say.
+    [[nodiscard]] bool hears() const;
+    // What has come; nothing: no more now.
+    Result<std::optional<ra::Socket::Datagram>> receive_icmpv6() { return icmpv6_.receive(); }
+    Result<std::span<const ra::Packet>> receive_solicitations() { return link_.receive(); }
+    std::vector<net::Ipv6Address> unresolved() { return icmpv6_.unresolved(); }
+    Result<std::optional<vrrp::Receiver::Datagram>> receive_vrrp();
+    Result<void> send(const ra::Send& message);
+    Result<void> send(const SendVrrp& message);
+    Result<void> send(const SendNeighbor& message);
+
+private:
+    LanSockets(const Place& place, ra::Socket icmpv6, ra::LinkSocket link)
+        : place_(place), icmpv6_(std::move(icmpv6)), link_(std::move(link)) {}
+    Result<void> open_vrrp(const LanConfig& config);
+    // After the kernel's IPv6 could not send to a group.
+    enum class Speaker : std::uint8_t { own, link_below };
+    Result<void> send_anyway(Result<void>&& sent, const net::Ipv6Address& source, Speaker speaker,
+                             const net::Ipv6Address& group, std::span<const std::byte> packet);
+    Result<void> watch(boost::asio::io_context& io, const OnReadable& call);
+
+    Place place_;
+    ra::Socket icmpv6_;
+    ra::LinkSocket link_;
+    std::optional<vrrp::Receiver> vrrp_in_;
+    std::optional<vrrp::AdvertisementSender> vrrp_out_;
+    std::optional<vrrp::NeighborSender> neighbor_out_;
+    std::unique_ptr<Readable> icmpv6_readable_;
+    std::unique_ptr<Readable> link_readable_;
+    std::unique_ptr<Readable> vrrp_readable_;
+    Speaker vrrp_speaker_ = Speaker::own;
+};
+
+}  // namespace ulagate

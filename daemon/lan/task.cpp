@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/lan/task.h"
+
+#include <chrono>
+#include <random>
+#include <utility>
+
+#include "daemon/base/log.h"
+
+namespace ulagate {
+namespace {
+
+// A flood must not starve the timers: after this many datagrams the loop gets its turn.
+constexpr int kDatagramsATurn = 64;
+constexpr int kBatchesATurn = 4;
+constexpr std::chrono::minutes kDifferenceEvery{1};
+
+ra::Random system_random() {
+    return [engine = std::mt19937_64{std::random_device{}()}](ra::Duration low, ra::Duration high) mutable {
+        return ra::Duration{std::uniform_int_distribution{low.count(), high.count()}(engine)};
+    };
+}
+
+}  // namespace
+
+LanTask::LanTask(boost::asio::io_context& io, LanConfig config, std::function<void()> changed)
+    : io_(io),
+      port_(std::move(config), system_random()),
+      changed_(std::move(changed)),
+      alarm_(io, [this] { catch_up(); }) {}
+
+void LanTask::open_sockets(const Links& links) {
+    const LanConfig& config = port_.config();
+    const auto lan = links.find(config.interface);
+    const auto speaking = links.find(port_.speaking_interface());
+    std::optional<LanSockets::Place> place;
+    if (lan != links.end() && speaking != links.end())
+        place = LanSockets::Place{lan->second.index, speaking->second.index};
+    could_hear_ = place && lan->second.up && lan->second.mtu >= LanPort::kSmallestMtu;
+    const bool deaf = sockets_ && could_hear_ && !sockets_->hears();
+    if (deaf) {
+        log::notice(
+            config.interface,
+            "the kernel has thrown our multicast groups away with the interface's IPv6, joining again");
+    }
+    if (!place || deaf || (sockets_ && sockets_->place() != *place)) {
+        sockets_.reset();
+        trouble_.clear();
+    }
+    if (!place || sockets_) return;
+    auto opened = LanSockets::open(
+        io_, config, *place,
+        {[this] { receive_icmpv6(); }, [this] { receive_solicitations(); }, [this] { receive_vrrp(); }});
+    std::string trouble = opened ? std::string{} : opened.error().text();
+    if (!trouble.empty() && trouble != trouble_) log::error(config.interface, "{}", trouble);
+    trouble_ = std::move(trouble);
+    if (opened) sockets_ = std::move(*opened);
+}
+
+std::string LanTask::why_deaf() const {
+    if (sockets_) return {};
+    if (!trouble_.empty()) return trouble_;
+    return "interface " + port_.speaking_interface() + " does not exist yet";
+}
+
+bool LanTask::works() const { return trouble_.empty() && (!sockets_ || !could_hear_ || sockets_->hears()); }
+
+void LanTask::set_links(const Links& links, const Addresses& addresses, const Sysctls& settings) {
+    open_sockets(links);
+    tell_time();
+    const auto source_before = port_.source();
+    const std::string waiting_before = port_.waiting_for();
+    port_.set_deaf(why_deaf());
+    const auto actions = port_.set_links(links, addresses, now(), settings);
+    const std::string& interface = port_.config().interface;
+    if (port_.source() != source_before && port_.source()) {
+        log::info(interface, "ra: advertising {} from {}", net::to_string(port_.config().prefix),
+                  net::to_string(port_.source()->address));
+    } else if (port_.waiting_for() != waiting_before && !port_.waiting_for().empty()) {
+        log::info(interface, "ra: silent: {}", port_.waiting_for());
+    }
+    perform(actions);
+}
+
+void LanTask::set_config(LanConfig config) {
+    const bool other_sockets =
+        config.vrrp.has_value() != port_.config().vrrp.has_value() ||
+        (config.vrrp && config.vrrp->machine.address != port_.config().vrrp->machine.address) ||
+        speaking_interface(config) != port_.speaking_interface();
+    tell_time();
+    perform(port_.set_config(std::move(config), now()));
+    if (other_sockets) sockets_.reset();
+}
+
+void LanTask::set_deductions(std::vector<Deduction> deductions) {
+    perform(port_.set_deductions(std::move(deductions), now()));
+}
+
+void LanTask::set_isolated(bool isolated) { perform(port_.set_isolated(isolated, now())); }
+void LanTask::set_forwarding(bool forwarding) { perform(port_.set_forwarding(forwarding, now())); }
+void LanTask::recall(const std::vector<ra::Stale>& stale) { port_.recall(stale, now()); }
+void LanTask::recall_sources(const std::vector<net::Ipv6Address>& told_from) {
+    port_.recall_sources(told_from);
+}
+void LanTask::follow_prefixes(const std::function<bool(const net::Ipv6Prefix&)>& is_elsewhere) {
+    perform(port_.follow_prefixes(is_elsewhere, now()));
+}
+void LanTask::leave() { perform(port_.leave(now())); }
+void LanTask::hand_over() { perform(port_.hand_over(now())); }
+void LanTask::withdraw() { perform(port_.withdraw(now())); }
+void LanTask::announce_again() { perform(port_.announce_again(now())); }
+void LanTask::address_renewed() { port_.address_renewed(now()); }
+
+void LanTask::receive_icmpv6() {
+    if (sockets_) {
+        for (const net::Ipv6Address& host : sockets_->unresolved()) port_.on_unresolved(host, now());
+    }
+    for (int i = 0; i < kDatagramsATurn && sockets_; ++i) {
+        auto datagram = sockets_->receive_icmpv6();
+        if (!datagram) {
+            log::warning(port_.config().interface, "ra: {}, ignoring", datagram.error().text());
+            break;
+        }
+        if (!*datagram) break;
+        perform(port_.on_icmpv6((*datagram)->message, (*datagram)->info, now()));
+    }
+    finish();  // with or without a datagram, the deadline may have moved
+}
+
+void LanTask::receive_solicitations() {
+    for (int i = 0; i < kBatchesATurn && sockets_; ++i) {
+        const auto packets = sockets_->receive_solicitations();
+        if (!packets) {
+            log::warning(port_.config().interface, "ra: {}, ignoring", packets.error().text());
+            break;
+        }
+        if (packets->empty()) break;
+        for (const ra::Packet& packet : *packets) {
+            const LanActions actions = port_.on_icmpv6(packet.message, packet.info, now());
+            if (!actions.empty()) perform(actions);
+        }
+    }
+    finish();
+}
+
+void LanTask::receive_vrrp() {
+    for (int i = 0; i < kDatagramsATurn && sockets_; ++i) {
+        auto datagram = sockets_->receive_vrrp();
+        if (!datagram) {
+            log::warning(port_.config().interface, "vrrp: {}, ignoring", datagram.error().text());
+            break;
+        }
+        if (!*datagram) break;
+        perform(port_.on_vrrp((*datagram)->packet, (*datagram)->info, now()));
+    }
+}
+
+void LanTask::catch_up() {
+    // After a stall, an advertisement that waits in the socket says more than the timer (CONFORMANCE V-39).
+    receive_vrrp();
+    tell_time();
+    perform(port_.on_deadline(now()));
+}
+
+void LanTask::perform(const LanActions& actions) {
+    for (const LanAction& action : actions) {
+        if (const auto* changed = std::get_if<vrrp::Changed>(&action)) {
+            log(*changed);
+        } else if (const auto* differs = std::get_if<vrrp::Differs>(&action)) {
+            log(*differs);
+        } else if (const auto* notice = std::get_if<ra::Notice>(&action)) {
+            log(*notice);
+        } else {
+            send(action);
+        }
+    }
+    finish();
+}
+
+void LanTask::log(const vrrp::Changed& change) const {
+    const LanConfig& config = port_.config();
+    log::info(config.interface, "vrrp {}: {} -> {}: {}", config.vrrp ? config.vrrp->machine.vrid : 0,
+              vrrp::to_string(change.from), vrrp::to_string(change.to), change.reason);
+}
+
+// It comes with each advertisement; what has been said once is not said again until it is another, nor then
+// more than once a minute: anybody can make it alternate.
+void LanTask::log(const vrrp::Differs& difference) {
+    Logged& logged = differences_[difference.what];
+    if (logged.text == difference.text) return;
+    if (!logged.text.empty() && now() - logged.when < kDifferenceEvery) {
+        ++logged.left_out;
+        return;
+    }
+    const std::string more =
+        logged.left_out == 0 ? "" : " (and " + std::to_string(logged.left_out) + " times something else)";
+    logged = {difference.text, now(), 0};
+    log::warning(port_.config().interface, "vrrp: {}{}, going on", difference.text, more);
+}
+
+void LanTask::log(const ra::Notice& notice) const {
+    const std::string& interface = port_.config().interface;
+    if (notice.serious) {
+        log::warning(interface, "ra: {}, ignoring", notice.text);
+    } else {
+        log::info(interface, "ra: {}", notice.text);
+    }
+}
+
+void LanTask::send(const LanAction& action) {
+    if (!sockets_) return;
+    Result<void> sent;
+    if (const auto* advertisement = std::get_if<ra::Send>(&action)) {
+        sent = sockets_->send(*advertisement);
+    } else if (const auto* vrrp = std::get_if<SendVrrp>(&action)) {
+        sent = sockets_->send(*vrrp);
+    } else {
+        sent = sockets_->send(std::get<SendNeighbor>(action));
+    }
+    if (sent) {
+        port_.sent(action, now());
+        if (!failure_.empty() && port_.send_error().empty()) {
+            log::notice(port_.config().interface, "what we send leaves again");
+            failure_.clear();
+        }
+    } else {
+        // The next one is due by the timer in any case (CONFORMANCE R-41).
+        port_.send_failed(action, sent.error().text(), now());
+        log_failure(sent.error().text());
+    }
+}
+
+// Each of ten a second may fail for the same reason.
+void LanTask::log_failure(const std::string& error) {
+    if (error == failure_) return;
+    failure_ = error;
+    log::warning(port_.config().interface, "{}, going on", error);
+}
+
+// It may be set at any time.
+void LanTask::tell_time() { port_.set_wall_clock(std::chrono::system_clock::now(), now()); }
+
+void LanTask::log_route() {
+    const std::string withdrawn = port_.route_withdrawn();
+    if (withdrawn == route_withdrawn_) return;
+    route_withdrawn_ = withdrawn;
+    if (withdrawn.empty()) {
+        log::notice(port_.config().interface, "ra: hosts get the route to the overlay again");
+    } else {
+        log::notice(port_.config().interface, "ra: hosts lose the route to the overlay: {}", withdrawn);
+    }
+}
+
+void LanTask::finish() {
+    log_route();
+    alarm_.set(port_.deadline());
+    if (port_.wants_address() == told_wants_) return;
+    told_wants_ = port_.wants_address();
+    changed_();
+}
+
+}  // namespace ulagate

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/loop/control_link.h"
+
+#include <chrono>
+#include <random>
+#include <utility>
+
+#include "daemon/base/log.h"
+
+namespace ulagate {
+
+ControlLink::ControlLink(boost::asio::io_context& io, std::function<void()> readable)
+    : io_(io), call_(std::move(readable)) {}
+
+void ControlLink::bind(const net::Ipv6Address& address) {
+    if (socket_ && address_ == address) return;
+    readable_.reset();
+    socket_.reset();
+    address_ = address;
+    std::string trouble;
+    if (auto opened = wg::control::ControlSocket::open(address); !opened) {
+        trouble = opened.error().text();
+    } else if (auto watched = Readable::watch(io_, opened->native_handle(), call_); !watched) {
+        trouble = watched.error().text();
+    } else {
+        socket_ = std::move(*opened);
+        socket_->set_voices(voices_);
+        readable_ = std::move(*watched);
+    }
+    if (!trouble.empty() && trouble != trouble_) log::error("overlay", "{}, retrying", trouble);
+    trouble_ = std::move(trouble);
+}
+
+void ControlLink::set_voices(wg::control::Voices voices) {
+    voices_ = std::move(voices);
+    if (socket_) socket_->set_voices(voices_);
+}
+
+std::vector<wg::control::Received> ControlLink::receive() {
+    if (!socket_) return {};
+    auto received = socket_->receive();
+    if (received) return std::move(*received);
+    log::warning("overlay", "{}, ignoring", received.error().text());
+    return {};
+}
+
+void ControlLink::send(std::span<const wg::control::Outgoing> packets) {
+    if (socket_ && !packets.empty()) socket_->send(packets);
+}
+
+wg::control::Now ControlLink::now() {
+    return {std::chrono::steady_clock::now(),
+            std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now())};
+}
+
+std::uint64_t ControlLink::random() {
+    std::random_device device;
+    return (std::uint64_t{device()} << 32U) | device();
+}
+
+}  // namespace ulagate

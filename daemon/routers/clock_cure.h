@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "daemon/base/address.h"
+#include "wg/device/key.h"
+
+namespace ulagate {
+
+// A router whose clock went back knocks at its relay in vain: the relay's WireGuard remembers the newest
+// timestamp of each peer, and ignores a handshake that carries an older one, without a word to anybody. Only
+// a peer that is removed and added again forgets it. This decides which peers to make anew. Pure.
+//
+// Nobody can tell from the packet whose handshake it is, and anybody can send one. So only peers are chosen
+// that have no session to lose, each ever more seldom while it does not help; what is given up for it is that
+// an old handshake of theirs could be replayed, as after each start of the relay.
+class ClockCure {
+public:
+    using TimePoint = std::chrono::steady_clock::time_point;
+    using WallTime = std::chrono::system_clock::time_point;
+
+    struct Now {
+        TimePoint steady;
+        WallTime wall;  // what handshakes are dated by
+    };
+    // One router of a site, as the relay knows it now.
+    struct Peer {
+        std::size_t slot = 0;
+        wg::PublicKey key;
+        std::optional<net::Endpoint> endpoint;  // the last that was seen
+        WallTime last_handshake;                // the epoch: none since the peer was added
+        bool known = false;                     // it was connected in this life of the relay
+        bool live = false;                      // it is connected, and not to be disturbed
+    };
+
+    // A handshake initiation came in, for the device of a slot.
+    void on_initiation(const net::Endpoint& from, std::size_t slot, Now now);
+    // Somebody may be knocking in vain: to be judged by how the peers are at this moment, which is costly to
+    // read. Not more often than once in four seconds.
+    [[nodiscard]] bool is_due(TimePoint now) const;
+    // The peers to be removed and added again, eight at most for each who knocks.
+    std::vector<wg::PublicKey> judge(const std::vector<Peer>& peers, Now now);
+
+private:
+    struct Place {
+        std::size_t slot = 0;
+        net::Endpoint from;
+        auto operator<=>(const Place&) const = default;
+    };
+    // Who knocks.
+    struct Source {
+        Now first;
+        TimePoint last;
+        unsigned count = 0;
+    };
+    // A peer that was made anew.
+    struct Renewal {
+        Now when;
+        unsigned times = 0;
+    };
+    static bool in_vain(const Source& source);
+    [[nodiscard]] bool may_renew(const wg::PublicKey& key, TimePoint now) const;
+    [[nodiscard]] std::vector<const Peer*> candidates(const std::vector<Peer>& peers, const Place& place,
+                                                      TimePoint now) const;
+
+    std::map<Place, Source> sources_;
+    std::map<wg::PublicKey, Renewal> renewals_;  // of configured peers only
+    std::optional<TimePoint> judged_at_;
+};
+
+}  // namespace ulagate
