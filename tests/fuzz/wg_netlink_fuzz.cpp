@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <span>
 
-#include "tests/unit/wg_netlink_support.h"
+#include "tests/unit/wg/device/netlink_support.h"
 #include "wg/device/link_message.h"
 #include "wg/device/netlink_message.h"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Sends packets through the golden rulesets of tests/unit/golden in network namespaces.
+"""Sends packets through the golden rulesets of tests/unit/firewall/golden in network namespaces.
 
   host "lan" --lan0--+        +--ulg-r1, ulg-s1-- "far" (the tunnel; a veth here, the rules match by name)
   host "lan2"-lan1---+ router +--ulg-s2---------- "far2"      lan0 and lan1 have virtual routers

@@ -2,7 +2,7 @@
 """Packets by hand, and the small network of firewall_packets.py that they are sent through."""
 import contextlib, ctypes, errno, os, pathlib, select, socket, struct, subprocess, time
 
-GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "unit" / "golden"
+GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "unit" / "firewall" / "golden"
 LIBC = ctypes.CDLL(None, use_errno=True)
 VIRTUAL, VIRTUAL2 = "fe80::5eed", "fe80::beef"  # the virtual routers of the LANs; the first is closed
 VIRTUAL_MAC = bytes.fromhex("00005e000233")
@@ -150,7 +150,7 @@ class Net:
                               capture_output=True, text=True).stdout
 
     def load(self, golden):
-        self.router(f"nft -f {GOLDEN}/firewall_{golden}.nft")
+        self.router(f"nft -f {GOLDEN}/{golden}.nft")
         print(f"--- {golden}")
 
     def tracked(self):

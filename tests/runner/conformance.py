@@ -72,8 +72,8 @@ def read_rows(text):
 
 
 def unit_tests(path, text):
-    """The tests of one source file; tests/unit/vrrp_machine_test.cpp is part of the program unit/vrrp."""
-    program = "unit/" + os.path.basename(path).partition("_")[0]
+    """The tests of one source file; tests/unit/vrrp/machine_test.cpp is part of the program unit/vrrp."""
+    program = "unit/" + path.rpartition("tests/unit/")[2].partition("/")[0]
     return [Test(program, _rows_of(case), suite, case) for suite, case in UNIT_TEST.findall(text)]
 
 
@@ -126,7 +126,7 @@ def _judge_row(row, tests, results, ran):
 def run_all(report, ran):
     rows = read_rows(_read(f"{ROOT}/tests/conformance/rows"))
     tests = []
-    for path in sorted(glob.glob(f"{ROOT}/tests/unit/*_test.cpp")):
+    for path in sorted(glob.glob(f"{ROOT}/tests/unit/**/*_test.cpp", recursive=True)):
         tests += unit_tests(path, _read(path))
     for path in sorted(glob.glob(f"{ROOT}/tests/lab/scenario_*.py")):
         tests += lab_test(path, _read(path))
@@ -153,7 +153,7 @@ def self_test():
     rows = read_rows("# comment\nV-01 | M | 9568 1 | one\nV-02 | S | 9568 2 | two\n    does not apply: why\n"
                      "R-01 | M | 4861 1 | three\n")
     source = "TEST(A, V01_Text) {}\nTEST_P(B, V01_R01_Text) {}\nTEST(A, Unrelated) {}\n"
-    tests = unit_tests("tests/unit/vrrp_machine_test.cpp", source)
+    tests = unit_tests("tests/unit/vrrp/machine_test.cpp", source)
     lab = lab_test("tests/lab/scenario_x.py", 'import lab\nCONFORMANCE = ("V-01",)\n')
     good = {"unit/vrrp A.V01_Text": "passed", "unit/vrrp I/B.V01_R01_Text/0": "passed",
             "unit/vrrp I/B.V01_R01_Text/1": "passed", "lab/x": "passed"}

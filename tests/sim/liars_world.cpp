@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "tests/unit/text_values.h"
-#include "tests/unit/wg_test_support.h"
+#include "tests/unit/wg/test_support.h"
 
 namespace ulagate::wg::control {
 namespace {

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/checks/foreign_firewalls.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/text_values.h"
+
+namespace ulagate::foreign_firewalls_test {
+namespace {
+
+using firewall::Chain;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::Field;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+Need forward() {
+    Need need;
+    need.overlay = prefix("fd12:3456:789a::/48");
+    return need;
+}
+
+Need of(Need::Kind kind) {
+    Need need = forward();
+    need.kind = kind;
+    need.lan = "eth0";
+    need.tunnels = {"ulg-s1", "ulg-s2"};
+    need.first_port = 51820;
+    need.last_port = 51821;
+    return need;
+}
+
+Chain base(const std::string& family, const std::string& table, const std::string& name,
+           const std::string& hook, bool drop) {
+    return {family, table, name, hook, 0, drop};
+}
+
+Chain inner(const std::string& family, const std::string& table, const std::string& name) {
+    return {family, table, name, "", 0, false};
+}
+
+auto is(const std::string& name, const std::string& line) {
+    return AllOf(Field(&Suspect::name, HasSubstr(name)), Field(&Suspect::line, HasSubstr(line)));
+}
+
+ForeignFilters with(std::vector<Chain> chains) { return {std::move(chains), {}, {}, false}; }
+
+ForeignFilters ufw() {
+    return with({base("ip6", "filter", "FORWARD", "forward", true),
+                 base("ip6", "filter", "INPUT", "input", true),
+                 inner("ip6", "filter", "ufw6-before-forward")});
+}
+
+TEST(ForeignFirewalls, F03_NobodyIsBlamedWhereNobodyFilters) {
+    EXPECT_THAT(suspects({}, forward()), IsEmpty());
+}
+
+TEST(ForeignFirewalls, F03_UfwInItsOwnWords) {
+    EXPECT_THAT(suspects(ufw(), forward()), ElementsAre(is("ufw", "ufw route allow to fd12:3456:789a::/48")));
+    EXPECT_THAT(suspects(ufw(), of(Need::Kind::vrrp)),
+                ElementsAre(is("ufw", "ufw allow in on eth0 proto vrrp")));
+    EXPECT_THAT(suspects(ufw(), of(Need::Kind::wireguard)),
+                ElementsAre(is("ufw", "ufw allow 51820:51821/udp")));
+    EXPECT_THAT(suspects(ufw(), of(Need::Kind::control)),
+                ElementsAre(is("ufw", "in on ulg-s1 to any port 51819 proto udp && ufw allow in on ulg-s2")));
+}
+
+TEST(ForeignFirewalls, F03_FirewalldWhosePolicyIsAccept) {
+    const auto filters = with({base("inet", "firewalld", "filter_FORWARD", "forward", false)});
+    EXPECT_THAT(suspects(filters, forward()),
+                ElementsAre(is("firewalld", "firewall-cmd --permanent --new-policy")));
+}
+
+TEST(ForeignFirewalls, F03_FirewalldInPanicIsToldApart) {
+    auto filters = with({base("inet", "firewalld", "filter_FORWARD", "forward", false),
+                         base("inet", "firewalld_policy_drop", "filter_PREROUTING", "prerouting", true)});
+    Need need = forward();
+    need.before_routing = true;
+    EXPECT_THAT(suspects(filters, need), ElementsAre(is("panic", "firewall-cmd --panic-off")));
+}
+
+TEST(ForeignFirewalls, F03_FirewalldThatLoadsItsRulesIsInNoPanic) {
+    auto filters = with({base("inet", "firewalld_policy_drop", "filter_input", "input", true),
+                         base("inet", "firewalld_policy_drop", "filter_forward", "forward", true),
+                         base("inet", "firewalld", "filter_INPUT", "input", false)});
+    EXPECT_THAT(suspects(filters, of(Need::Kind::vrrp)), ElementsAre(is("firewalld", "--add-rich-rule")));
+    EXPECT_THAT(suspects(filters, forward()), ElementsAre(is("firewalld", "--new-policy ulagate")));
+}
+
+TEST(ForeignFirewalls, F03_DockerBesideUfwAreBothNamed) {
+    auto filters = ufw();
+    filters.chains.push_back(inner("ip6", "filter", "DOCKER-USER"));
+    EXPECT_THAT(suspects(filters, forward()),
+                ElementsAre(is("ufw", ""),
+                            is("Docker", "ip6tables -I DOCKER-USER -d fd12:3456:789a::/48 -j ACCEPT")));
+    EXPECT_THAT(suspects(filters, of(Need::Kind::vrrp)), ElementsAre(is("ufw", "")))
+        << "Docker filters no input";
+}
+
+TEST(ForeignFirewalls, F03_WhatDockerLeavesIsItsPolicyAlone) {
+    const auto filters = with({base("ip6", "filter", "FORWARD", "forward", true)});
+    EXPECT_THAT(suspects(filters, forward()),
+                ElementsAre(is("ip6tables", "ip6tables -I FORWARD -d fd12:3456:789a::/48 -j ACCEPT")));
+}
+
+TEST(ForeignFirewalls, F03_ShorewallFoomuuriAndAnybody) {
+    EXPECT_THAT(suspects(with({base("ip6", "filter", "FORWARD", "forward", true),
+                               inner("ip6", "filter", "logflags")}),
+                         forward()),
+                ElementsAre(is("Shorewall6", "shorewall6 restart")));
+    EXPECT_THAT(suspects(with({base("inet", "foomuuri", "forward", "forward", false)}), forward()),
+                ElementsAre(is("foomuuri", "foomuuri reload")));
+    EXPECT_THAT(suspects(with({base("inet", "mine", "fwd", "forward", true)}), forward()),
+                ElementsAre(is("chain fwd of nftables' table inet mine",
+                               "nft insert rule inet mine fwd ip6 daddr fd12:3456:789a::/48 accept")));
+}
+
+TEST(ForeignFirewalls, F03_ItsOwnOtherTablesAreNoFurtherSuspects) {
+    const std::vector<Chain> others{base("ip6", "nat", "POSTROUTING", "postrouting", false),
+                                    base("ip6", "mangle", "FORWARD", "forward", false)};
+    auto filters = with(others);
+    EXPECT_THAT(suspects(filters, forward()), ElementsAre(is("table ip6 mangle", "")))
+        << "nothing else is there";
+    filters.chains.push_back(base("ip6", "filter", "FORWARD", "forward", true));
+    filters.chains.push_back(inner("ip6", "filter", "logflags"));
+    EXPECT_THAT(suspects(filters, forward()), ElementsAre(is("Shorewall6", "shorewall6 restart")));
+}
+
+TEST(ForeignFirewalls, F03_TheOldTablesThatNftDoesNotShow) {
+    ForeignFilters filters;
+    filters.legacy = {"filter"};
+    EXPECT_THAT(suspects(filters, forward()),
+                ElementsAre(is("ip6tables-legacy", "ip6tables-legacy -I FORWARD")));
+    filters.ferm = true;
+    EXPECT_THAT(suspects(filters, forward()),
+                ElementsAre(is("ferm", "domain ip6 table filter chain FORWARD daddr")));
+    filters.legacy_chains = {"in_world", "out_world"};
+    EXPECT_THAT(suspects(filters, forward()), ElementsAre(is("FireHOL", "firehol start")));
+    filters.legacy = {"nat"};
+    EXPECT_THAT(suspects(filters, forward()), IsEmpty());
+}
+
+TEST(ForeignFirewalls, F03_ThoseThatDropByPolicyAreNamedFirstAndFewInAll) {
+    std::vector<Chain> chains{base("inet", "quiet", "forward", "forward", false)};
+    for (const char* table : {"a", "b", "c"})
+        chains.push_back(base("inet", table, "forward", "forward", true));
+    const auto found = suspects(with(chains), forward());
+    ASSERT_THAT(found, SizeIs(3));
+    EXPECT_THAT(found.front().name, HasSubstr("inet a"));
+}
+
+TEST(ForeignFirewalls, F03_ChainsOfOtherHooksAndOfIpv4AreInNobodysWay) {
+    EXPECT_THAT(suspects(with({base("ip", "filter", "FORWARD", "forward", true),
+                               base("inet", "mine", "in", "input", true), inner("inet", "mine", "x")}),
+                         forward()),
+                IsEmpty());
+}
+
+}  // namespace
+}  // namespace ulagate::foreign_firewalls_test
