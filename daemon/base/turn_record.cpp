@@ -13,7 +13,7 @@ using std::chrono::microseconds;
 constexpr std::chrono::minutes kMinute{1};
 constexpr std::chrono::seconds kLineEvery{60};
 
-double milliseconds(microseconds time) { return static_cast<double>(time.count()) / 1000; }
+double in_milliseconds(microseconds time) { return static_cast<double>(time.count()) / 1000; }
 
 }  // namespace
 
@@ -72,8 +72,8 @@ std::string to_string(const TurnRecord::Turn& turn) {
     return fmt::format(
         "the loop stood for {:.0f} ms ({:.0f} ms of processor time, waited {} times) in {}, of that {:.0f} "
         "ms in {}",
-        milliseconds(turn.wall), milliseconds(turn.processor), turn.waits, turn.what,
-        milliseconds(turn.alone), turn.part);
+        in_milliseconds(turn.wall), in_milliseconds(turn.processor), turn.waits, turn.what,
+        in_milliseconds(turn.alone), turn.part);
 }
 
 }  // namespace ulagate

@@ -10,7 +10,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr unsigned kParts = 8;  // of the unknown range, in a round: three rounds find the byte below 1500
-constexpr unsigned kTries = 3;  // of each size
+constexpr unsigned kTriesOfEachSize = 3;
 constexpr auto kRetry = 300ms;
 constexpr auto kLastAnswer = 1s;                        // after the last try
 constexpr auto kCheckEvery = 10s;                       // while packets flow
@@ -47,12 +47,12 @@ std::vector<unsigned> PathMtu::update(TimePoint now) {
             work_ = Work::checking;
             ask({kSmallest, *measured_}, now);
         }
-    } else if (tries_ >= kTries) {
+    } else if (tries_ >= kTriesOfEachSize) {
         end_round(now);
         if (work_ != Work::searching) return {};
     }
     ++tries_;
-    next_ = now + (tries_ < kTries ? std::chrono::milliseconds{kRetry} : kLastAnswer);
+    next_ = now + (tries_ < kTriesOfEachSize ? std::chrono::milliseconds{kRetry} : kLastAnswer);
     std::vector<unsigned> left;
     std::copy_if(sizes_.begin(), sizes_.end(), std::back_inserter(left),
                  [this](unsigned size) { return size > best_; });
@@ -64,7 +64,7 @@ void PathMtu::on_answer(unsigned bytes, TimePoint now) {
     if (!std::binary_search(sizes_.begin(), sizes_.end(), bytes)) return;
     best_ = std::max(best_, bytes);
     if (best_ != sizes_.back()) return;
-    tries_ = kTries;
+    tries_ = kTriesOfEachSize;
     next_ = now;
 }
 

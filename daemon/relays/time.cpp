@@ -9,7 +9,7 @@
 namespace ulagate {
 namespace {
 
-constexpr std::int64_t kLastSecond = 253'402'300'799;  // of the year 9999
+constexpr std::int64_t kLastUnixSecond = 253'402'300'799;  // of the year 9999
 
 bool take_number(std::string_view& text, char end, std::int64_t& out) {
     const auto at = text.find(end);
@@ -17,7 +17,7 @@ bool take_number(std::string_view& text, char end, std::int64_t& out) {
     const auto parsed = std::from_chars(text.data(), text.data() + at, out);
     if (parsed.ec != std::errc{} || parsed.ptr != text.data() + at) return false;
     text.remove_prefix(at + 1);
-    return out >= 0 && out <= kLastSecond;
+    return out >= 0 && out <= kLastUnixSecond;
 }
 
 std::chrono::seconds since_start(RelayTime::TimePoint now) {

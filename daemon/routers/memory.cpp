@@ -24,7 +24,7 @@ constexpr auto kWriteForFreshness = 1h;
 
 using Entry = std::pair<wg::PublicKey, RouterMemory::Router>;
 
-std::optional<Entry> parse(std::string_view line) {
+std::optional<Entry> parse_line(std::string_view line) {
     const auto key = wg::parse_public_key(take_word(line));
     const auto endpoint = net::parse_endpoint(take_word(line));
     std::int64_t heard_at = -1;
@@ -39,7 +39,7 @@ std::optional<Entry> parse(std::string_view line) {
 std::size_t RouterMemory::load(std::string_view text) {
     std::size_t broken = 0;
     while (!text.empty()) {
-        const auto entry = parse(take_word(text, '\n'));
+        const auto entry = parse_line(take_word(text, '\n'));
         if (!entry) {
             ++broken;
         } else if (routers_.size() < kMost) {
