@@ -4,8 +4,13 @@
 #include <cstdlib>
 #include <exception>
 #include <map>
+#include <string>
+#include <vector>
 
-#include "image/appliance/commands.h"
+#include "image/appliance/prepare/command.h"
+#include "image/appliance/run.h"
+#include "image/appliance/update/update.h"
+#include "image/appliance/uplinks/lease_event.h"
 
 namespace ulagate::appliance {
 namespace {
@@ -21,8 +26,8 @@ usage:
                                    write a new version into the other slot and try it
 )";
 
-int dispatch(const Words& words) {
-    static const std::map<std::string, int (*)(const Words&)> kCommands{
+int dispatch(const std::vector<std::string>& words) {
+    static const std::map<std::string, int (*)(const std::vector<std::string>&)> kCommands{
         {"prepare", prepare}, {"run", run}, {"update", update}};
     if (words.empty() || words.front() == "--help" || words.front() == "-h") {
         std::fputs(kHelp, words.empty() ? stderr : stdout);

@@ -22,9 +22,9 @@
 #include "daemon/base/text.h"
 #include "daemon/kernel/sysctl.h"
 #include "daemon/relays/time.h"
-#include "image/appliance/facts.h"
-#include "image/appliance/link_reader.h"
 #include "image/appliance/rescue_rules.h"
+#include "image/appliance/update/facts.h"
+#include "image/appliance/uplinks/link_reader.h"
 
 namespace ulagate::appliance {
 namespace {

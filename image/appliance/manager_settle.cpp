@@ -12,8 +12,8 @@
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "daemon/kernel/sysctl.h"
-#include "image/appliance/link_reader.h"
 #include "image/appliance/manager.h"
+#include "image/appliance/uplinks/link_reader.h"
 
 namespace ulagate::appliance {
 namespace {

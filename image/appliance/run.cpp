@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "image/appliance/run.h"
+
 #include <fmt/format.h>
 #include <getopt.h>
 #include <sys/signalfd.h>
@@ -11,11 +13,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "daemon/base/capabilities.h"
 #include "daemon/base/log.h"
-#include "image/appliance/commands.h"
 #include "image/appliance/manager.h"
 
 namespace ulagate::appliance {
@@ -23,7 +26,7 @@ namespace {
 
 constexpr int kUsageError = 2;
 
-std::optional<ManagerOptions> parse(Words words) {
+std::optional<ManagerOptions> parse(std::vector<std::string> words) {
     ManagerOptions out;
     enum : int {
         kConfig = 1000,
@@ -107,7 +110,7 @@ UniqueFd take_signals() {
 
 }  // namespace
 
-int run(const Words& words) {
+int run(const std::vector<std::string>& words) {
     auto options = parse(words);
     if (!options) {
         fmt::print(stderr, "ulagate-appliance: run takes options only\n");

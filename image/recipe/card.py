@@ -51,7 +51,7 @@ image card.img {{
 
 
 def autoboot():
-    """The firmware's choice of slot in one sector. image/slot/boot_choice.cpp writes the same bytes."""
+    """The firmware's choice of slot in one sector. image/boot/slot/boot_choice.cpp writes the same bytes."""
     text = b"[all]\ntryboot_a_b=1\nboot_partition=2\n[tryboot]\nboot_partition=3\n"
     return text.ljust(AUTOBOOT_BYTES, b"\n")
 

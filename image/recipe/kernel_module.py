@@ -9,7 +9,7 @@ import shutil
 import archive
 import cross
 
-SOURCE = cross.TREE / "image/tryboot"
+SOURCE = cross.TREE / "image/boot/tryboot"
 
 
 def build(cache, source, compiler, release):

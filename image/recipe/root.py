@@ -165,7 +165,7 @@ def initramfs(root, modules, squashfs, tree, file, epoch):
         (tree / name).mkdir(parents=True)
     shutil.copyfile(root.source / BUSYBOX, tree / "bin/busybox")
     root.taken.add(BUSYBOX)
-    shutil.copyfile(HERE.parent / "initramfs/init", tree / "init")
+    shutil.copyfile(HERE.parent / "boot/initramfs/init", tree / "init")
     os.link(squashfs, tree / "rootfs.squashfs")
     order = modules.early(root.target)
     for path in order:

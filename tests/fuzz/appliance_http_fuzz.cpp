@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "image/appliance/status_page.h"
+#include "image/appliance/page/status_page.h"
 
 using namespace ulagate;
 

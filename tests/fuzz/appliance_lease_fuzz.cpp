@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "image/appliance/lease.h"
+#include "image/appliance/uplinks/lease.h"
 
 using namespace ulagate;
 

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <span>
 
-#include "image/appliance/sntp_client.h"
+#include "image/appliance/clock/sntp_client.h"
 
 using namespace ulagate;
 

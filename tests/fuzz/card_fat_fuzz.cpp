@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "image/card/fat.h"
+#include "image/boot/card/fat.h"
 
 using namespace ulagate;
 using namespace ulagate::card;

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "image/card/state_record.h"
+#include "image/boot/card/state_record.h"
 
 using namespace ulagate::card;
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "image/slot/boot_choice.h"
-#include "image/slot/update_file.h"
-#include "image/slot/update_record.h"
+#include "image/boot/slot/boot_choice.h"
+#include "image/boot/slot/update_file.h"
+#include "image/boot/slot/update_record.h"
 
 using namespace ulagate;
 

@@ -198,5 +198,5 @@ def state_torn(bench):
 
 
 def sequence(header):
-    """Where the format has it, see image/card/state_record.h."""
+    """Where the format has it, see image/boot/card/state_record.h."""
     return int.from_bytes(header[16:24], "big")

@@ -8,7 +8,7 @@ import subprocess
 import cards
 import firmware
 
-MAKE = cards.ROOT / "image" / "slot" / "make-update"
+MAKE = cards.ROOT / "image/boot/slot/make-update"
 # The key that belongs to the UPDATE_KEY of the image under test.
 KEY = pathlib.Path(os.environ.get("ULAGATE_UPDATE_KEY", cards.ROOT / "build/image/cache/development.pem"))
 COMPATIBLES = ("raspberrypi,3-model-b", "linux,dummy-virt")

@@ -34,11 +34,19 @@ ROOMS = {room: below.split() for room, below in {
     "daemon/service": "daemon/base daemon/cli daemon/routers daemon/relays daemon/lan daemon/checks daemon/names daemon/loop "
                       "daemon/kernel daemon/kernel/rtnl daemon/config ra vrrp firewall wg/device wg/control",
     "daemon": "daemon/base daemon/service daemon/cli daemon/config firewall wg/device",  # main.cpp
-    "image/card": "daemon/base",
-    "image/slot": "daemon/base image/card",
-    "image/init": "daemon/base",
-    "image/appliance": "daemon/base image/card image/slot daemon/cli daemon/config daemon/kernel daemon/kernel/rtnl daemon/loop "
-                       "daemon/names daemon/relays wg/device",
+    "image/boot/card": "daemon/base",
+    "image/boot/slot": "daemon/base image/boot/card",
+    "image/boot/init": "daemon/base",
+    "image/appliance/uplinks": "daemon/base daemon/config daemon/kernel/rtnl",
+    "image/appliance/clients": "daemon/base daemon/config daemon/loop image/appliance/uplinks",
+    "image/appliance/clock": "daemon/base daemon/loop daemon/names",
+    "image/appliance/page": "daemon/base daemon/loop image/appliance/uplinks",
+    "image/appliance/prepare": "daemon/base daemon/config wg/device image/boot/card",
+    "image/appliance/state": "daemon/base daemon/loop image/boot/card image/appliance/uplinks",
+    "image/appliance/update": "daemon/base daemon/cli daemon/config image/boot/slot",
+    "image/appliance": "daemon/base daemon/config daemon/kernel daemon/kernel/rtnl daemon/loop daemon/relays image/boot/slot "
+                       "image/appliance/uplinks image/appliance/clients image/appliance/clock image/appliance/page "
+                       "image/appliance/prepare image/appliance/state image/appliance/update",
 }.items()}
 ASIO = ("daemon/loop", "daemon/names", "daemon/lan", "daemon/relays", "daemon/routers", "daemon/service")
 IMPURE_HEADERS = re.compile(r"sys/socket\.h|unistd\.h|poll\.h|sys/epoll\.h|fcntl\.h|net/if\.h|thread|mutex|future|"
@@ -175,7 +183,9 @@ def self_test():
         "daemon/loop/loop.h": "#include <boost/asio.hpp>\n",
         "daemon/service/service.h": "#include <boost/asio.hpp>\n#include \"ra/message.h\"\n",
         "daemon/main.cpp": "#include \"daemon/service/service.h\"\n",
-        "image/card/mbr.h": "#include \"daemon/base/bytes.h\"\n",
+        "image/boot/card/mbr.h": "#include \"daemon/base/bytes.h\"\n",
+        "image/appliance/uplinks/links.h": "#include \"daemon/config/config.h\"\n",
+        "image/appliance/manager.h": "#include \"image/appliance/uplinks/links.h\"\n",
     }
     problems = [f"clean tree: {finding}" for finding in findings(tree)]
     broken = {
@@ -195,8 +205,9 @@ def self_test():
         "a socket in a core": ("ra/message.cpp", "#include <sys/socket.h>"),
         "a thread in a core's header": ("ra/message.h", "#include <thread>"),
         "the log in a core": ("ra/message.cpp", "#include \"daemon/base/log.h\""),
-        "the daemon includes the firmware": ("daemon/main.cpp", "#include \"image/card/mbr.h\""),
-        "the firmware includes a protocol": ("image/card/mbr.h", "#include \"ra/message.h\""),
+        "the daemon includes the firmware": ("daemon/main.cpp", "#include \"image/boot/card/mbr.h\""),
+        "the firmware includes a protocol": ("image/boot/card/mbr.h", "#include \"ra/message.h\""),
+        "a room of the firmware includes its manager": ("image/appliance/uplinks/links.h", "#include \"image/appliance/manager.h\""),
         "a clock in a core": ("ra/message.cpp", "auto t = std::chrono::steady_clock::now();"),
         "Asio in the daemon's core": ("daemon/kernel/desired.cpp", "#include <boost/asio/io_context.hpp>"),
         "an include of a source file": ("ra/socket.cpp", "#include \"ra/message.cpp\""),

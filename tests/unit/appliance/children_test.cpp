@@ -2,12 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "image/appliance/child_plan.h"
-#include "image/appliance/child_rules.h"
-#include "image/appliance/net_steps.h"
-#include "image/appliance/ra_dns.h"
-#include "image/appliance/save_rule.h"
-#include "image/appliance/wifi_lines.h"
+#include "image/appliance/clients/child_plan.h"
+#include "image/appliance/clients/child_rules.h"
+#include "image/appliance/clients/wifi_lines.h"
+#include "image/appliance/state/save_rule.h"
+#include "image/appliance/uplinks/net_steps.h"
+#include "image/appliance/uplinks/ra_dns.h"
 
 // Which programs run, when they start again, what they may say; and the small rules beside.
 namespace ulagate::appliance::children_test {

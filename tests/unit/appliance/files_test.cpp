@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "image/appliance/lan_files.h"
-#include "image/appliance/wifi_files.h"
+#include "image/appliance/clients/lan_files.h"
+#include "image/appliance/clients/wifi_files.h"
 
 // The files that other programs read: each once in full, and what must never get into them.
 namespace ulagate::appliance::files_test {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "image/appliance/lease.h"
+#include "image/appliance/uplinks/lease.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "image/appliance/prepare_rules.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "image/appliance/prepare/rules.h"
 
 namespace ulagate::appliance::prepare_rules_test {
 namespace {

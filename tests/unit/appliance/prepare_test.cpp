@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The whole command, with a card in a file.
-#include "image/appliance/prepare.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -9,9 +7,12 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <string>
+#include <vector>
 
-#include "image/appliance/commands.h"
-#include "image/card/card.h"
+#include "image/appliance/prepare/command.h"
+#include "image/appliance/prepare/files.h"
+#include "image/boot/card/card.h"
 #include "tests/unit/card/image.h"
 #include "tests/unit/daemon/config/text.h"
 #include "wg/device/key.h"
@@ -240,7 +241,7 @@ TEST_F(PrepareTest, NeverWritesToTheFilesOfTheCard) {
 
 TEST_F(PrepareTest, TheCommandSaysHowItEnded) {
     image_.put("ulagate.toml", good());
-    const Words words{"--disk", image_.disk(), "--root", root(), "--patience", "0"};
+    const std::vector<std::string> words{"--disk", image_.disk(), "--root", root(), "--patience", "0"};
     EXPECT_EQ(prepare(words), 0);
     image_.put("ulagate.toml", "node = \"a1\"\n");
     EXPECT_EQ(prepare(words), 3);

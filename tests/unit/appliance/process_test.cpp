@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "image/appliance/children.h"
+#include "image/appliance/clients/children.h"
 
 // Real processes: what a program that the manager starts may do beyond a user.
 namespace ulagate::appliance::process_test {

@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "image/appliance/clock_rule.h"
-#include "image/appliance/sntp_client.h"
+#include "image/appliance/clock/rule.h"
+#include "image/appliance/clock/sntp_client.h"
 #include "tests/unit/text_values.h"
 
 namespace ulagate::appliance::sntp_test {

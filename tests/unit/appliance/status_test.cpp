@@ -2,9 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "image/appliance/http_request.h"
-#include "image/appliance/qr.h"
-#include "image/appliance/status_page.h"
+#include "image/appliance/page/http_request.h"
+#include "image/appliance/page/qr.h"
+#include "image/appliance/page/status_page.h"
 
 namespace ulagate::appliance::status_test {
 namespace {

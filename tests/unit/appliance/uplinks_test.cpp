@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "image/appliance/uplinks.h"
+#include "image/appliance/uplinks/uplinks.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -8,7 +8,7 @@
 #include <random>
 #include <thread>
 
-#include "image/card/card.h"
+#include "image/boot/card/card.h"
 #include "tests/unit/card/image.h"
 
 namespace ulagate::card::fat_test {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "image/card/state_record.h"
+#include "image/boot/card/state_record.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

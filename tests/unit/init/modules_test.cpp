@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "image/init/modules.h"
+#include "image/boot/init/modules.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "image/init/log_lines.h"
+#include "image/boot/init/log_lines.h"
 
 namespace ulagate::init::modules_test {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "image/init/supervisor.h"
+#include "image/boot/init/supervisor.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

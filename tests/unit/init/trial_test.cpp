@@ -18,7 +18,7 @@
 #include <string>
 #include <thread>
 
-#include "image/init/init.h"
+#include "image/boot/init/init.h"
 
 namespace ulagate::init::trial_test {
 namespace {

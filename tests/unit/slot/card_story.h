@@ -13,8 +13,8 @@
 #include <string>
 
 #include "daemon/base/file.h"
-#include "image/slot/boot_choice.h"
-#include "image/slot/slot_disk.h"
+#include "image/boot/slot/boot_choice.h"
+#include "image/boot/slot/disk.h"
 
 namespace ulagate::slot {
 

@@ -2,9 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "image/slot/admission.h"
-#include "image/slot/boot_choice.h"
-#include "image/slot/update_record.h"
+#include "image/boot/slot/admission.h"
+#include "image/boot/slot/boot_choice.h"
+#include "image/boot/slot/update_record.h"
 
 namespace ulagate::slot::choice_test {
 namespace {

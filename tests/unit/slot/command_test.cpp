@@ -8,10 +8,12 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <string>
+#include <vector>
 
-#include "image/appliance/commands.h"
-#include "image/appliance/facts.h"
-#include "image/slot/trial.h"
+#include "image/appliance/update/facts.h"
+#include "image/appliance/update/update.h"
+#include "image/boot/slot/trial.h"
 #include "tests/unit/slot/card_story.h"
 #include "tests/unit/slot/update_story.h"
 
@@ -82,7 +84,7 @@ protected:
     static std::string text(const Bytes& bytes) {
         return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
     }
-    [[nodiscard]] Answer run(appliance::Words words) const {
+    [[nodiscard]] Answer run(std::vector<std::string> words) const {
         words.insert(words.end(), {"--root", root_});
         testing::internal::CaptureStdout();
         testing::internal::CaptureStderr();
@@ -93,7 +95,7 @@ protected:
         return out;
     }
     // Exit code 1, a reason, and nothing has changed at all.
-    void refused(const appliance::Words& words, const std::string& why) const {
+    void refused(const std::vector<std::string>& words, const std::string& why) const {
         const std::string card_before = get("/dev/disk");
         const Answer answer = run(words);
         EXPECT_EQ(answer.code, 1);
@@ -240,15 +242,15 @@ TEST_F(SlotCommand, WithoutTheKernelModuleNothingIsArmedAndTheRecordSaysSo) {
 }
 
 TEST_F(SlotCommand, WrongWordsAreUsage) {
-    for (const appliance::Words& words : {appliance::Words{},
-                                          {"a", "b"},
-                                          {"--status", "a"},
-                                          {"--unknown"},
-                                          {"a", "--trial-minutes", "0"},
-                                          {"a", "--trial-minutes", "61"},
-                                          {"a", "--trial-minutes", "x"},
-                                          {"--trial-minutes"},
-                                          {""}})
+    for (const std::vector<std::string>& words : {std::vector<std::string>{},
+                                                  {"a", "b"},
+                                                  {"--status", "a"},
+                                                  {"--unknown"},
+                                                  {"a", "--trial-minutes", "0"},
+                                                  {"a", "--trial-minutes", "61"},
+                                                  {"a", "--trial-minutes", "x"},
+                                                  {"--trial-minutes"},
+                                                  {""}})
         EXPECT_EQ(run(words).code, 2);
     EXPECT_THAT(run({"--help"}).out, HasSubstr("ssh root@router ulagate update - < FILE"));
 }

@@ -6,8 +6,8 @@
 
 #include <csignal>
 
-#include "image/slot/install.h"
-#include "image/slot/trial.h"
+#include "image/boot/slot/install.h"
+#include "image/boot/slot/trial.h"
 #include "tests/unit/slot/card_story.h"
 #include "tests/unit/slot/update_story.h"
 

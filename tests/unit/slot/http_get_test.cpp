@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "image/appliance/http_get.h"
+#include "image/appliance/update/http_get.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "image/slot/manifest.h"
+#include "image/boot/slot/manifest.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "image/slot/trial_machine.h"
+#include "image/boot/slot/trial_machine.h"
 
 #include <gtest/gtest.h>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "image/slot/trial.h"
+#include "image/boot/slot/trial.h"
 
 #include <gmock/gmock.h>
 
-#include "image/slot/bootloader.h"
+#include "image/boot/slot/bootloader.h"
 #include "tests/unit/slot/card_story.h"
 
 namespace ulagate::slot::trial_test {

@@ -53,7 +53,7 @@ TEST(SlotUpdateFile, MakeUpdateMakesTheSameTwice) {
     const auto make = [&](const std::string& out, const std::string& more) {
         const std::string command =
             std::string{ULAGATE_SOURCE_DIR} +
-            "/image/slot/make-update --board rpi --version 0.2.0+test~1 --build-time 1764201600 "
+            "/image/boot/slot/make-update --board rpi --version 0.2.0+test~1 --build-time 1764201600 "
             "--compatible raspberrypi,3-model-b --compatible raspberrypi,4-model-b --eeprom-time "
             "1650000000 --chunk-bytes 4096 --key " +
             folder + "/key.pem " + more + " " + folder + "/image " + out;

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "image/slot/update_file.h"
+#include "image/boot/slot/update_file.h"
 #include "tests/unit/text_values.h"
 
 namespace ulagate::slot {

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace ulagate::appliance {
+
+// The command `update`. `words`: what stands behind the command's name. Returns the exit code.
+int update(const std::vector<std::string>& words);
+
+}  // namespace ulagate::appliance
