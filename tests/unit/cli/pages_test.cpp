@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 
 // The pages that people read: what they point to is there, and what they say of files is what the code says.
 namespace ulagate::pages_test {
