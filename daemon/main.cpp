@@ -262,7 +262,7 @@ int dispatch(const Options& options) {
     }
     if (options.debug) log::set_level(log::Level::debug);
     const auto& words = options.words;
-    if (words.empty()) return usage("what should I do?");
+    if (words.empty()) return usage("no command given");
     const std::string& command = words.front();
     const auto arguments = words.size() - 1;
     if (command == "run" && arguments == 0) return run(options);
@@ -274,7 +274,8 @@ int dispatch(const Options& options) {
         return keygen(arguments == 1 ? std::optional{words[1]} : std::nullopt);
     }
     if (command == "pubkey" && arguments == 1) return pubkey(words[1]);
-    return usage(fmt::format("cannot do {}", quote(fmt::format("{}", fmt::join(words, " ")))));
+    return usage(fmt::format("unknown command or wrong arguments: {}",
+                             quote(fmt::format("{}", fmt::join(words, " ")))));
 }
 
 }  // namespace

@@ -42,9 +42,10 @@ std::string list(std::span<const Entry> entries, std::string_view before) {
         const std::string synopsis = fmt::format("  {}{}", before, entry.synopsis);
         const std::string text = wrapped(entry.text, kTextAt);
         if (synopsis.size() < kTextAt - 1) {
-            out += synopsis + text.substr(synopsis.size());
+            out += synopsis;
+            out += text.substr(synopsis.size());
         } else {
-            out += synopsis + '\n' + text;
+            out += fmt::format("{}\n{}", synopsis, text);
         }
     }
     return out;

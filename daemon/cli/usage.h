@@ -27,7 +27,8 @@ inline constexpr std::array<Entry, 9> kCommands{{
     {"show ra|firewall|plan FILE",
      "Print what run would send (ra), install (firewall) or do step by step (plan). Nothing is touched."},
     {"status [--json] [--watch] [--all]",
-     "Print how the running daemon is: which router is Active, which relay each site is reached through and "
+     "Print the state of the running daemon: which router is Active, which relay each site is reached "
+     "through and "
      "why, and what is wrong. --json: for programs. --watch: again every second. --all: every site, not only "
      "those with traffic."},
     {"withdraw",
@@ -46,8 +47,8 @@ inline constexpr std::array<Entry, 9> kCommands{{
 inline constexpr std::array<Entry, 4> kOptions{{
     {"--config FILE", "The configuration (default /etc/ulagate/ulagate.toml)."},
     {"--runtime-dir DIR",
-     "Where the control socket is (default /run/ulagate). Each daemon of a machine has its own."},
-    {"--state-dir DIR", "What has to outlive a reboot (default /var/lib/ulagate)."},
+     "The folder of the control socket (default /run/ulagate). Each daemon of a machine has its own."},
+    {"--state-dir DIR", "The folder for what outlives a reboot (default /var/lib/ulagate)."},
     {"--debug", "More log lines."},
 }};
 
