@@ -101,7 +101,7 @@ def build_programs(cross, build, jobs, version):
                    "CCACHE_BASEDIR": str(TREE), "CCACHE_NOHASHDIR": "1", "CCACHE_SLOPPINESS": ""}
     launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
     run(("cmake", "-G", "Ninja", "-S", TREE, "-B", build, f"-DCMAKE_TOOLCHAIN_FILE={toolchain}",
-         "-DCMAKE_BUILD_TYPE=Release", "-DULAGATE_TESTS=OFF", "-DULAGATE_IMAGE=ON", f"-DULAGATE_VERSION={version}", *launcher), environment)
+         "-DCMAKE_BUILD_TYPE=MinSizeRel", "-DULAGATE_TESTS=OFF", "-DULAGATE_IMAGE=ON", f"-DULAGATE_VERSION={version}", *launcher), environment)
     known = subprocess.run(("ninja", "-C", build, "-t", "targets", "all"), env=environment, check=True,
                            stdout=subprocess.PIPE, text=True).stdout
     targets = [name for name in PROGRAMS if f"\n{name}: phony" in known]
