@@ -8,9 +8,9 @@ import shutil
 import tempfile
 
 from build import FUZZ
-from report import ROOT, run
+from report import CI, ROOT, run
 
-SECONDS = int(os.environ.get("ULAGATE_FUZZ_SECONDS", "10"))
+SECONDS = int(os.environ.get("ULAGATE_FUZZ_SECONDS", "4" if CI else "10"))
 
 
 def run_all(report):
