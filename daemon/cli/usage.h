@@ -32,7 +32,8 @@ inline constexpr std::array<Entry, 9> kCommands{{
      "why, and what is wrong. --json: for programs. --watch: again every second. --all: every site, not only "
      "those with traffic."},
     {"withdraw",
-     "Take this router out of the overlay: tell the hosts of the LAN, remove everything of ulagate from the "
+     "Take this router out of the overlay: tell the hosts of the LAN, remove what ulagate has installed in "
+     "the "
      "kernel, and stop the daemon."},
     {"keygen [FILE]",
      "Make a private key. With FILE: write it there (mode 0600, never over an existing file) and print the "
