@@ -27,7 +27,7 @@ using Bytes = std::vector<std::byte>;
 void append(Bytes& out, const void* data, std::size_t size) {
     const auto at = out.size();
     out.resize(at + NLMSG_ALIGN(size));
-    std::memcpy(out.data() + at, data, size);
+    if (size > 0) std::memcpy(out.data() + at, data, size);  // an empty one has no address
 }
 
 Bytes attribute(std::uint16_t type, std::string_view value) {
