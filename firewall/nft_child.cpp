@@ -127,7 +127,7 @@ std::optional<UniqueFd> next_ruleset() {
 int serve() {
     // It ends with us, also when it is lost in a library.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-#ifndef __SANITIZE_ADDRESS__
+#ifndef ULAGATE_SANITIZED
     // More than a ruleset of 10,000 sites takes; whoever wants more is out of his mind. Where a sandbox
     // forbids to say so, it has limits of its own.
     constexpr rlimit kMemory{1UL << 30U, 1UL << 30U};
