@@ -47,6 +47,20 @@ std::vector<Obstacle> relay_obstacles(const std::string& site,
                                       const std::vector<RelayWord>& relays) {
     std::vector<Obstacle> out;
     for (const auto& [interface, prefix] : lans) judge_prefix(site, interface, prefix, relays, out);
+    std::vector<std::string> hear_two;
+    for (const RelayWord& relay : relays) {
+        if (relay.in_two_places) hear_two.push_back(relay.name);
+    }
+    if (!hear_two.empty()) {
+        const bool one = hear_two.size() == 1;
+        out.push_back(
+            {fmt::format("{} {} {} this router in two places at once: another machine has its key (a "
+                         "copied card or file), or the uplink here changes every few seconds; what "
+                         "is sent to this router reaches one of the two; give the other machine a "
+                         "key, a node name and a tunnel address of its own, or switch it off",
+                         one ? "relay" : "relays", fmt::join(hear_two, ", "), one ? "hears" : "hear"),
+             false, "", ""});
+    }
     for (const RelayWord& relay : relays) {
         if (relay.forwards) continue;
         out.push_back(

@@ -10,11 +10,12 @@
 
 namespace ulagate {
 
-// What one relay that answers says of itself, and of the prefixes of our LANs.
+// What one relay says of itself, of us, and of the prefixes of our LANs.
 struct RelayWord {
     std::string name;
     bool forwards = true;                   // what one site sends to another gets through it
     std::map<net::Ipv6Prefix, bool> knows;  // as prefixes of our site; what it never spoke of is missing
+    bool in_two_places = false;             // it hears our key from two places by turns
 };
 
 // What in these words keeps hosts of ours from being reached, whatever this router does. `lans`: prefixes by

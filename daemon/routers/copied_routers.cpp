@@ -42,6 +42,14 @@ void CopiedRouters::keep_only(const std::set<wg::PublicKey>& configured) {
     std::erase_if(routers_, [&](const auto& entry) { return !configured.contains(entry.first); });
 }
 
+std::vector<wg::PublicKey> CopiedRouters::copied(TimePoint now) const {
+    std::vector<wg::PublicKey> out;
+    for (const auto& [key, router] : routers_) {
+        if (router.both && router.until >= now) out.push_back(key);
+    }
+    return out;
+}
+
 std::vector<Obstacle> CopiedRouters::obstacles(const Name& name, TimePoint now) const {
     std::vector<Obstacle> out;
     for (const auto& [key, router] : routers_) {

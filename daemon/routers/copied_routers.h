@@ -31,6 +31,9 @@ public:
     // Forgets all others.
     void keep_only(const std::set<wg::PublicKey>& configured);
 
+    // Those that are in two places, or were in the last minute.
+    [[nodiscard]] std::vector<wg::PublicKey> copied(TimePoint now) const;
+
     // `name`: what a person calls the router with that key ("a1 (fd99::a1) of site a"). A copy is named for a
     // minute after its last proof.
     using Name = std::function<std::string(const wg::PublicKey&)>;

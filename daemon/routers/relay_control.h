@@ -5,7 +5,9 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/base/obstacles.h"
@@ -36,6 +38,10 @@ public:
     void set_config(const Config& config);
     // What all routers and relays are told: whether what one site sends to another gets through us.
     void set_forwards(bool forwards);
+    // Routers, by their addresses, that are told that two machines have their key.
+    void set_in_two_places(std::set<net::Ipv6Address> routers) {
+        ownership_.set_in_two_places(std::move(routers));
+    }
     // Says goodbye to all routers and relays, and nothing any more.
     void stop();
 

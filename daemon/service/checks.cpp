@@ -19,9 +19,14 @@ void Service::check_relay_words() {
     std::vector<RelayWord> relays;
     for (const RelayConfig& config : config_.relays) {
         const wg::control::RelaySession* session = edge_control_->session(config.name);
-        if (session == nullptr || !session->alive()) continue;
+        if (session == nullptr) continue;
+        // Two machines with one key cost each other the session, so that this one may not answer now.
+        const bool in_two_places = session->in_two_places(now());
+        if (!session->alive() && !in_two_places) continue;
         RelayWord& word = relays.emplace_back();
         word.name = config.name;
+        word.in_two_places = in_two_places;
+        if (!session->alive()) continue;
         word.forwards = session->relay_forwards();
         for (const LanConfig& lan : config_.lans) {
             if (const auto owner = session->owner(lan.prefix))

@@ -2,6 +2,7 @@
 // What a relay knows of its routers: who carries what, and where they were before it lost its tunnels.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -83,6 +84,16 @@ void Service::name_copied_routers() {
         return wg::to_string(key);
     };
     obstacles_.set("copied routers", copied_routers_.obstacles(name, now()));
+    const auto copied = copied_routers_.copied(now());
+    std::set<net::Ipv6Address> told;
+    for (const SiteConfig& site : config_.sites) {
+        if (copied.empty()) break;
+        for (const RouterConfig& router : site.routers) {
+            if (std::find(copied.begin(), copied.end(), router.public_key) != copied.end())
+                told.insert(router.address);
+        }
+    }
+    relay_control_->set_in_two_places(std::move(told));
 }
 
 void Service::keep_router_memory(bool stopping) {

@@ -57,6 +57,8 @@ inline constexpr std::uint32_t kWantsSites = 1;  // hello: tell me which sites a
 // hello-ack, claim-ack: what one site sends to another does not get through me (this machine forwards
 // nothing).
 inline constexpr std::uint32_t kCannotForward = 2;
+// hello-ack, claim-ack: your key speaks from two places by turns, so that another machine has it too.
+inline constexpr std::uint32_t kInTwoPlaces = 4;
 
 // What the sender of a hello or its answer says about itself.
 struct About {

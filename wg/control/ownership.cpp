@@ -188,7 +188,9 @@ void Ownership::on_hello(const Hello& hello, Place from, Now now, Outcome& out, 
     const std::size_t first = std::min(owners.size(), kMaxPrefixes);
     const auto middle = owners.begin() + static_cast<std::ptrdiff_t>(first);
     send(router,
-         HelloAck{About{kVersion, capabilities_, now.wall}, {owners.begin(), middle}, sites_generation_},
+         HelloAck{About{kVersion, capabilities_told(router), now.wall},
+                  {owners.begin(), middle},
+                  sites_generation_},
          out);
     send_owners(router, std::span{owners}.subspan(first), std::nullopt, out);
 }
@@ -329,8 +331,13 @@ void Ownership::send_owners(Router& to, std::span<const Owner> owners, std::opti
     while (!owners.empty()) {
         const auto part = owners.first(std::min(owners.size(), kMaxPrefixes));
         owners = owners.subspan(part.size());
-        send(to, ClaimAck{answers, {part.begin(), part.end()}, sites_generation_, capabilities_}, out);
+        send(to, ClaimAck{answers, {part.begin(), part.end()}, sites_generation_, capabilities_told(to)},
+             out);
     }
+}
+
+std::uint32_t Ownership::capabilities_told(const Router& to) const {
+    return capabilities_ | (in_two_places_.contains(to.row.address) ? kInTwoPlaces : 0U);
 }
 
 void Ownership::send(Router& to, Message message, Outcome& out) {

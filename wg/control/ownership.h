@@ -133,9 +133,11 @@ public:
     Outcome stop(Now now);
     [[nodiscard]] std::optional<TimePoint> deadline() const;
 
-    // The list of connected sites has this generation now (see SitePublisher); answers carry it.
     // What each answer says of us: kCannotForward.
     void set_capabilities(std::uint32_t capabilities) { capabilities_ = capabilities; }
+    // Routers, by their addresses, whose answers say that two machines have their key.
+    void set_in_two_places(std::set<net::Ipv6Address> routers) { in_two_places_ = std::move(routers); }
+    // The list of connected sites has this generation now (see SitePublisher); answers carry it.
     void set_sites_generation(std::uint64_t generation) { sites_generation_ = generation; }
     // Until when the sender's site has a live router, if none is heard again; TimePoint::min(): it has none.
     // No prefixes: no router of any site.
@@ -272,6 +274,7 @@ private:
     void announce(const Changes& changes, TimePoint now, Outcome& out);
     void send_owners(Router& to, std::span<const Owner> owners, std::optional<std::uint32_t> answers,
                      Outcome& out) const;
+    [[nodiscard]] std::uint32_t capabilities_told(const Router& to) const;
     static void send(Router& to, Message message, Outcome& out);
 
     Router carried_over(const RouterRow& row) const;
@@ -285,6 +288,7 @@ private:
     std::uint32_t first_sequence_;
     std::uint64_t sites_generation_ = 0;
     std::uint32_t capabilities_ = 0;
+    std::set<net::Ipv6Address> in_two_places_;
     std::vector<Site> sites_;
     std::map<net::Ipv6Address, Place> routers_;
     std::map<net::Ipv6Prefix, Place> prefixes_;

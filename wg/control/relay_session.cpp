@@ -248,7 +248,7 @@ SessionOutcome RelaySession::on_packet(const Packet& packet, Now now) {
     has_spoken_ = true;
     if (const auto* hello = std::get_if<HelloAck>(&packet.message)) {
         relay_ = RelayAbout{hello->about, now.steady};
-        on_capabilities(hello->about.capabilities, out);
+        on_capabilities(hello->about.capabilities, now.steady, out);
         news_of(hello->owners, packet.sequence, now.steady, out);
         on_generation(hello->sites, now.steady, out);
     } else if (const auto* ack = std::get_if<ClaimAck>(&packet.message)) {
@@ -259,7 +259,7 @@ SessionOutcome RelaySession::on_packet(const Packet& packet, Now now) {
             on_unasked(owners, now.steady, out);
         }
         on_generation(ack->sites, now.steady, out);
-        on_capabilities(ack->capabilities, out);
+        on_capabilities(ack->capabilities, now.steady, out);
     } else if (const auto* probe = std::get_if<ProbeAck>(&packet.message)) {
         on_probe_ack(*probe, now, out);
     } else if (std::holds_alternative<Goodbye>(packet.message)) {
@@ -272,7 +272,8 @@ SessionOutcome RelaySession::on_packet(const Packet& packet, Now now) {
     return out;
 }
 
-void RelaySession::on_capabilities(std::uint32_t capabilities, SessionOutcome& out) {
+void RelaySession::on_capabilities(std::uint32_t capabilities, TimePoint now, SessionOutcome& out) {
+    if ((capabilities & kInTwoPlaces) != 0) in_two_places_ = now;
     const bool forwards = (capabilities & kCannotForward) == 0;
     if (std::exchange(forwards_, forwards) != forwards) out.events.emplace_back(ForwardingTold{forwards});
 }

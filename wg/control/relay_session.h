@@ -162,6 +162,11 @@ public:
 
     // False: the relay says of itself that what one site sends to another does not get through it.
     [[nodiscard]] bool relay_forwards() const { return forwards_; }
+    // The relay hears our key from two places by turns; also for a minute after it last said so, since what
+    // it says reaches one of the two machines only.
+    [[nodiscard]] bool in_two_places(TimePoint now) const {
+        return in_two_places_ && now < *in_two_places_ + std::chrono::minutes{1};
+    }
     // As last told by the relay; nothing: it has not said anything about the prefix.
     [[nodiscard]] std::optional<Owner> owner(const net::Ipv6Prefix& prefix) const;
     // What it said in the last kDisbelief that is not believed.
@@ -228,7 +233,7 @@ private:
     void on_unasked(const std::vector<Owner>& owners, TimePoint now, SessionOutcome& out);
     void on_regained(Share& share, TimePoint now, SessionOutcome& out);
     void on_probe_ack(const ProbeAck& ack, Now now, SessionOutcome& out);
-    void on_capabilities(std::uint32_t capabilities, SessionOutcome& out);
+    void on_capabilities(std::uint32_t capabilities, TimePoint now, SessionOutcome& out);
     void on_generation(std::uint64_t generation, TimePoint now, SessionOutcome& out);
     void on_goodbye(std::uint32_t sequence, TimePoint now, SessionOutcome& out);
     void on_sites(const Sites& sites, TimePoint now, SessionOutcome& out);
@@ -253,6 +258,7 @@ private:
     bool has_answered_ = false;
     bool has_spoken_ = false;  // this protocol, whatever it was
     bool forwards_ = true;
+    std::optional<TimePoint> in_two_places_;  // told last
     ProbeHistory probes_;
     std::optional<net::Ipv6Prefix> sites_of_;
     std::optional<SiteMirror> mirror_;  // of sites_of_

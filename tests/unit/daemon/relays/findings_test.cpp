@@ -46,5 +46,13 @@ TEST(RelayFindings, F03_ARelayThatForwardsNothingIsNamed) {
                 ElementsAre(says("relay r1 says that it forwards nothing")));
 }
 
+TEST(RelayFindings, F03_ACopyOfThisRouterIsNamedHereToo) {
+    EXPECT_THAT(found({{"r1", true, {{kLan, true}}, true}, {"r2", true, {{kLan, true}}}}),
+                ElementsAre(AllOf(says("relay r1 hears this router in two places at once"),
+                                  says("give the other machine a key"))));
+    EXPECT_THAT(found({{"r1", true, {}, true}, {"r2", true, {}, true}}),
+                ElementsAre(says("relays r1, r2 hear this router in two places")));
+}
+
 }  // namespace
 }  // namespace ulagate::relay_findings_test

@@ -49,6 +49,8 @@ TEST_F(CopiedRoutersTest, F03_AnEndpointThatGoesBackAndForthIsTwoMachines) {
     heard({2}, seconds{2});
     EXPECT_THAT(found(), ElementsAre(kNamed));
     EXPECT_FALSE(found().at(0).cuts);
+    EXPECT_THAT(routers_.copied(now_), ElementsAre(kKey));
+    EXPECT_THAT(routers_.copied(now_ + seconds{61}), IsEmpty());
 }
 
 TEST_F(CopiedRoutersTest, F03_WhoIsHeardTwiceInOnePlaceHasNotMoved) {

@@ -36,5 +36,26 @@ TEST_F(OwnershipStory, EveryAnswerCarriesTheGenerationOfTheList) {
     EXPECT_EQ(out.send.at(0).packet.sequence, messages.back().packet.sequence + 1) << "one count for all";
 }
 
+TEST_F(OwnershipStory, F03_ARouterInTwoPlacesIsToldSoInEachAnswerAndNobodyElse) {
+    const auto told = [this](const net::Ipv6Address& router) {
+        hello(router);
+        claim(router, 1);
+        std::vector<std::uint32_t> out;
+        for (const Outgoing& message : sent()) {
+            if (const auto* hello = std::get_if<HelloAck>(&message.packet.message))
+                out.push_back(hello->about.capabilities);
+            if (const auto* claim = std::get_if<ClaimAck>(&message.packet.message); claim && claim->answers)
+                out.push_back(claim->capabilities);
+        }
+        return out;
+    };
+    relay_.set_capabilities(kCannotForward);
+    relay_.set_in_two_places({kA1});
+    EXPECT_THAT(told(kA1), ElementsAre(kCannotForward | kInTwoPlaces, kCannotForward | kInTwoPlaces));
+    EXPECT_THAT(told(kA2), ElementsAre(kCannotForward, kCannotForward));
+    relay_.set_in_two_places({});
+    EXPECT_THAT(told(kA1), ElementsAre(kCannotForward, kCannotForward));
+}
+
 }  // namespace
 }  // namespace ulagate::wg::control::ownership_sites_test

@@ -318,6 +318,21 @@ TEST_F(RelaySessionStory, KnowsTheRelaysClock) {
     EXPECT_EQ(session_.relay(), (RelaySession::RelayAbout{about, kStart + 100ms}));
 }
 
+TEST_F(RelaySessionStory, F03_IsInTwoPlacesForAMinuteAfterTheRelaySaidSo) {
+    start();
+    active();
+    relay_says(ClaimAck{next_sequence_ - 1, {owned_by(kUs, 43)}});
+    EXPECT_FALSE(session_.in_two_places(now().steady));
+    relay_says(ClaimAck{next_sequence_ - 1, {owned_by(kUs, 43)}, 0, kInTwoPlaces});
+    EXPECT_TRUE(session_.in_two_places(now().steady));
+    run_until(30s);
+    relay_says(HelloAck{About{1, kInTwoPlaces, kWall}, {}});
+    run_until(89s);
+    EXPECT_TRUE(session_.in_two_places(now().steady));
+    run_until(90s);
+    EXPECT_FALSE(session_.in_two_places(now().steady));
+}
+
 TEST_F(RelaySessionStory, WhatComesLateOrIsNotForRoutersIsIgnored) {
     start();
     standby();
