@@ -207,14 +207,25 @@ firewall::Model firewall_model(const Config& config, const Have& have) {
     return model;
 }
 
+bool is_local_rule(const Rule& rule) { return rule.plain && !rule.key.to && rule.key.table == kLocalTable; }
+
+// Before everybody else's but that of the local table.
+std::uint32_t rule_preference(const Rules& rules) {
+    std::uint32_t first = kRulePreference + 1;
+    for (const Rule& rule : rules) {
+        if (!rule.ours() && !is_local_rule(rule)) first = std::min(first, rule.key.preference);
+    }
+    return std::max(first, kLowestRulePreference + 1) - 1;
+}
+
 // Our table holds nothing but prefixes that are ours to route, so all packets may ask it.
 void want_rules(Wanted& wanted, const Config& config, const Have& have) {
-    wanted.rules.insert({kRulePreference, kRouteTable});
-    const bool local_first = std::any_of(have.rules.begin(), have.rules.end(), [](const Rule& rule) {
-        return rule.plain && !rule.ours() && !rule.key.to && rule.key.table == kLocalTable &&
-               rule.key.preference < kRulePreference;
+    const std::uint32_t preference = rule_preference(have.rules);
+    wanted.rules.insert({preference, kRouteTable});
+    const bool local_first = std::any_of(have.rules.begin(), have.rules.end(), [&](const Rule& rule) {
+        return is_local_rule(rule) && !rule.ours() && rule.key.preference < preference;
     });
-    if (!local_first) wanted.rules.insert({kLocalRulePreference, kLocalTable, config.overlay});
+    if (!local_first) wanted.rules.insert({preference - 1, kLocalTable, config.overlay});
 }
 
 void want_tunnel(Wanted& wanted, const std::string& interface, unsigned mtu, std::uint16_t port,

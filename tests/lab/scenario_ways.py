@@ -21,6 +21,10 @@ HARMLESS = (
     ("a VPN for the LAN", "rule add pref 1100 iif eth0 lookup 52"),
     ("a VPN for the site's addresses", "rule add pref 100 from fd12:3456:789a:a::/64 lookup 52"),
     ("wg-quick", "rule add pref 32764 not fwmark 0xca6c lookup 52"),
+    # The kernel chooses the preference before the second rule of all, which is ours.
+    ("wg-quick, as it really adds its rule", "rule add not fwmark 0xca6c lookup 52"),
+    ("a VPN for the LAN, without a preference", "rule add iif eth0 lookup 52"),
+    ("a rule against private addresses, without a preference", "rule add to fc00::/7 unreachable"),
     ("a rule against private addresses", "rule add pref 10 to fc00::/7 unreachable"),
     ("what comes out of tunnels", "rule add pref 11 iif ulg-r1 prohibit"),
 )

@@ -97,12 +97,14 @@ struct Rule {
 };
 using Rules = std::vector<Rule>;  // everybody's, in the order in which the kernel asks them
 
-// Ours comes after "0: from all lookup local" and before all that people and programs use (Tailscale 5210,
-// wg-quick 32764, VRFs 1000): only a rule somebody puts at 0 or 1 by hand is asked earlier.
-inline constexpr std::uint32_t kRulePreference = 2;
-// Where the local table is asked too late (its rule was moved behind that of the VRFs, say), what is for this
-// machine itself must not take the way of its neighbours.
-inline constexpr std::uint32_t kLocalRulePreference = 1;
+// Ours comes after "0: from all lookup local" and before all that programs use (VRFs 1000, Tailscale 5210).
+// A rule without a preference, as wg-quick adds two, gets the one before the second rule of all: before ours
+// while ours is that. So ours goes down until nobody is before it, and up again when they are gone; at 200
+// there is room for that. What somebody puts at 0 or 1 stays before ours. Where the local table is asked too
+// late (its rule was moved behind that of the VRFs, say), another rule of ours is before that one: what is
+// for this machine itself must not take the way of its neighbours.
+inline constexpr std::uint32_t kRulePreference = 200;
+inline constexpr std::uint32_t kLowestRulePreference = 2;
 inline constexpr std::uint32_t kLocalTable = 255;  // RT_TABLE_LOCAL
 
 // A packet that came in, and is for somebody else.

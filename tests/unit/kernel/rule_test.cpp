@@ -15,7 +15,7 @@ using testing::HasSubstr;
 class RtnlRules : public RtnlTest {};
 
 const RuleKey kOurs{kRulePreference, kRouteTable};
-const RuleKey kLocal{kLocalRulePreference, kLocalTable, prefix("fd12:3456:789a::/48")};
+const RuleKey kLocal{kRulePreference - 1, kLocalTable, prefix("fd12:3456:789a::/48")};
 
 std::string shown() { return output("ip -6 rule"); }
 void expect_ok(const Result<void>& result) { EXPECT_TRUE(result) << result.error().text(); }
@@ -39,7 +39,7 @@ TEST_F(RtnlRules, F01_OursAreAddedAndDeletedAnyNumberOfTimes) {
                 expect_ok(kernel.put_rule(kOurs));
                 expect_ok(kernel.put_rule(kLocal));
             }
-            EXPECT_THAT(shown(), HasSubstr("2:\tfrom all lookup 117 proto 117"));
+            EXPECT_THAT(shown(), HasSubstr("200:\tfrom all lookup 117 proto 117"));
             const Rules now = kernel.rules().value();
             ASSERT_EQ(now.size(), 4U) << shown();
             EXPECT_EQ(now.at(1),
@@ -56,7 +56,7 @@ TEST_F(RtnlRules, F01_OursAreAddedAndDeletedAnyNumberOfTimes) {
 
 TEST_F(RtnlRules, F01_TheSameOfAnotherProgramIsNotOursAndStays) {
     with_kernel([](Rtnl& kernel) {
-        ASSERT_TRUE(run("ip -6 rule add pref 2 lookup 117"));
+        ASSERT_TRUE(run("ip -6 rule add pref 200 lookup 117"));
         const std::string before = shown();
         expect_ok(kernel.delete_rule(kOurs));
         EXPECT_EQ(shown(), before);

@@ -22,6 +22,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
+using testing::Pair;
 using testing::StartsWith;
 
 std::size_t place_of(const std::vector<std::string>& steps, std::string_view start) {
@@ -83,7 +84,7 @@ TEST(Plan, TheFirstStartOfAnEdge) {
                             "create interface ulg-r1",                                 //
                             "add route fd12:3456:789a::/48 metric 65535 unreachable",  //
                             "add route fd12:3456:789a:a::/64 metric 128 dev eth0",
-                            "add rule 2: from all lookup 117"));
+                            "add rule 200: from all lookup 117"));
     for (const Step& step : plan(desired(edge(), facts(edge()), have), have)) simulate(have, step);
     EXPECT_THAT(described(plan(desired(edge(), facts(edge()), have), have)),
                 ElementsAre(AllOf(StartsWith("configure interface ulg-r1: private key, listen port 51820, "
@@ -147,7 +148,43 @@ TEST(Plan, F01_RulesAreWhatWeWant) {
     EXPECT_EQ(have.rules.size(), 4U);
     have.rules.erase(have.rules.begin());
     EXPECT_THAT(described(plan(desired(edge(), facts(edge()), have), have)),
-                ElementsAre("add rule 1: from all to fd12:3456:789a::/48 lookup local"));
+                ElementsAre("add rule 199: from all to fd12:3456:789a::/48 lookup local"));
+}
+
+// What wg-quick adds has no preference: the kernel gives it the one before the second rule of all.
+TEST(Plan, F01_NoRuleWithoutAPreferenceComesBeforeOurs) {
+    Have have = machine();
+    converge(edge(), facts(edge()), have);
+    const Rules settled = have.rules;
+    const auto add = [&have](Rule rule) {
+        rule.key.preference = have.rules.at(1).key.preference - 1;
+        have.rules.insert(have.rules.begin() + 1, std::move(rule));
+        converge(edge(), facts(edge()), have);
+    };
+    const auto preferences = [&have] {
+        std::vector<std::pair<std::uint32_t, std::uint32_t>> out;
+        for (const Rule& rule : have.rules) out.emplace_back(rule.key.preference, rule.key.table);
+        return out;
+    };
+    add({{0, 51820}, false, 3, "not from all fwmark 0xca6c lookup 51820"});
+    add({{0, kMainTable}, false, 3, "from all lookup main suppress_prefixlength 0"});
+    EXPECT_THAT(preferences(), ElementsAre(Pair(0, kLocalTable), Pair(196, kRouteTable),
+                                           Pair(197, kMainTable), Pair(199, 51820), Pair(32766, kMainTable)));
+    std::erase_if(have.rules, [](const Rule& rule) { return !rule.ours() && !rule.plain; });
+    converge(edge(), facts(edge()), have);
+    EXPECT_EQ(have.rules, settled);
+}
+
+// By hand, so that somebody meant it.
+TEST(Plan, F01_ARuleAtOneStaysBeforeOurs) {
+    Have have = machine();
+    converge(edge(), facts(edge()), have);
+    have.rules.insert(have.rules.begin() + 1, Rule{{1, 52}, true, 3, {}});
+    converge(edge(), facts(edge()), have);
+    EXPECT_EQ(have.rules.at(2).key, (RuleKey{2, kRouteTable}));
+    have.rules.erase(have.rules.begin());  // the local table's
+    converge(edge(), facts(edge()), have);
+    EXPECT_EQ(have.rules.at(1).key, (RuleKey{1, kLocalTable, edge().overlay}));
 }
 
 TEST(Plan, F01_RoutesOfAFormerVersionGoWhenOursAreThere) {
