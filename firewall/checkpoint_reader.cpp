@@ -11,6 +11,7 @@
 #include <sys/time.h>
 
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -130,6 +131,17 @@ int take_chain(const void* message, void* data) {
     return chains.size() < CheckpointReader::kMostChains ? MNL_CB_OK : MNL_CB_STOP;
 }
 
+// A table without any has one entry for each hook, its policy, and one that ends it.
+bool holds_rules(const std::string& table) {
+    const UniqueFd socket{::socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW)};
+    ip6t_getinfo info{};
+    if (!socket || table.size() >= sizeof info.name) return true;
+    std::memcpy(info.name, table.c_str(), table.size() + 1);
+    socklen_t size = sizeof info;
+    if (::getsockopt(socket.get(), IPPROTO_IPV6, IP6T_SO_GET_INFO, &info, &size) != 0) return true;
+    return info.num_entries > static_cast<unsigned>(std::popcount(info.valid_hooks)) + 1;
+}
+
 }  // namespace
 
 void CheckpointReader::Close::operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
@@ -207,7 +219,8 @@ std::set<std::string> CheckpointReader::legacy_tables() {
     std::string_view rest = *text;
     while (!rest.empty()) {
         const auto end = rest.find('\n');
-        if (end != 0) tables.emplace(rest.substr(0, end));
+        std::string name{rest.substr(0, end)};
+        if (end != 0 && (name == "filter" || holds_rules(name))) tables.insert(std::move(name));
         if (end == std::string_view::npos) break;
         rest.remove_prefix(end + 1);
     }

@@ -38,7 +38,8 @@ public:
     // Of all tables but ours; at most kMostChains.
     static Result<std::vector<Chain>> foreign_chains();
     static constexpr std::size_t kMostChains = 4096;
-    // Tables of the old ip6_tables, which nf_tables knows nothing of: "filter", "raw", ….
+    // Tables of the old ip6_tables, which nf_tables knows nothing of: "filter", and "raw", "mangle", … where
+    // they hold rules.
     static std::set<std::string> legacy_tables();
     // Chains that somebody made in their "filter"; empty when it is too long to be read in passing. Ask only
     // when the table is there: the kernel would make it.

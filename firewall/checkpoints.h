@@ -27,6 +27,7 @@ struct Passage {
         vrrp,           // edge: VRRP from a LAN to this machine
         wireguard,      // relay: WireGuard from anywhere to this machine
         control,        // relay: the overlay control protocol from a tunnel to this machine
+        resolution,  // edge: a solicitation for an address of this machine from a LAN, and our answer to it
     };
     Kind kind = Kind::to_sites;
     std::string interface;  // of the LAN, where there is one

@@ -38,6 +38,7 @@ std::vector<Passage> passages(const Model& model) {
         out.push_back({Kind::from_sites, lan.interface});
         out.push_back({Kind::within_lan, lan.interface});
         if (lan.vrrp) out.push_back({Kind::vrrp, lan.interface});
+        out.push_back({Kind::resolution, lan.interface});
     }
     return out;
 }
@@ -99,6 +100,8 @@ void Ruleset::checkpoints() {
     count_probes("left", Checkpoint::left);
     out_.open("chain check_input");
     out_.rule("type filter hook input priority {}; policy accept;", kLast);
+    // What counts is the answer, which ends in check_leave.
+    if (edge_) out_.rule("{} icmpv6 type nd-neighbor-solicit accept", kFromProbe);
     out_.rule("{} goto heard", kFromProbe);
     out_.close();
     count_probes("heard", Checkpoint::left);
@@ -112,7 +115,8 @@ void Ruleset::count_probes(const char* chain, Checkpoint point) {
     out_.open(fmt::format("chain {}", chain));
     for (std::size_t i = 0; i < checked_.size(); ++i) {
         const auto& [kind, interface] = checked_[i];
-        if (!is_counted(kind, point) || (!ahead && heard == is_forwarded(kind))) continue;
+        const bool leaves = is_forwarded(kind) || kind == Kind::resolution;  // or ends here
+        if (!is_counted(kind, point) || (!ahead && heard == leaves)) continue;
         std::string match;
         switch (kind) {
             case Kind::to_sites:
@@ -132,6 +136,10 @@ void Ruleset::count_probes(const char* chain, Checkpoint point) {
                 break;
             case Kind::control:
                 match = fmt::format("iifname @tunnels udp dport {}", kControlPort);
+                break;
+            case Kind::resolution:
+                match = ahead ? fmt::format("iifname {} icmpv6 type nd-neighbor-solicit", quoted(interface))
+                              : fmt::format("oifname {} icmpv6 type nd-neighbor-advert", quoted(interface));
                 break;
             case Kind::within_lan:
                 continue;

@@ -59,6 +59,8 @@ void Ruleset::newcomer() {
     if (!appliance_ && !has_lans()) return;
     out_.open("chain newcomer");
     out_.line("ip6 saddr :: return");
+    // One sender, whoever says that it is: ours, which tries whether solicitations are answered.
+    if (has_lans()) out_.line("ip6 saddr fe80::756c:672d:7072:6f62 icmpv6 type nd-neighbor-solicit return");
     for (const char* type :
          {"nd-router-solicit", "nd-neighbor-solicit", "nd-router-advert", "echo-request"}) {
         out_.rule("icmpv6 type {} {} counter drop comment \"a flood of new senders\"", type, over());

@@ -36,11 +36,13 @@ std::string xtables_match(const Need& need) {
             return fmt::format("-p udp --dport {}", ports(need, ':'));
         case Kind::control:
             return fmt::format("-i ulg-+ -p udp --dport {}", wg::control::kPort);
+        case Kind::resolution:
+            return fmt::format("-i {} -p icmpv6 --icmpv6-type neighbour-solicitation", need.lan);
     }
     return {};
 }
 
-std::string nft_match(const Need& need) {
+std::string nft_match(const Need& need, const std::string& hook) {
     switch (need.kind) {
         case Kind::forward:
             return fmt::format("ip6 daddr {}", net::to_string(need.overlay));
@@ -52,6 +54,10 @@ std::string nft_match(const Need& need) {
             return fmt::format("udp dport {}", ports(need, '-'));
         case Kind::control:
             return fmt::format("iifname \"ulg-*\" udp dport {}", wg::control::kPort);
+        case Kind::resolution:
+            if (hook == "output" || hook == "postrouting")
+                return fmt::format("oifname {} icmpv6 type nd-neighbor-advert", need.lan);
+            return fmt::format("iifname {} icmpv6 type nd-neighbor-solicit", need.lan);
     }
     return {};
 }
@@ -61,6 +67,24 @@ bool passes_through(const Need& need) { return need.kind == Kind::forward || nee
 const char* xtables_chain(const Need& need) {
     if (need.before_routing) return "PREROUTING";
     return passes_through(need) ? "FORWARD" : "INPUT";
+}
+
+// What ip6tables is given, without its "-j ACCEPT". Its table filter has no PREROUTING.
+std::vector<std::string> xtables_rules(const Need& need, const std::string& table = "filter") {
+    const bool raw = need.before_routing && table == "filter";
+    const std::string in = raw ? "-t raw " : table == "filter" ? "" : fmt::format("-t {} ", table);
+    std::vector<std::string> rules{fmt::format("{}-I {} {}", in, xtables_chain(need), xtables_match(need))};
+    if (need.kind == Kind::resolution && !need.before_routing)
+        rules.push_back(
+            fmt::format("{}-I OUTPUT -o {} -p icmpv6 --icmpv6-type neighbour-advertisement", in, need.lan));
+    return rules;
+}
+
+std::string xtables_line(const std::string& program, const std::vector<std::string>& rules) {
+    std::string line;
+    for (const std::string& rule : rules)
+        line += fmt::format("{}{} {} -j ACCEPT", line.empty() ? "" : " && ", program, rule);
+    return line;
 }
 
 std::string ufw_line(const Need& need) {
@@ -80,6 +104,8 @@ std::string ufw_line(const Need& need) {
                     fmt::format("ufw allow in on {} to any port {} proto udp", tunnel, wg::control::kPort));
             return fmt::format("{}", fmt::join(lines, " && "));
         }
+        case Kind::resolution:  // it has rules of its own that let that in
+            return xtables_line("ip6tables", xtables_rules(need));
     }
     return {};
 }
@@ -114,6 +140,11 @@ std::string firewalld_line(const Need& need) {
                                     kCommand, tunnel);
             }
             break;
+        case Kind::resolution:
+            what =
+                fmt::format("{} --zone=$(firewall-cmd --get-zone-of-interface={}) --add-protocol=ipv6-icmp",
+                            kCommand, need.lan);
+            break;
     }
     return what + " && firewall-cmd --reload";
 }
@@ -122,10 +153,10 @@ std::string foomuuri_line(const Need& need) {
     return fmt::format(
         "printf 'hook {{\\n  post_start nft insert rule inet foomuuri {} {} accept\\n}}\\n' "
         ">>/etc/foomuuri/ulagate.conf && foomuuri reload",
-        passes_through(need) ? "forward" : "input", nft_match(need));
+        passes_through(need) ? "forward" : "input", nft_match(need, "input"));
 }
 
-std::string ferm_line(const Need& need) {
+std::string ferm_line(const Need& need, const std::string& table) {
     std::string match;
     switch (need.kind) {
         case Kind::forward:
@@ -143,17 +174,25 @@ std::string ferm_line(const Need& need) {
         case Kind::control:
             match = fmt::format("interface ulg-+ proto udp dport {}", wg::control::kPort);
             break;
+        case Kind::resolution:
+            // Both ways in one: chain (INPUT OUTPUT).
+            return fmt::format(
+                "echo 'domain ip6 table {} chain {} proto icmpv6 ACCEPT;' >>/etc/ferm/ferm.conf && ferm "
+                "/etc/ferm/ferm.conf",
+                table, need.before_routing ? "PREROUTING" : "(INPUT OUTPUT)");
     }
     return fmt::format(
-        "echo 'domain ip6 table filter chain {} {} ACCEPT;' >>/etc/ferm/ferm.conf && ferm "
+        "echo 'domain ip6 table {} chain {} {} ACCEPT;' >>/etc/ferm/ferm.conf && ferm "
         "/etc/ferm/ferm.conf",
-        xtables_chain(need), match);
+        table, xtables_chain(need), match);
 }
 
 // It filters what this machine sends as well, and Neighbor Discovery.
 std::string firehol_line(const Need& need) {
-    std::vector<std::string> rules{fmt::format("-I {} {}", xtables_chain(need), xtables_match(need))};
-    if (need.kind == Kind::forward) {
+    std::vector<std::string> rules = xtables_rules(need);
+    if (need.before_routing) {
+        // It filters nothing else there.
+    } else if (need.kind == Kind::forward) {
         rules.insert(rules.end(), {"-I INPUT -p icmpv6", "-I OUTPUT -p icmpv6"});
     } else if (need.kind == Kind::vrrp) {
         rules.push_back(fmt::format("-I OUTPUT -o {} -p 112", need.lan));
@@ -167,8 +206,8 @@ std::string firehol_line(const Need& need) {
 }
 
 std::string shorewall_line(const Need& need) {
-    return fmt::format("echo 'run_iptables -I {} {} -j ACCEPT' >>/etc/shorewall6/start && shorewall6 restart",
-                       xtables_chain(need), xtables_match(need));
+    return fmt::format("echo '{}' >>/etc/shorewall6/start && shorewall6 restart",
+                       xtables_line("run_iptables", xtables_rules(need)));
 }
 
 // What chains of the table that ip6tables writes to say about who does.
@@ -188,22 +227,34 @@ void judge_ip6_filter(const std::vector<Chain>& chains, const Need& need, std::v
     }
     if (out.size() > before) return;
     out.push_back({"rules made with ip6tables (nftables' table ip6 filter)",
-                   fmt::format("ip6tables -I {} {} -j ACCEPT", xtables_chain(need), xtables_match(need))});
+                   xtables_line("ip6tables", xtables_rules(need))});
+}
+
+// The tables of ip6tables-legacy that such a packet meets, the likely ones first.
+std::vector<std::string> legacy_tables_of(const ForeignFilters& filters, const Need& need) {
+    const std::vector<std::string> all = need.before_routing
+                                             ? std::vector<std::string>{"raw", "mangle"}
+                                             : std::vector<std::string>{"filter", "mangle", "security"};
+    std::vector<std::string> there;
+    std::copy_if(all.begin(), all.end(), std::back_inserter(there),
+                 [&](const std::string& table) { return filters.legacy.contains(table); });
+    return there;
 }
 
 void judge_legacy(const ForeignFilters& filters, const Need& need, std::vector<Suspect>& out) {
-    const char* table = need.before_routing ? "raw" : "filter";
-    const bool mangle = need.before_routing && filters.legacy.contains("mangle");
-    if (!filters.legacy.contains(table) && !mangle) return;
-    const bool firehol = std::any_of(filters.legacy_chains.begin(), filters.legacy_chains.end(),
-                                     [](const std::string& chain) { return chain.starts_with("in_"); }) &&
-                         std::any_of(filters.legacy_chains.begin(), filters.legacy_chains.end(),
-                                     [](const std::string& chain) { return chain.starts_with("out_"); });
-    if (firehol) return out.push_back({"FireHOL", firehol_line(need)});
-    if (filters.ferm) return out.push_back({"ferm", ferm_line(need)});
-    out.push_back({"rules made with ip6tables-legacy, which nft does not show",
-                   fmt::format("ip6tables-legacy {}-I {} {} -j ACCEPT", need.before_routing ? "-t raw " : "",
-                               xtables_chain(need), xtables_match(need))});
+    const std::vector<std::string> tables = legacy_tables_of(filters, need);
+    if (tables.empty()) return;
+    const auto starts = [&](const char* start) {
+        return std::any_of(filters.legacy_chains.begin(), filters.legacy_chains.end(),
+                           [start](const std::string& chain) { return chain.starts_with(start); });
+    };
+    if (starts("in_") && starts("out_")) return out.push_back({"FireHOL", firehol_line(need)});
+    if (filters.ferm) return out.push_back({"ferm", ferm_line(need, tables.front())});
+    for (const std::string& table : tables) {
+        out.push_back(
+            {fmt::format("rules made with ip6tables-legacy in table {}, which nft does not show", table),
+             xtables_line("ip6tables-legacy", xtables_rules(need, table))});
+    }
 }
 
 // ip6tables has no DROP in its table nat.
@@ -223,7 +274,8 @@ bool stands_in_the_way(const Chain& chain, const Need& need) {
     if (chain.hook.empty() || !sees_ipv6 || is_of_nat(chain)) return false;
     if (need.before_routing) return chain.hook == "prerouting" || chain.hook == "ingress";
     if (passes_through(need)) return chain.hook == "forward" || chain.hook == "postrouting";
-    return chain.hook == "input";
+    const bool answers = need.kind == Kind::resolution;
+    return chain.hook == "input" || (answers && (chain.hook == "output" || chain.hook == "postrouting"));
 }
 
 }  // namespace
@@ -267,7 +319,7 @@ std::vector<Suspect> suspects(const ForeignFilters& filters, const Need& need) {
                 .push_back(
                     {fmt::format("chain {} of nftables' table {} {}", base.name, base.family, base.table),
                      fmt::format("nft insert rule {} {} {} {} accept", base.family, base.table, base.name,
-                                 nft_match(need))});
+                                 nft_match(need, base.hook))});
         }
     }
     judge_legacy(filters, need, likely);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/checks/passage_check.h"
 
+#include <algorithm>
+
 namespace ulagate {
 namespace {
 
@@ -47,6 +49,8 @@ void PassageCheck::note(const firewall::Passage& passage, const Counts& counts, 
         }
     }
     samples.push_back({now, counts});
+    state.ever_came = state.ever_came || at(samples.back().counts, Checkpoint::came) !=
+                                             at(samples.front().counts, Checkpoint::came);
     while (samples.size() > 2 && samples.at(1).when <= now - kWindow) samples.pop_front();
 
     Counts grown{};
@@ -79,8 +83,20 @@ std::optional<PassageCheck::Finding> PassageCheck::finding(const firewall::Passa
         for (std::size_t i = 0; i < grown.size(); ++i)
             grown.at(i) = samples.back().counts.at(i) - samples.front().counts.at(i);
         if (const auto found = judge(passage.kind, grown)) return found;
+        // They came until now: something takes them away before the first checkpoint. Where no probe at all
+        // arrives, it is ours that do not start.
+        if (known->second.ever_came && at(grown, Checkpoint::came) == 0 && any_came())
+            return Finding{Lost::before_routing, 0};
     }
     return known->second.traffic;
+}
+
+bool PassageCheck::any_came() const {
+    return std::any_of(passages_.begin(), passages_.end(), [](const auto& entry) {
+        const auto& samples = entry.second.samples;
+        return !samples.empty() &&
+               at(samples.back().counts, Checkpoint::came) != at(samples.front().counts, Checkpoint::came);
+    });
 }
 
 bool PassageCheck::loses_traffic(const firewall::Passage& passage) const {

@@ -21,7 +21,7 @@ public:
     using Counts = std::array<std::uint64_t, std::size(firewall::kCheckpoints)>;
 
     enum class Lost {
-        before_routing,  // a prerouting filter, or something before
+        before_routing,  // a prerouting filter, or something before: then nothing came
         by_routing,      // not forwarded at all, or another way
         behind,          // a filter behind that: forward and postrouting, or input
     };
@@ -49,9 +49,12 @@ private:
     };
     struct State {
         std::deque<Sample> samples;      // at least over the window, the oldest first
+        bool ever_came = false;          // a probe of ours
         std::optional<Finding> traffic;  // by real traffic alone
         TimePoint traffic_until;
     };
+    // Probes have come by some passage lately, so that they do where nothing is in their way.
+    [[nodiscard]] bool any_came() const;
     [[nodiscard]] static std::optional<Finding> judge(firewall::Passage::Kind kind, const Counts& grown);
     std::map<firewall::Passage, State> passages_;
 };

@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <span>
 
 #include "daemon/base/bytes.h"
@@ -87,6 +88,30 @@ std::vector<std::byte> udp_probe(const ProbeFrame& frame, std::uint16_t source_p
         return std::move(out).release();
     };
     return finish(frame, IPPROTO_UDP, datagram(checksum(frame, IPPROTO_UDP, datagram(0))));
+}
+
+std::vector<std::byte> solicitation_probe(ProbeFrame frame, const net::Ipv6Address& target) {
+    constexpr std::uint8_t kNeighborSolicitation = 135;
+    constexpr std::uint8_t kSourceLinkLayerAddress = 1;
+    constexpr net::MacAddress kNobody{{0x02, 0x75, 0x6c, 0x67, 0x70, 0x72}};
+    constexpr std::size_t kOwnBytes = 13;  // of ff02::1:ff00:0, before the target's last three
+    frame.hop_limit = 255;
+    frame.to = {{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff}};
+    std::copy(target.bytes.begin() + kOwnBytes, target.bytes.end(), frame.to.bytes.begin() + kOwnBytes);
+    frame.destination = {{0x33, 0x33, 0xff, target.bytes[13], target.bytes[14], target.bytes[15]}};
+    const auto message = [&](std::uint16_t sum) {
+        net::ByteWriter out;
+        out.put(kNeighborSolicitation);
+        out.put(std::uint8_t{0});
+        out.put(sum);
+        out.put(std::uint32_t{0});
+        put(out, target);
+        out.put(kSourceLinkLayerAddress);
+        out.put(std::uint8_t{1});  // of eight bytes
+        put(out, kNobody);
+        return std::move(out).release();
+    };
+    return finish(frame, IPPROTO_ICMPV6, message(checksum(frame, IPPROTO_ICMPV6, message(0))));
 }
 
 std::vector<std::byte> vrrp_probe(const ProbeFrame& frame) {

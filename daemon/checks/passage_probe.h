@@ -24,5 +24,8 @@ std::vector<std::byte> udp_probe(const ProbeFrame& frame, std::uint16_t source_p
 // As a VRRP advertisement, but the checksum is wrong on purpose: should it be delivered after
 // all, nobody believes it.
 std::vector<std::byte> vrrp_probe(const ProbeFrame& frame);
+// As a host asks for the link-layer address of `target`, an address of this machine: to its solicited-node
+// multicast address (RFC 4861 section 7.2.2). `frame` needs link and from only.
+std::vector<std::byte> solicitation_probe(ProbeFrame frame, const net::Ipv6Address& target);
 
 }  // namespace ulagate

@@ -63,6 +63,13 @@ net::Ipv6Address other_site(const Config& config) {
     return net::with_interface_identifier(site, firewall::kProbeIdentifier);
 }
 
+// A port of a bridge or bond: what comes in there belongs to its master, and would go on to other ports.
+bool is_switched(const Have& have, const Link& link) {
+    return std::any_of(have.links.begin(), have.links.end(), [&](const auto& entry) {
+        return entry.second.index == link.master && entry.second.kind != "vrf";
+    });
+}
+
 net::Ipv6Address probe_address(const net::Ipv6Prefix& prefix) {
     return net::with_interface_identifier(prefix, firewall::kProbeIdentifier);
 }
@@ -223,6 +230,11 @@ Obstacle PassageWatch::obstacle(const View& view, const Passage& passage, const 
                     false, "", lan};
         case Kind::wireguard:
             return {fmt::format("no router can reach this relay by WireGuard: {}", who), false, "", ""};
+        case Kind::resolution:
+            return {fmt::format("{}: hosts there that ask for this router's link-layer address (Neighbor "
+                                "Discovery) get no answer, so that they cannot send to it: {}",
+                                lan, who),
+                    true, "a filter on this machine drops Neighbor Discovery", lan};
         case Kind::control:
             return {fmt::format("what routers say to this relay inside their tunnels is not heard: {}", who),
                     false, "", ""};
@@ -272,6 +284,9 @@ std::string PassageWatch::culprit(const View& view, const Passage& passage,
             break;
         case Kind::within_lan:
             need.kind = Need::Kind::within_lan;
+            break;
+        case Kind::resolution:
+            need.kind = Need::Kind::resolution;
             break;
         default:
             break;
@@ -342,6 +357,7 @@ void PassageWatch::probe(const View& view, const Passage& passage) {
         case Kind::vrrp:
         case Kind::wireguard:
         case Kind::control:
+        case Kind::resolution:
             return probe_input(view, passage);
         case Kind::within_lan:
             return;
@@ -361,7 +377,7 @@ void PassageWatch::probe_lan(const View& view, const Passage& passage) {
     const auto link = view.have.links.find(passage.interface);
     if (through == view.have.links.end() || !through->second.up || link == view.have.links.end()) return;
     // Into a LAN without a cable nothing goes, whoever filters.
-    if (!link->second.up || !link->second.running) return;
+    if (!link->second.up || !link->second.running || is_switched(view.have, link->second)) return;
     if (!view.have.routes.contains({lan->prefix, kRouteMetric})) return;
     const bool out = passage.kind == Kind::to_sites;
     // Hosts send to the virtual MAC where there is one.
@@ -424,8 +440,13 @@ void PassageWatch::probe_input(const View& view, const Passage& passage) {
     if (passage.kind == Kind::wireguard) interface = view.uplink;
     if (passage.kind == Kind::control) interface = slot_interface(0);
     const auto link = view.have.links.find(interface);
-    if (link == view.have.links.end() || !link->second.up) return;
+    if (link == view.have.links.end() || !link->second.up || is_switched(view.have, link->second)) return;
     frame.link = link->second.index;
+    if (passage.kind == Kind::resolution) {
+        const auto target = link_local_of(view.have, interface);
+        for (int i = 0; target && i < 3; ++i) inject(solicitation_probe(frame, *target));
+        return;
+    }
     if (link->second.mac) frame.destination = *link->second.mac;
     if (passage.kind == Kind::vrrp) {
         constexpr std::uint8_t kMulticast = 0x33;

@@ -143,6 +143,56 @@ TEST(ForeignFirewalls, F03_TheOldTablesThatNftDoesNotShow) {
     EXPECT_THAT(suspects(filters, forward()), IsEmpty());
 }
 
+// ip6tables' table filter has no PREROUTING.
+TEST(ForeignFirewalls, F03_BeforeRoutingTheTableIsRaw) {
+    Need need = forward();
+    need.before_routing = true;
+    ForeignFilters filters;
+    filters.legacy = {"filter", "raw"};
+    EXPECT_THAT(suspects(filters, need),
+                ElementsAre(is("ip6tables-legacy in table raw",
+                               "ip6tables-legacy -t raw -I PREROUTING -d fd12:3456:789a::/48 -j ACCEPT")));
+    filters.ferm = true;
+    EXPECT_THAT(suspects(filters, need),
+                ElementsAre(is("ferm", "domain ip6 table raw chain PREROUTING daddr fd12:3456:789a::/48")));
+    filters.legacy_chains = {"in_world", "out_world"};
+    EXPECT_THAT(suspects(filters, need),
+                ElementsAre(is("FireHOL", "'-t raw -I PREROUTING -d fd12:3456:789a::/48'")));
+    EXPECT_THAT(suspects({{base("netdev", "mine", "in", "ingress", false)}, {}, {}, false}, need),
+                ElementsAre(is("chain in of nftables' table netdev mine",
+                               "nft insert rule netdev mine in ip6 daddr fd12:3456:789a::/48 accept")));
+}
+
+TEST(ForeignFirewalls, F03_TheOldTablesBesideFilterAreNamedToo) {
+    ForeignFilters filters;
+    filters.legacy = {"mangle", "raw"};
+    EXPECT_THAT(suspects(filters, forward()),
+                ElementsAre(is("ip6tables-legacy in table mangle",
+                               "ip6tables-legacy -t mangle -I FORWARD -d fd12:3456:789a::/48 -j ACCEPT")));
+    filters.legacy = {"filter", "mangle"};
+    EXPECT_THAT(suspects(filters, of(Need::Kind::vrrp)),
+                ElementsAre(is("table filter", "ip6tables-legacy -I INPUT -i eth0 -p 112 -j ACCEPT"),
+                            is("table mangle", "ip6tables-legacy -t mangle -I INPUT -i eth0 -p 112")));
+}
+
+TEST(ForeignFirewalls, F03_WhoDropsNeighborDiscoveryMayDoSoBothWays) {
+    const Need need = of(Need::Kind::resolution);
+    EXPECT_THAT(
+        suspects(with({base("inet", "a", "in", "input", false), base("inet", "b", "out", "output", false),
+                       base("inet", "c", "fwd", "forward", true)}),
+                 need),
+        ElementsAre(is("table inet a", "iifname eth0 icmpv6 type nd-neighbor-solicit accept"),
+                    is("table inet b", "oifname eth0 icmpv6 type nd-neighbor-advert accept")));
+    ForeignFilters filters;
+    filters.legacy = {"filter"};
+    EXPECT_THAT(
+        suspects(filters, need),
+        ElementsAre(is("ip6tables-legacy",
+                       "ip6tables-legacy -I INPUT -i eth0 -p icmpv6 --icmpv6-type neighbour-solicitation -j "
+                       "ACCEPT && ip6tables-legacy -I OUTPUT -o eth0 -p icmpv6 --icmpv6-type "
+                       "neighbour-advertisement -j ACCEPT")));
+}
+
 TEST(ForeignFirewalls, F03_ThoseThatDropByPolicyAreNamedFirstAndFewInAll) {
     std::vector<Chain> chains{base("inet", "quiet", "forward", "forward", false)};
     for (const char* table : {"a", "b", "c"})

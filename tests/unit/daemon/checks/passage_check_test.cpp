@@ -58,6 +58,42 @@ TEST_F(PassageStory, F03_AFilterIsFoundWithinFiveSeconds) {
     EXPECT_EQ(lost(), std::nullopt) << "over at once";
 }
 
+// netdev chains, tc and XDP are asked before our first checkpoint.
+TEST_F(PassageStory, F03_WhatCameAndDoesNotComeAnyMoreIsLostBeforeAllThatCounts) {
+    const Passage other{Passage::Kind::from_sites, "eth0"};
+    PassageCheck::Counts others{};
+    const auto another = [&](std::uint64_t grown) {
+        for (std::uint64_t& count : others) count += grown;
+        check_.note(other, others, at_);
+    };
+    seconds(20, {kCame, kRouted, kForwarded, kLeft});
+    for (int i = 0; i < 3; ++i) {
+        second();
+        another(3);
+        EXPECT_EQ(lost(), std::nullopt);
+    }
+    second();
+    another(3);
+    EXPECT_EQ(check_.finding(passage_), (PassageCheck::Finding{Lost::before_routing, 0}));
+    EXPECT_EQ(check_.finding(passage_, false), std::nullopt) << "no probe was sent";
+    for (int i = 0; i < 5; ++i) {
+        second();
+        another(0);
+    }
+    EXPECT_EQ(lost(), std::nullopt) << "none comes by any passage: the probes are to blame";
+    another(3);
+    second({kCame, kRouted, kForwarded, kLeft});
+    EXPECT_EQ(lost(), std::nullopt);
+}
+
+TEST_F(PassageStory, F03_ASolicitationWithoutAnAnswerIsLost) {
+    passage_ = {Passage::Kind::resolution, "eth0"};
+    seconds(5, {kCame, kRouted, kLeft});
+    EXPECT_EQ(lost(), std::nullopt);
+    seconds(5, {kCame, kRouted});
+    EXPECT_EQ(lost(), Lost::behind) << "a filter of what comes in, or of what goes out";
+}
+
 TEST_F(PassageStory, F03_WhatIsLostIsLostWhereItWasSeenLast) {
     seconds(5, {kCame});
     EXPECT_EQ(lost(), Lost::before_routing);

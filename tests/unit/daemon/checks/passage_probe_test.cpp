@@ -35,5 +35,14 @@ TEST(PassageProbe, F03_NobodyBelievesItsVrrp) {
                   kAddresses + " 31 00 00 01 0064 cfe4 fd12 3456 789a 000a 0000 0000 0000 0001"));
 }
 
+// RFC 4861 section 7.2.2: to the last three bytes of the address, with our own link-layer address.
+TEST(PassageProbe, F03_ASolicitationAsAHostSendsIt) {
+    EXPECT_EQ(solicitation_probe(kFrame, address("fe80::abcd:ef12:3456")),
+              hex("3333ff123456 00000007 0000 86dd"
+                  "60000000 0020 3a ff "
+                  "fd12 3456 789a 000a 0000 0000 0000 0001 ff02 0000 0000 0000 0000 0001 ff12 3456"
+                  "87 00 ee21 00000000 fe80 0000 0000 0000 0000 abcd ef12 3456 01 01 02756c677072"));
+}
+
 }  // namespace
 }  // namespace ulagate::passage_probe_test
