@@ -322,10 +322,7 @@ const std::optional<Way>& Service::way_to(const net::IpAddress& address) {
     return ways_.emplace(address, way ? std::optional{std::move(*way)} : std::nullopt).first->second;
 }
 
-void Service::forget_ways() {
-    ways_.clear();
-    default_routes_.reset();
-}
+void Service::forget_ways() { ways_.clear(); }
 
 std::optional<Uplink> Service::pin_of(const net::IpAddress& address) const {
     const auto pin = reconciler_->have().pins.find(address);

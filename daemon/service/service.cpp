@@ -184,6 +184,8 @@ void Service::on_kernel_event() {
     const auto changes = kernel_->rtnl().changes();
     if (changes && !changes->any()) return;
     forget_ways();
+    // To find them, all routes have to be read: not for each of a hundred thousand that come.
+    if (!changes || changes->default_routes) default_routes_.reset();
     ways_look_at_ = {};          // with the next tick
     Stale stale = Stale::all();  // an error means that we do not know what changed
     if (changes) {

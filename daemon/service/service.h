@@ -239,7 +239,7 @@ private:
     std::pair<std::uint16_t, std::uint16_t> watched_ports_{0, 0};  // the first, how many
     Facts facts_;
     std::map<net::IpAddress, std::optional<Way>> ways_;        // as looked up since the network changed last
-    std::optional<std::vector<DefaultRoute>> default_routes_;  // as ways_
+    std::optional<std::vector<DefaultRoute>> default_routes_;  // since one of them changed last
     std::optional<Facts>
         reconciled_facts_;  // those of the last plan; nothing after a change of configuration
     std::map<std::string, bool> logged_up_;  // by relay: what the log said of its tunnel last

@@ -297,7 +297,8 @@ Result<RtnlChanges> Rtnl::changes() {
         const int code =
             impl_->events.receive_event([&](const nlmsghdr& message) { rtnl::note_change(message, out); });
         if (code == EAGAIN) {
-            if (std::exchange(impl_->lost_events, false)) return RtnlChanges{true, true, true, true, true};
+            if (std::exchange(impl_->lost_events, false))
+                return RtnlChanges{true, true, true, true, true, true};
             return out;
         }
         if (code == ENOBUFS || code == EMSGSIZE) {

@@ -21,8 +21,10 @@ using rtnl::Message;
 
 unsigned char family_number(IpFamily family) { return family == IpFamily::ipv6 ? AF_INET6 : AF_INET; }
 
-Message dump_request(IpFamily family) {
+// Without a protocol: everybody's.
+Message dump_request(IpFamily family, std::uint8_t protocol = RTPROT_UNSPEC) {
     rtmsg header{};
+    header.rtm_protocol = protocol;
     header.rtm_family = family_number(family);
     header.rtm_table = RT_TABLE_MAIN;
     return Message{RTM_GETROUTE, NLM_F_DUMP, header};
@@ -72,7 +74,7 @@ Result<Pins> Rtnl::pins() {
     rtnl::LinkNames name_of{impl_->commands};
     for (const IpFamily family : kIpFamilies) {
         auto found = impl_->read_table<Pins>(
-            dump_request(family), "pinned routes", [&](Pins& pins, const nlmsghdr& message) {
+            dump_request(family, kRouteProtocol), "pinned routes", [&](Pins& pins, const nlmsghdr& message) {
                 const auto row = rtnl::decode_outer_route(message);
                 if (!row || !row->host || row->metric != kPinMetric ||
                     row->route.protocol != kRouteProtocol || row->route.key.table != RT_TABLE_MAIN)

@@ -84,6 +84,7 @@ void note_route(const nlmsghdr& message, RtnlChanges& changes) {
     const bool ours =
         header->rtm_protocol == kRouteProtocol && (table == kRouteTable || table == RT_TABLE_MAIN);
     (ours ? changes.our_routes : changes.other_routes) = true;
+    if (header->rtm_dst_len == 0) changes.default_routes = true;
 }
 
 }  // namespace
@@ -193,7 +194,7 @@ void note_change(const nlmsghdr& message, RtnlChanges& changes) {
         case RTM_DELLINK: {
             // A bridge reports the state of its ports in the same group, under its own family.
             const auto header = fixed_header<ifinfomsg>(message);
-            if (header && header->ifi_family == AF_UNSPEC) changes.links = true;
+            if (header && header->ifi_family == AF_UNSPEC) changes.links = changes.default_routes = true;
             break;
         }
         case RTM_NEWADDR:
@@ -203,6 +204,7 @@ void note_change(const nlmsghdr& message, RtnlChanges& changes) {
             const auto header = fixed_header<ifaddrmsg>(message);
             // An IPv4 address matters to us only as a part of the way to a relay.
             if (header) (header->ifa_family == AF_INET6 ? changes.addresses : changes.other_routes) = true;
+            if (header) changes.default_routes = true;
             break;
         }
         case RTM_NEWROUTE:

@@ -20,6 +20,7 @@ RtnlChanges settled(Rtnl& kernel) {
         out.our_routes |= seen->our_routes;
         out.rules |= seen->rules;
         out.other_routes |= seen->other_routes;
+        out.default_routes |= seen->default_routes;
     }
     return out;
 }
@@ -64,6 +65,17 @@ TEST_F(RtnlEvents, SayWhatKindOfThingChanged) {
         EXPECT_EQ(after("ip route add 203.0.113.0/24 dev lan0 proto 117"), "ours ");
         EXPECT_EQ(after("ip -6 route add fd13::/48 dev lan0 proto 117 table 100"), "others ");
         EXPECT_EQ(after("ip -6 route add local fd14::/64 dev lo table local"), "");
+        const auto is_default = [&](const char* command) {
+            EXPECT_TRUE(run(command)) << command;
+            return settled(kernel).default_routes;
+        };
+        EXPECT_FALSE(is_default("ip -6 route add fd15::/48 dev lan0"));
+        EXPECT_FALSE(is_default("ip route add 198.51.101.0/24 dev lan0"));
+        EXPECT_TRUE(is_default("ip route add default dev lan0"));
+        EXPECT_TRUE(is_default("ip -6 route add default dev lan0"));
+        EXPECT_TRUE(is_default("ip -6 route del default dev lan0"));
+        EXPECT_TRUE(is_default("ip addr del 192.0.2.1/24 dev lan0")) << "takes IPv4 routes along, silently";
+        EXPECT_TRUE(is_default("ip link set lan0 mtu 1500"));
         // Without carrier, addresses and routes go and come as well.
         EXPECT_THAT(after("ip link set far0 down"), testing::HasSubstr("links "));
     });
