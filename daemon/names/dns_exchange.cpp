@@ -93,19 +93,9 @@ public:
             finish(status, nullptr);
             return;
         }
-        ares_addrinfo_hints hints{};
-        // Not sorted: the library would make sockets for that, and both families are tried anyway.
-        hints.ai_flags = ARES_AI_NOSORT;
-        hints.ai_family = system_family(family);
-        hints.ai_socktype = SOCK_DGRAM;
-        ::ares_getaddrinfo(
-            channel_, host.c_str(), nullptr, &hints,
-            [](void* self, int answer, int, ares_addrinfo* found) {
-                const std::unique_ptr<ares_addrinfo, void (*)(ares_addrinfo*)> list{found,
-                                                                                    ::ares_freeaddrinfo};
-                if (answer != ARES_EDESTRUCTION) static_cast<Impl*>(self)->finish(answer, list.get());
-            },
-            this);
+        family_ = family;
+        names_ = names_to_ask(host, config.ndots, config.has_search ? config.search : own_domain());
+        ask();
     }
 
     [[nodiscard]] const std::optional<Outcome>& outcome() const { return outcome_; }
@@ -114,6 +104,33 @@ public:
     }
 
 private:
+    // The next name. The library would give up where a domain's server refuses; a host does not.
+    void ask() {
+        ares_addrinfo_hints hints{};
+        // Not sorted: the library would make sockets for that, and both families are tried anyway.
+        hints.ai_flags = ARES_AI_NOSORT;
+        hints.ai_family = system_family(family_);
+        hints.ai_socktype = SOCK_DGRAM;
+        ::ares_getaddrinfo(
+            channel_, names_.at(next_++).c_str(), nullptr, &hints,
+            [](void* self, int answer, int, ares_addrinfo* found) {
+                const std::unique_ptr<ares_addrinfo, void (*)(ares_addrinfo*)> list{found,
+                                                                                    ::ares_freeaddrinfo};
+                if (answer != ARES_EDESTRUCTION) static_cast<Impl*>(self)->take(answer, list.get());
+            },
+            this);
+    }
+
+    // Of several names without an address the best that was said counts: that one exists; else that it may
+    // be otherwise next time.
+    void take(int status, const ares_addrinfo* found) {
+        const auto rank = [](int said) { return said == ARES_ENODATA ? 2 : said == ARES_ENOTFOUND ? 0 : 1; };
+        if (status == ARES_SUCCESS) return finish(status, found);
+        if (!failed_ || rank(status) > rank(*failed_)) failed_ = status;
+        if (next_ == names_.size()) return finish(*failed_, nullptr);
+        ask();
+    }
+
     // A socket of the library's while it wants to hear of it. We watch a duplicate: the library closes its
     // own.
     struct Watch {
@@ -131,13 +148,9 @@ private:
         options.flags = ARES_FLAG_NOALIASES | (config.tcp ? ARES_FLAG_USEVC : 0);
         options.timeout = kNeverAgain;
         options.tries = 1;
-        options.ndots = static_cast<int>(config.ndots);
-        std::vector<std::string> search = config.has_search ? config.search : own_domain();
-        std::vector<char*> domains;
-        domains.reserve(search.size());
-        for (std::string& domain : search) domains.push_back(domain.data());
-        options.domains = domains.data();
-        options.ndomains = static_cast<int>(domains.size());
+        // Each name as it is.
+        options.ndots = 0;
+        options.ndomains = 0;
         options.sock_state_cb = [](void* self, ares_socket_t fd, int read, int write) {
             static_cast<Impl*>(self)->on_socket(fd, read != 0, write != 0);
         };
@@ -235,6 +248,10 @@ private:
     std::function<void()> done_;
     ares_channel channel_ = nullptr;
     std::map<ares_socket_t, std::shared_ptr<Watch>> watches_;
+    IpFamily family_ = IpFamily::ipv6;
+    std::vector<std::string> names_;
+    std::size_t next_ = 0;  // of them
+    std::optional<int> failed_;
     std::optional<Outcome> outcome_;
 };
 

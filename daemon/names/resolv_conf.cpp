@@ -131,6 +131,16 @@ ResolvConf parse_resolv_conf(std::string_view text) {
     return out;
 }
 
+std::vector<std::string> names_to_ask(const std::string& host, unsigned ndots,
+                                      const std::vector<std::string>& domains) {
+    if (host.ends_with('.')) return {host.substr(0, host.size() - 1)};
+    std::vector<std::string> names;
+    for (const std::string& domain : domains) names.push_back(host + "." + domain);
+    const auto dots = static_cast<unsigned>(std::count(host.begin(), host.end(), '.'));
+    names.insert(dots >= ndots ? names.begin() : names.end(), host);
+    return names;
+}
+
 std::string to_string(const NameServer& server) {
     const std::string address = net::to_string(server.address);
     if (std::holds_alternative<net::Ipv4Address>(server.address))

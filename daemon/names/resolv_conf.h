@@ -35,6 +35,11 @@ struct ResolvConf {
 // What makes no sense is left out, as the C library does; without any server it is the machine itself.
 ResolvConf parse_resolv_conf(std::string_view text);
 
+// What to ask for, one after the other until one has an address: the name as it is, and with each domain of
+// the list behind it; first the one or the other, as its dots are. `domains`: of the file, or the machine's.
+std::vector<std::string> names_to_ask(const std::string& host, unsigned ndots,
+                                      const std::vector<std::string>& domains);
+
 // As c-ares reads it: "[fe80::1%eth0]:53".
 std::string to_string(const NameServer& server);
 

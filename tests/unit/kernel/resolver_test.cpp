@@ -26,7 +26,7 @@ using Bytes = std::vector<std::uint8_t>;
 // A name server on one address of the loopback (RFC 1035 section 4.1). It answers when it is told to.
 class NameServer {
 public:
-    enum class Says { nothing, addresses, no_addresses, no_such_name };
+    enum class Says { nothing, addresses, no_addresses, no_such_name, refused };
     struct Mood {
         Says says = Says::nothing;
         std::uint8_t ttl = 0;
@@ -34,6 +34,7 @@ public:
     };
     Mood a;
     Mood aaaa;
+    std::string only;  // the name for which it says so; what else is asked for is refused. "": any
     unsigned questions = 0;
     std::set<std::string> names;
     std::chrono::seconds delay{0};  // of each answer
@@ -92,11 +93,12 @@ private:
         std::size_t end = 12;
         while (in.at(end) != 0) end += in.at(end) + 1U;
         const bool wants_ipv6 = in.at(end + 2) == 28;
-        const Mood& mood = wants_ipv6 ? aaaa : a;
+        Mood mood = wants_ipv6 ? aaaa : a;
+        if (!only.empty() && name != only) mood = {Says::refused, 0, {}};
         if (mood.says == Says::nothing) return;
         Bytes out(in.begin(), in.begin() + static_cast<std::ptrdiff_t>(end) + 5);
         out[2] = 0x81;
-        out[3] = mood.says == Says::no_such_name ? 0x83 : 0x80;
+        out[3] = mood.says == Says::no_such_name ? 0x83 : mood.says == Says::refused ? 0x85 : 0x80;
         std::fill(out.begin() + 6, out.begin() + 12, std::uint8_t{0});
         if (mood.says == Says::addresses) {
             out[7] = 1;
@@ -353,6 +355,29 @@ TEST_F(ResolverTest, F12_SearchesTheDomainsOfTheFileAndNoDot) {
         client.request("nowhere.test");
         ASSERT_TRUE(client.wait(2));
         EXPECT_EQ(client.answers[0].addresses.error().code, std::errc::address_not_available);
+    });
+}
+
+// What the C library does too: one that knows nothing of a domain in the list is no reason to give up.
+TEST_F(ResolverTest, F12_ADomainThatIsRefusedIsNotTheEnd) {
+    with_files([] {
+        ASSERT_TRUE(
+            test::run("printf 'nameserver 127.0.0.1\\nsearch lan example.net\\noptions ndots:5\\n' "
+                      ">/etc/resolv.conf"));
+        NameServer server{"127.0.0.1"};
+        server.only = "relay.example.org";
+        server.a = {NameServer::Says::addresses, 60, {192, 0, 2, 2}};
+        server.aaaa = {NameServer::Says::no_addresses, 0, {}};
+        Client client;
+        client.servers = {&server};
+        client.request("relay.example.org");
+        ASSERT_TRUE(client.wait(2));
+        EXPECT_THAT(server.names, testing::Contains("relay.example.org.lan"));
+        ASSERT_TRUE(client.of(IpFamily::ipv4).addresses)
+            << client.of(IpFamily::ipv4).addresses.error().text();
+        EXPECT_THAT(*client.of(IpFamily::ipv4).addresses, ElementsAre(ip("192.0.2.2")));
+        ASSERT_TRUE(client.of(IpFamily::ipv6).addresses);
+        EXPECT_THAT(*client.of(IpFamily::ipv6).addresses, IsEmpty());
     });
 }
 

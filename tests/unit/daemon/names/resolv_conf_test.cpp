@@ -68,6 +68,18 @@ TEST(ResolvConf, F12_Options) {
     EXPECT_EQ(wild.ndots, 15U);
 }
 
+// resolv.conf(5), ndots: with fewer dots the list comes first, but the name itself is always asked for.
+TEST(ResolvConf, F12_TheNameItselfIsAlwaysAskedFor) {
+    const std::vector<std::string> domains{"lan", "example.net"};
+    EXPECT_THAT(names_to_ask("relay", 1, domains), ElementsAre("relay.lan", "relay.example.net", "relay"));
+    EXPECT_THAT(names_to_ask("relay.test", 1, domains),
+                ElementsAre("relay.test", "relay.test.lan", "relay.test.example.net"));
+    EXPECT_THAT(names_to_ask("relay.test", 5, domains),
+                ElementsAre("relay.test.lan", "relay.test.example.net", "relay.test"));
+    EXPECT_THAT(names_to_ask("relay.test.", 5, domains), ElementsAre("relay.test"));
+    EXPECT_THAT(names_to_ask("relay", 1, {}), ElementsAre("relay"));
+}
+
 TEST(ResolvConf, F12_IsBounded) {
     std::string text;
     for (int i = 0; i < 200; ++i) text += "nameserver 192.0.2." + std::to_string(i % 250) + "\n";
