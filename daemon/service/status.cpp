@@ -211,9 +211,19 @@ void Service::add_relay_status(Status& status) const {
         } else if (!facts_.relays.at(config.name).way) {
             relay.state = "down: no route to " + relay.endpoint;
         } else {
-            relay.state = relay.last_handshake ? "down: no handshake any more" : "down: no handshake yet";
-            // The relay ignores, without a word, what is older than the last it saw from us.
-            if (clock_floor_.may_be_behind() && !clock_was_accepted(config_, have))
+            const wg::control::RelaySession* session = talk_->session(config.name);
+            const bool once_spoke = session != nullptr && session->relay();
+            if (!relay.last_handshake) {
+                relay.state = once_spoke ? "down: no handshake since its tunnel was made anew"
+                                         : "down: no handshake yet";
+            } else if (*relay.last_handshake < wg::kSessionLife && once_spoke) {
+                relay.state = "down: WireGuard shook hands, but nothing answers inside the tunnel";
+            } else {
+                relay.state = "down: no handshake any more";
+            }
+            // The relay ignores, without a word, what is older than the last it saw from us. One that has
+            // spoken to us has taken our clock.
+            if (clock_floor_.may_be_behind() && !clock_was_accepted(config_, have) && !once_spoke)
                 relay.state += "; no time service has set the clock, which may be why";
         }
         if (relay.state.starts_with("down"))
