@@ -32,6 +32,8 @@ void LiarWorld::lie() {
         ++lies_told_;
         ++lie_sequence_;
         if (setup_.liar == Liar::relay) lie_as_relay();
+        if (setup_.liar == Liar::lists || setup_.liar == Liar::short_lists) lie_by_lists();
+        if (setup_.liar == Liar::gossip) lie_by_gossip();
         if (setup_.liar == Liar::peer_relay) lie_as_peer();
         if (setup_.liar == Liar::router) lie_as_router();
         if (setup_.liar == Liar::lan) lie_on_lan();
@@ -118,6 +120,41 @@ void LiarWorld::lie_as_relay() {
     const std::size_t site = pick(0, routers_.size() - 1), slot = pick(0, kRouters - 1);
     if (!links_.at(site)[1]) return;
     at_router(site, slot, 1, "ulg-r2", {lie_sequence_, any_word(site, slot)});
+}
+
+// One part after the other of a whole list: of all numbers of the overlay, or of as many as an honest relay
+// has; of half of them as connected, and by turns with the sites that there are and without. The routers take
+// their turns.
+void LiarWorld::lie_by_lists() {
+    const bool is_short = setup_.liar == Liar::short_lists;
+    const std::uint16_t parts = is_short ? 13 : 33;
+    const std::size_t router = next_told_++ % (routers_.size() * kRouters);
+    const std::size_t site = router / kRouters, slot = router % kRouters;
+    Told& told = told_[routers_.at(site).at(slot).address];
+    if (told.part == 0) told = {pick(1, 1U << 30U), told.number + 1, 0};
+    Sites sites{kOverlay, 0, told.generation, told.part, parts, {}, {}};
+    const unsigned first =
+        (is_short ? static_cast<unsigned>(told.number % 2) * 15'000U : 0U) + told.part * kFresh;
+    (told.part % 2 == 0 ? sites.added : sites.detours) = many(first, kFresh);
+    if (told.part + 1 == parts && told.number % 3 != 0) {
+        for (const SiteRow& row : rows_)
+            (told.number % 3 == 1 ? sites.added : sites.detours).push_back(row.prefixes.front());
+    }
+    told.part = static_cast<std::uint16_t>((told.part + 1) % parts);
+    if (links_.at(site)[1]) at_router(site, slot, 1, "ulg-r2", {lie_sequence_, std::move(sites)});
+}
+
+void LiarWorld::lie_by_gossip() {
+    const std::size_t site = pick(0, routers_.size() - 1), slot = pick(0, kRouters - 1);
+    if (!links_.at(site)[1]) return;
+    const net::Ipv6Address& to = routers_.at(site).at(slot).address;
+    const std::size_t other = (site + pick(1, routers_.size() - 1)) % routers_.size();
+    const auto of = [&](const net::Ipv6Prefix& prefix) {
+        return Owner{prefix, routers_.at(site).at(1 - slot).address, absurd(), 255};
+    };
+    Message word = ClaimAck{last_sequence_[to], {of(prefix_of(other))}, 0};
+    if (pick(0, 2) == 0) word = HelloAck{About{}, {of(prefix_of(other))}, 0};
+    at_router(site, slot, 1, "ulg-r2", {lie_sequence_, std::move(word)});
 }
 
 void LiarWorld::lie_as_peer() {

@@ -96,8 +96,14 @@ void LiarWorld::run_for(Duration time) {
         }
         step_routers();
         step_relays();
-        if (setup_.liar != Liar::none && now_ > begin_ + 15s) lie();
+        if (setup_.liar != Liar::none && !repents_ && now_ > begin_ + 15s) lie();
     }
+}
+
+void LiarWorld::power_off_first_relay() { relays_[0].runs = false; }
+
+void LiarWorld::count_anew() {
+    for (auto& [pair, time] : lost_) time = {};
 }
 
 void LiarWorld::note_line(Cost& cost, std::vector<TimePoint>& lines, TimePoint now) {
@@ -181,6 +187,7 @@ void LiarWorld::decide(Router& router, std::size_t site) {
     const std::uint64_t before = router.choice.work();
     const bool changed = router.choice.update(input, now_);
     router.cost.worst_turn = std::max(router.cost.worst_turn, router.choice.work() - before);
+    router.cost.work += router.choice.work() - before;
     if (!changed) return;
     // As Service::move_paths().
     std::size_t moved = 0;

@@ -26,10 +26,13 @@ namespace ulagate::wg::control {
 // Who lies: says anything at any rate, on top of what it does honestly. Packets it forwards.
 enum class Liar {
     none,
-    relay,       // r2, to the routers of all sites
-    peer_relay,  // r2, to r1, which has a tunnel to it
-    router,      // the first router of site 0, to both relays
-    lan          // a host on the LAN of site 0: forged messages of relays, and VRRP that goes to and fro
+    relay,        // r2, to the routers of all sites
+    lists,        // r2, to them: lists without end, whole and in order, so that each is taken
+    short_lists,  // the same, each of them not too long
+    gossip,       // r2, to them: epochs about prefixes of others, also in its answers
+    peer_relay,   // r2, to r1, which has a tunnel to it
+    router,       // the first router of site 0, to both relays
+    lan           // a host on the LAN of site 0: forged messages of relays, and VRRP that goes to and fro
 };
 
 // An overlay in virtual time: sites of two routers each, and two relays, with the parts that the daemon
@@ -51,6 +54,11 @@ public:
     };
     explicit LiarWorld(const Setup& setup);
     void run_for(Duration time);
+    // From now on r2 says what is true, and r1 has no power: what the lies have left behind is all there is.
+    void repent() { repents_ = true; }
+    void power_off_first_relay();
+    // Losses are counted from now on.
+    void count_anew();
 
     // For how long packets from one site to another did not arrive.
     [[nodiscard]] Duration lost(std::size_t from, std::size_t to) const { return lost_.at({from, to}); }
@@ -62,6 +70,7 @@ public:
         std::size_t route_changes = 0;
         std::uint64_t worst_turn = 0;  // entries of lists and paths looked at in one turn of its loop
         std::uint64_t entries = 0;     // read from messages, in all
+        std::uint64_t work = 0;        // entries of lists and paths looked at, in all
     };
     [[nodiscard]] Cost cost_of_router(std::size_t site, std::size_t slot) const {
         return routers_.at(site).at(slot).cost;
@@ -133,6 +142,8 @@ private:
     // The liar.
     void lie();
     void lie_as_relay();
+    void lie_by_lists();
+    void lie_by_gossip();
     void lie_as_peer();
     void lie_as_router();
     void lie_on_lan();
@@ -160,6 +171,15 @@ private:
     std::map<net::Ipv6Address, std::uint64_t> last_probe_;
     std::map<net::Ipv6Address, std::uint64_t> has_list_;
     std::uint64_t peer_has_ = 0;
+    // The list that each router is being told, of `lists` and `short_lists`.
+    struct Told {
+        std::uint64_t generation = 0;
+        std::uint64_t number = 0;  // of lists
+        std::uint16_t part = 0;
+    };
+    std::map<net::Ipv6Address, Told> told_;
+    std::size_t next_told_ = 0;
+    bool repents_ = false;
     std::uint32_t lie_sequence_ = 0x40000000;
     std::uint64_t lies_told_ = 0;
     std::uint64_t forgeries_heard_ = 0;

@@ -117,8 +117,9 @@ void PathChoice::note_lists(TimePoint now) {
         comparison.detours.resize(lists_.size());
     }
     if (!comparison_) return;
+    const std::size_t before = comparison_->next;
     compare_slice(*comparison_, now);
-    work_ += kSlice;
+    work_ += comparison_->next - before;
     if (comparison_->next < comparison_->all.size()) {
         deadline_ = now;
         return;
