@@ -240,6 +240,7 @@ TEST(ProtocolPage, CapabilitiesAreTheBitsInTheCode) {
     std::map<std::string, unsigned long> bits;
     for (const Row& row : table("| Bit | Name |")) bits[row.at(1)] = std::stoul(row.at(0), nullptr, 16);
     EXPECT_THAT(bits, testing::ElementsAre(testing::Pair("cannot-forward", kCannotForward),
+                                           testing::Pair("in-two-places", kInTwoPlaces),
                                            testing::Pair("wants-sites", kWantsSites)));
 }
 
