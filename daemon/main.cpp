@@ -29,7 +29,7 @@
 #include "daemon/cli/status.h"
 #include "daemon/cli/usage.h"
 #include "daemon/service/priority.h"
-#include "daemon/service/service.h"
+#include "daemon/service/process.h"
 #include "firewall/nft_child.h"
 #include "wg/device/key_file.h"
 
@@ -239,12 +239,12 @@ int run(const Options& options) {
     auto config = load(options.paths.config_file);
     if (!config) return EXIT_FAILURE;
     raise_priority();
-    auto service = Service::create(options.paths, std::move(*config));
-    if (!service) {
-        complain(service.error().text());
+    auto process = Process::create(options.paths, std::move(*config));
+    if (!process) {
+        complain(process.error().text());
         return EXIT_FAILURE;
     }
-    if (const auto ended = (*service)->run(); !ended) {
+    if (const auto ended = (*process)->run(); !ended) {
         complain(ended.error().text());
         return EXIT_FAILURE;
     }

@@ -18,8 +18,8 @@ constexpr std::size_t kMaxJoinedGroups = 4U << 20U;  // bytes
 
 }  // namespace
 
-Result<std::unique_ptr<LanSockets>> LanSockets::open(boost::asio::io_context& io, const LanConfig& config,
-                                                     const Place& place, const OnReadable& call) {
+Result<std::unique_ptr<LanSockets>> RawLanSockets::open(Loop& loop, const LanConfig& config,
+                                                        const Place& place, const OnReadable& call) {
     auto icmpv6 = ra::Socket::open(speaking_interface(config), place.speaking);
     if (!icmpv6) return tl::unexpected<Error>{std::move(icmpv6.error())};
     const auto partner = config.vrrp ? std::optional{config.vrrp->machine.address} : std::nullopt;
@@ -27,33 +27,33 @@ Result<std::unique_ptr<LanSockets>> LanSockets::open(boost::asio::io_context& io
     if (!link) return tl::unexpected<Error>{std::move(link.error())};
     if (auto left = icmpv6->leave_solicitations_to_link_socket(partner); !left)
         return tl::unexpected<Error>{std::move(left.error())};
-    std::unique_ptr<LanSockets> sockets{new LanSockets(place, std::move(*icmpv6), std::move(*link))};
+    std::unique_ptr<RawLanSockets> sockets{new RawLanSockets(place, std::move(*icmpv6), std::move(*link))};
     if (config.vrrp) {
         if (auto opened = sockets->open_vrrp(config); !opened)
             return tl::unexpected<Error>{std::move(opened.error())};
     }
-    if (auto watched = sockets->watch(io, call); !watched)
+    if (auto watched = sockets->watch(loop, call); !watched)
         return tl::unexpected<Error>{std::move(watched.error())};
     return sockets;
 }
 
-bool LanSockets::hears() const {
+bool RawLanSockets::hears() const {
     const auto text = read_file(kJoinedGroups, kMaxJoinedGroups);
     if (!text) return true;
     const JoinedGroups joined = parse_joined_groups(*text);
-    return joined.contains({place_.speaking, ra::kAllRouters}) &&
-           (!vrrp_in_ || joined.contains({place_.lan, vrrp::kAllVrrpRouters}));
+    return joined.contains({place().speaking, ra::kAllRouters}) &&
+           (!vrrp_in_ || joined.contains({place().lan, vrrp::kAllVrrpRouters}));
 }
 
-Result<void> LanSockets::open_vrrp(const LanConfig& config) {
+Result<void> RawLanSockets::open_vrrp(const LanConfig& config) {
     using Source = vrrp::AdvertisementSender::Source;
     const std::string speaking = speaking_interface(config);
-    auto in = vrrp::Receiver::open(config.interface, place_.lan);
+    auto in = vrrp::Receiver::open(config.interface, place().lan);
     if (!in) return tl::unexpected<Error>{std::move(in.error())};
-    auto out = vrrp::AdvertisementSender::open(speaking, place_.speaking,
+    auto out = vrrp::AdvertisementSender::open(speaking, place().speaking,
                                                config.vrrp->virtual_mac ? Source::link_below : Source::own);
     if (!out) return tl::unexpected<Error>{std::move(out.error())};
-    auto neighbor = vrrp::NeighborSender::open(speaking, place_.speaking);
+    auto neighbor = vrrp::NeighborSender::open(speaking, place().speaking);
     if (!neighbor) return tl::unexpected<Error>{std::move(neighbor.error())};
     if (config.vrrp->virtual_mac) vrrp_speaker_ = Speaker::link_below;
     vrrp_in_ = std::move(*in);
@@ -62,26 +62,26 @@ Result<void> LanSockets::open_vrrp(const LanConfig& config) {
     return {};
 }
 
-Result<void> LanSockets::watch(boost::asio::io_context& io, const OnReadable& call) {
-    auto icmpv6 = Readable::watch(io, icmpv6_.native_handle(), call.icmpv6);
+Result<void> RawLanSockets::watch(Loop& loop, const OnReadable& call) {
+    auto icmpv6 = Readable::watch(loop, icmpv6_.native_handle(), call.icmpv6);
     if (!icmpv6) return tl::unexpected<Error>{std::move(icmpv6.error())};
     icmpv6_readable_ = std::move(*icmpv6);
-    auto link = Readable::watch(io, link_.native_handle(), call.solicitation, kSolicitationPause);
+    auto link = Readable::watch(loop, link_.native_handle(), call.solicitation, kSolicitationPause);
     if (!link) return tl::unexpected<Error>{std::move(link.error())};
     link_readable_ = std::move(*link);
     if (!vrrp_in_) return {};
-    auto vrrp = Readable::watch(io, vrrp_in_->native_handle(), call.vrrp);
+    auto vrrp = Readable::watch(loop, vrrp_in_->native_handle(), call.vrrp);
     if (!vrrp) return tl::unexpected<Error>{std::move(vrrp.error())};
     vrrp_readable_ = std::move(*vrrp);
     return {};
 }
 
-Result<std::optional<vrrp::Receiver::Datagram>> LanSockets::receive_vrrp() {
+Result<std::optional<vrrp::Receiver::Datagram>> RawLanSockets::receive_vrrp() {
     if (!vrrp_in_) return std::optional<vrrp::Receiver::Datagram>{};
     return vrrp_in_->receive();
 }
 
-Result<void> LanSockets::send(const ra::Send& message) {
+Result<void> RawLanSockets::send(const ra::Send& message) {
     using From = ra::Socket::From;
     if (!message.hosts.empty()) {
         const auto sent = link_.send(message.source, message.hosts, ra::build(message.message));
@@ -96,7 +96,7 @@ Result<void> LanSockets::send(const ra::Send& message) {
                        ra::Wrapper{message.source, message_bytes}.to(message.destination));
 }
 
-Result<void> LanSockets::send(const SendVrrp& message) {
+Result<void> RawLanSockets::send(const SendVrrp& message) {
     if (!vrrp_out_) return {};
     auto sent = vrrp_out_->send(message.message, message.source);
     if (sent) return sent;
@@ -105,7 +105,7 @@ Result<void> LanSockets::send(const SendVrrp& message) {
                        ra::with_header(header, vrrp::build(message.message, message.source)));
 }
 
-Result<void> LanSockets::send(const SendNeighbor& message) {
+Result<void> RawLanSockets::send(const SendNeighbor& message) {
     if (!neighbor_out_) return {};
     auto sent = neighbor_out_->send(message.address, message.link_address);
     if (sent) return sent;
@@ -116,8 +116,8 @@ Result<void> LanSockets::send(const SendNeighbor& message) {
 
 // The kernel has a neighbour entry for each group too, and says EINVAL when there is no room for it, as while
 // a flood of solicitations fills the table. It says the same of a source that is not ours.
-Result<void> LanSockets::send_anyway(Result<void>&& sent, const net::Ipv6Address& source, Speaker speaker,
-                                     const net::Ipv6Address& group, std::span<const std::byte> packet) {
+Result<void> RawLanSockets::send_anyway(Result<void>&& sent, const net::Ipv6Address& source, Speaker speaker,
+                                        const net::Ipv6Address& group, std::span<const std::byte> packet) {
     if (sent.error().code != std::errc::invalid_argument) return std::move(sent);
     if (speaker == Speaker::own && !link_.owns(source)) return std::move(sent);
     return link_.send_to_group(group, packet);

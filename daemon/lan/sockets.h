@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -20,8 +19,7 @@
 
 namespace ulagate {
 
-// The raw sockets of one LAN. Opened for one pair of interface indexes; when an interface comes back as
-// another one, they are opened anew. Decides nothing.
+// By what one LAN's router hears and speaks. RawLanSockets are the real ones.
 class LanSockets {
 public:
     // Where the LAN is, and where its router speaks from (the same without a virtual MAC).
@@ -35,33 +33,58 @@ public:
         std::function<void()> solicitation;
         std::function<void()> vrrp;
     };
-    static Result<std::unique_ptr<LanSockets>> open(boost::asio::io_context& io, const LanConfig& config,
-                                                    const Place& place, const OnReadable& call);
+    using Open = std::function<Result<std::unique_ptr<LanSockets>>(Loop&, const LanConfig&, const Place&,
+                                                                   const OnReadable&)>;
+    explicit LanSockets(const Place& place) : place_(place) {}
+    LanSockets(const LanSockets&) = delete;
+    LanSockets& operator=(const LanSockets&) = delete;
+    LanSockets(LanSockets&&) = delete;
+    LanSockets& operator=(LanSockets&&) = delete;
+    virtual ~LanSockets() = default;
 
     [[nodiscard]] const Place& place() const { return place_; }
     // Whether the kernel's IPv6 gives us what is sent to the groups that we have joined: a LAN whose IPv6 was
     // away for a moment is deaf until they are joined anew. True where it does not say.
-    [[nodiscard]] bool hears() const;
+    [[nodiscard]] virtual bool hears() const = 0;
     // What has come; nothing: no more now.
-    Result<std::optional<ra::Socket::Datagram>> receive_icmpv6() { return icmpv6_.receive(); }
-    Result<std::span<const ra::Packet>> receive_solicitations() { return link_.receive(); }
-    std::vector<net::Ipv6Address> unresolved() { return icmpv6_.unresolved(); }
-    Result<std::optional<vrrp::Receiver::Datagram>> receive_vrrp();
-    Result<void> send(const ra::Send& message);
-    Result<void> send(const SendVrrp& message);
-    Result<void> send(const SendNeighbor& message);
+    virtual Result<std::optional<ra::Socket::Datagram>> receive_icmpv6() = 0;
+    virtual Result<std::span<const ra::Packet>> receive_solicitations() = 0;
+    virtual std::vector<net::Ipv6Address> unresolved() = 0;
+    virtual Result<std::optional<vrrp::Receiver::Datagram>> receive_vrrp() = 0;
+    virtual Result<void> send(const ra::Send& message) = 0;
+    virtual Result<void> send(const SendVrrp& message) = 0;
+    virtual Result<void> send(const SendNeighbor& message) = 0;
 
 private:
-    LanSockets(const Place& place, ra::Socket icmpv6, ra::LinkSocket link)
-        : place_(place), icmpv6_(std::move(icmpv6)), link_(std::move(link)) {}
+    Place place_;
+};
+
+// The raw sockets of one LAN. Opened for one pair of interface indexes; when an interface comes back as
+// another one, they are opened anew. Decides nothing.
+class RawLanSockets final : public LanSockets {
+public:
+    static Result<std::unique_ptr<LanSockets>> open(Loop& loop, const LanConfig& config, const Place& place,
+                                                    const OnReadable& call);
+
+    [[nodiscard]] bool hears() const override;
+    Result<std::optional<ra::Socket::Datagram>> receive_icmpv6() override { return icmpv6_.receive(); }
+    Result<std::span<const ra::Packet>> receive_solicitations() override { return link_.receive(); }
+    std::vector<net::Ipv6Address> unresolved() override { return icmpv6_.unresolved(); }
+    Result<std::optional<vrrp::Receiver::Datagram>> receive_vrrp() override;
+    Result<void> send(const ra::Send& message) override;
+    Result<void> send(const SendVrrp& message) override;
+    Result<void> send(const SendNeighbor& message) override;
+
+private:
+    RawLanSockets(const Place& place, ra::Socket icmpv6, ra::LinkSocket link)
+        : LanSockets(place), icmpv6_(std::move(icmpv6)), link_(std::move(link)) {}
     Result<void> open_vrrp(const LanConfig& config);
     // After the kernel's IPv6 could not send to a group.
     enum class Speaker : std::uint8_t { own, link_below };
     Result<void> send_anyway(Result<void>&& sent, const net::Ipv6Address& source, Speaker speaker,
                              const net::Ipv6Address& group, std::span<const std::byte> packet);
-    Result<void> watch(boost::asio::io_context& io, const OnReadable& call);
+    Result<void> watch(Loop& loop, const OnReadable& call);
 
-    Place place_;
     ra::Socket icmpv6_;
     ra::LinkSocket link_;
     std::optional<vrrp::Receiver> vrrp_in_;

@@ -23,11 +23,12 @@ ra::Random system_random() {
 
 }  // namespace
 
-LanTask::LanTask(boost::asio::io_context& io, LanConfig config, std::function<void()> changed)
-    : io_(io),
+LanTask::LanTask(Loop& loop, LanConfig config, std::function<void()> changed, LanSockets::Open open)
+    : loop_(loop),
       port_(std::move(config), system_random()),
       changed_(std::move(changed)),
-      alarm_(io, [this] { catch_up(); }) {}
+      open_(std::move(open)),
+      alarm_(loop, [this] { catch_up(); }) {}
 
 void LanTask::open_sockets(const Links& links) {
     const LanConfig& config = port_.config();
@@ -48,8 +49,8 @@ void LanTask::open_sockets(const Links& links) {
         trouble_.clear();
     }
     if (!place || sockets_) return;
-    auto opened = LanSockets::open(
-        io_, config, *place,
+    auto opened = open_(
+        loop_, config, *place,
         {[this] { receive_icmpv6(); }, [this] { receive_solicitations(); }, [this] { receive_vrrp(); }});
     std::string trouble = opened ? std::string{} : opened.error().text();
     if (!trouble.empty() && trouble != trouble_) log::error(config.interface, "{}", trouble);
@@ -71,7 +72,7 @@ void LanTask::set_links(const Links& links, const Addresses& addresses, const Sy
     const auto source_before = port_.source();
     const std::string waiting_before = port_.waiting_for();
     port_.set_deaf(why_deaf());
-    const auto actions = port_.set_links(links, addresses, now(), settings);
+    const auto actions = port_.set_links(links, addresses, loop_.now(), settings);
     const std::string& interface = port_.config().interface;
     if (port_.source() != source_before && port_.source()) {
         log::info(interface, "ra: advertising {} from {}", net::to_string(port_.config().prefix),
@@ -88,32 +89,32 @@ void LanTask::set_config(LanConfig config) {
         (config.vrrp && config.vrrp->machine.address != port_.config().vrrp->machine.address) ||
         speaking_interface(config) != port_.speaking_interface();
     tell_time();
-    perform(port_.set_config(std::move(config), now()));
+    perform(port_.set_config(std::move(config), loop_.now()));
     if (other_sockets) sockets_.reset();
 }
 
 void LanTask::set_deductions(std::vector<Deduction> deductions) {
-    perform(port_.set_deductions(std::move(deductions), now()));
+    perform(port_.set_deductions(std::move(deductions), loop_.now()));
 }
 
-void LanTask::set_isolated(bool isolated) { perform(port_.set_isolated(isolated, now())); }
-void LanTask::set_forwarding(bool forwarding) { perform(port_.set_forwarding(forwarding, now())); }
-void LanTask::recall(const std::vector<ra::Stale>& stale) { port_.recall(stale, now()); }
+void LanTask::set_isolated(bool isolated) { perform(port_.set_isolated(isolated, loop_.now())); }
+void LanTask::set_forwarding(bool forwarding) { perform(port_.set_forwarding(forwarding, loop_.now())); }
+void LanTask::recall(const std::vector<ra::Stale>& stale) { port_.recall(stale, loop_.now()); }
 void LanTask::recall_sources(const std::vector<net::Ipv6Address>& told_from) {
     port_.recall_sources(told_from);
 }
 void LanTask::follow_prefixes(const std::function<bool(const net::Ipv6Prefix&)>& is_elsewhere) {
-    perform(port_.follow_prefixes(is_elsewhere, now()));
+    perform(port_.follow_prefixes(is_elsewhere, loop_.now()));
 }
-void LanTask::leave() { perform(port_.leave(now())); }
-void LanTask::hand_over() { perform(port_.hand_over(now())); }
-void LanTask::withdraw() { perform(port_.withdraw(now())); }
-void LanTask::announce_again() { perform(port_.announce_again(now())); }
-void LanTask::address_renewed() { port_.address_renewed(now()); }
+void LanTask::leave() { perform(port_.leave(loop_.now())); }
+void LanTask::hand_over() { perform(port_.hand_over(loop_.now())); }
+void LanTask::withdraw() { perform(port_.withdraw(loop_.now())); }
+void LanTask::announce_again() { perform(port_.announce_again(loop_.now())); }
+void LanTask::address_renewed() { port_.address_renewed(loop_.now()); }
 
 void LanTask::receive_icmpv6() {
     if (sockets_) {
-        for (const net::Ipv6Address& host : sockets_->unresolved()) port_.on_unresolved(host, now());
+        for (const net::Ipv6Address& host : sockets_->unresolved()) port_.on_unresolved(host, loop_.now());
     }
     for (int i = 0; i < kDatagramsATurn && sockets_; ++i) {
         auto datagram = sockets_->receive_icmpv6();
@@ -122,7 +123,7 @@ void LanTask::receive_icmpv6() {
             break;
         }
         if (!*datagram) break;
-        perform(port_.on_icmpv6((*datagram)->message, (*datagram)->info, now()));
+        perform(port_.on_icmpv6((*datagram)->message, (*datagram)->info, loop_.now()));
     }
     finish();  // with or without a datagram, the deadline may have moved
 }
@@ -136,7 +137,7 @@ void LanTask::receive_solicitations() {
         }
         if (packets->empty()) break;
         for (const ra::Packet& packet : *packets) {
-            const LanActions actions = port_.on_icmpv6(packet.message, packet.info, now());
+            const LanActions actions = port_.on_icmpv6(packet.message, packet.info, loop_.now());
             if (!actions.empty()) perform(actions);
         }
     }
@@ -151,7 +152,7 @@ void LanTask::receive_vrrp() {
             break;
         }
         if (!*datagram) break;
-        perform(port_.on_vrrp((*datagram)->packet, (*datagram)->info, now()));
+        perform(port_.on_vrrp((*datagram)->packet, (*datagram)->info, loop_.now()));
     }
 }
 
@@ -159,7 +160,7 @@ void LanTask::catch_up() {
     // After a stall, an advertisement that waits in the socket says more than the timer (CONFORMANCE V-39).
     receive_vrrp();
     tell_time();
-    perform(port_.on_deadline(now()));
+    perform(port_.on_deadline(loop_.now()));
 }
 
 void LanTask::perform(const LanActions& actions) {
@@ -188,13 +189,13 @@ void LanTask::log(const vrrp::Changed& change) const {
 void LanTask::log(const vrrp::Differs& difference) {
     Logged& logged = differences_[difference.what];
     if (logged.text == difference.text) return;
-    if (!logged.text.empty() && now() - logged.when < kDifferenceEvery) {
+    if (!logged.text.empty() && loop_.now() - logged.when < kDifferenceEvery) {
         ++logged.left_out;
         return;
     }
     const std::string more =
         logged.left_out == 0 ? "" : " (and " + std::to_string(logged.left_out) + " times something else)";
-    logged = {difference.text, now(), 0};
+    logged = {difference.text, loop_.now(), 0};
     log::warning(port_.config().interface, "vrrp: {}{}, going on", difference.text, more);
 }
 
@@ -218,14 +219,14 @@ void LanTask::send(const LanAction& action) {
         sent = sockets_->send(std::get<SendNeighbor>(action));
     }
     if (sent) {
-        port_.sent(action, now());
+        port_.sent(action, loop_.now());
         if (!failure_.empty() && port_.send_error().empty()) {
             log::notice(port_.config().interface, "what we send leaves again");
             failure_.clear();
         }
     } else {
         // The next one is due by the timer in any case (CONFORMANCE R-41).
-        port_.send_failed(action, sent.error().text(), now());
+        port_.send_failed(action, sent.error().text(), loop_.now());
         log_failure(sent.error().text());
     }
 }
@@ -238,7 +239,7 @@ void LanTask::log_failure(const std::string& error) {
 }
 
 // It may be set at any time.
-void LanTask::tell_time() { port_.set_wall_clock(std::chrono::system_clock::now(), now()); }
+void LanTask::tell_time() { port_.set_wall_clock(loop_.wall_clock(), loop_.now()); }
 
 void LanTask::log_route() {
     const std::string withdrawn = port_.route_withdrawn();

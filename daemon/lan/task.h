@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -22,7 +21,7 @@ namespace ulagate {
 class LanTask {
 public:
     // `changed`: the port wants its virtual address, or does not want it any more.
-    LanTask(boost::asio::io_context& io, LanConfig config, std::function<void()> changed);
+    LanTask(Loop& loop, LanConfig config, std::function<void()> changed, LanSockets::Open open);
 
     void set_links(const Links& links, const Addresses& addresses, const Sysctls& settings);
     void set_config(LanConfig config);
@@ -65,9 +64,10 @@ private:
     void tell_time();
     void log_route();
 
-    boost::asio::io_context& io_;
+    Loop& loop_;
     LanPort port_;
     std::function<void()> changed_;
+    LanSockets::Open open_;
     std::unique_ptr<LanSockets> sockets_;
     Alarm alarm_;
     std::string trouble_;

@@ -9,10 +9,7 @@
 
 namespace ulagate {
 
-ControlLink::ControlLink(boost::asio::io_context& io, std::function<void()> readable)
-    : io_(io), call_(std::move(readable)) {}
-
-void ControlLink::bind(const net::Ipv6Address& address) {
+void SocketControlLink::bind(const net::Ipv6Address& address) {
     if (socket_ && address_ == address) return;
     readable_.reset();
     socket_.reset();
@@ -20,7 +17,8 @@ void ControlLink::bind(const net::Ipv6Address& address) {
     std::string trouble;
     if (auto opened = wg::control::ControlSocket::open(address); !opened) {
         trouble = opened.error().text();
-    } else if (auto watched = Readable::watch(io_, opened->native_handle(), call_); !watched) {
+    } else if (auto watched = Readable::watch(loop(), opened->native_handle(), [this] { readable(); });
+               !watched) {
         trouble = watched.error().text();
     } else {
         socket_ = std::move(*opened);
@@ -31,12 +29,12 @@ void ControlLink::bind(const net::Ipv6Address& address) {
     trouble_ = std::move(trouble);
 }
 
-void ControlLink::set_voices(wg::control::Voices voices) {
+void SocketControlLink::set_voices(wg::control::Voices voices) {
     voices_ = std::move(voices);
     if (socket_) socket_->set_voices(voices_);
 }
 
-std::vector<wg::control::Received> ControlLink::receive() {
+std::vector<wg::control::Received> SocketControlLink::receive() {
     if (!socket_) return {};
     auto received = socket_->receive();
     if (received) return std::move(*received);
@@ -44,13 +42,12 @@ std::vector<wg::control::Received> ControlLink::receive() {
     return {};
 }
 
-void ControlLink::send(std::span<const wg::control::Outgoing> packets) {
+void SocketControlLink::send(std::span<const wg::control::Outgoing> packets) {
     if (socket_ && !packets.empty()) socket_->send(packets);
 }
 
-wg::control::Now ControlLink::now() {
-    return {std::chrono::steady_clock::now(),
-            std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now())};
+wg::control::Now ControlLink::now() const {
+    return {loop_.now(), std::chrono::floor<std::chrono::milliseconds>(loop_.wall_clock())};
 }
 
 std::uint64_t ControlLink::random() {

@@ -20,10 +20,8 @@ namespace ulagate {
 //   std::errc::resource_unavailable_try_again     no answer now, another time perhaps
 const std::error_category& resolver_category();
 
-// Turns names into addresses and says for how long that holds: /etc/hosts first, then DNS (c-ares, driven by
-// the loop: nothing here waits). The name servers are those of /etc/resolv.conf, which is looked at again
-// with each question and each second of waiting: a router that is carried to another network gets new ones.
-class Resolver {
+// Turns names into addresses and says for how long that holds.
+class NameResolver {
 public:
     struct Answer {
         std::string host;
@@ -34,19 +32,35 @@ public:
     };
     using Call = std::function<void(const Answer&)>;
 
+    NameResolver() = default;
+    NameResolver(const NameResolver&) = delete;
+    NameResolver& operator=(const NameResolver&) = delete;
+    NameResolver(NameResolver&&) = delete;
+    NameResolver& operator=(NameResolver&&) = delete;
+    virtual ~NameResolver() = default;
+
+    // The families are asked for one by one: name servers that drop one kind of question must not delay the
+    // answer to the other. Nothing happens while the same is being asked. The answer comes in a later turn.
+    virtual void request(const std::string& host, IpFamily family) = 0;
+    // The network has changed: what is being asked left by a way that is gone, and is asked anew.
+    virtual void start_again() = 0;
+};
+
+// /etc/hosts first, then DNS (c-ares, driven by the loop: nothing here waits). The name servers are those of
+// /etc/resolv.conf, which is looked at again with each question and each second of waiting: a router that is
+// carried to another network gets new ones.
+class Resolver final : public NameResolver {
+public:
     // `call` comes from the loop, never from within request().
     Resolver(boost::asio::io_context& io, Call call);
     Resolver(const Resolver&) = delete;
     Resolver& operator=(const Resolver&) = delete;
     Resolver(Resolver&&) = delete;
     Resolver& operator=(Resolver&&) = delete;
-    ~Resolver();
+    ~Resolver() override;
 
-    // The families are asked for one by one: name servers that drop one kind of question must not delay the
-    // answer to the other. Nothing happens while the same is being asked.
-    void request(const std::string& host, IpFamily family);
-    // The network has changed: what is being asked left by a way that is gone, and is asked anew.
-    void start_again();
+    void request(const std::string& host, IpFamily family) override;
+    void start_again() override;
 
 private:
     class Impl;

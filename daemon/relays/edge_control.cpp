@@ -23,8 +23,9 @@ constexpr auto kReserveEvery = std::chrono::seconds{5};
 
 }  // namespace
 
-EdgeControl::EdgeControl(boost::asio::io_context& io, FileWriter& files, std::string state_directory,
-                         std::function<void()> changed, std::function<void()> paths_changed,
+EdgeControl::EdgeControl(Loop& loop, std::unique_ptr<ControlLink> link, FileWriter& files,
+                         std::string state_directory, std::function<void()> changed,
+                         std::function<void()> paths_changed,
                          std::function<void(const net::Ipv6Prefix&)> regained)
     : files_(files),
       epoch_file_(state_directory + "/epoch"),
@@ -32,9 +33,10 @@ EdgeControl::EdgeControl(boost::asio::io_context& io, FileWriter& files, std::st
       changed_(std::move(changed)),
       paths_changed_(std::move(paths_changed)),
       regained_(std::move(regained)),
-      reserve_(io, [this] { reserve_epochs(); }),
-      link_(io, [this] { receive(); }),
-      alarm_(io, [this] { on_timer(); }) {
+      reserve_(loop, [this] { reserve_epochs(); }),
+      link_(std::move(link)),
+      alarm_(loop, [this] { on_timer(); }) {
+    link_->on_readable([this] { receive(); });
     load_epochs();
 }
 
@@ -56,24 +58,24 @@ void EdgeControl::set_config(const Config& config) {
         peers.emplace(relay.name, Peer{relay.address, std::move(session), false});
     }
     // What is left is a relay that the configuration no longer has.
-    for (auto& [name, peer] : peers_) act(name, peer, peer.session.stop(ControlLink::now()));
+    for (auto& [name, peer] : peers_) act(name, peer, peer.session.stop(link_->now()));
     peers_ = std::move(peers);
     epochs_.keep_only(names);
     std::map<net::Ipv6Address, std::string> voices;
     for (const RelayConfig& relay : config.relays) voices.emplace(relay.address, tunnel_interface(relay));
-    link_.set_voices(wg::control::Voices{std::move(voices)});
-    if (!peers_.empty()) link_.bind(self_);
+    link_->set_voices(wg::control::Voices{std::move(voices)});
+    if (!peers_.empty()) link_->bind(self_);
     overlay_ = config.overlay;
     choice_ = config.relays.size() > 1;
     ask_for_lists();
-    for (auto& [name, peer] : peers_) act(name, peer, peer.session.set_lans(lans_, ControlLink::now()));
+    for (auto& [name, peer] : peers_) act(name, peer, peer.session.set_lans(lans_, link_->now()));
     schedule();
 }
 
 void EdgeControl::set_lans(const std::vector<wg::control::LanPart>& lans) {
     if (lans == lans_) return;
     lans_ = lans;
-    for (auto& [name, peer] : peers_) act(name, peer, peer.session.set_lans(lans_, ControlLink::now()));
+    for (auto& [name, peer] : peers_) act(name, peer, peer.session.set_lans(lans_, link_->now()));
     schedule();
 }
 
@@ -82,29 +84,28 @@ void EdgeControl::set_reachable(const std::string& relay, bool reachable) {
     if (found == peers_.end() || found->second.started == reachable) return;
     Peer& peer = found->second;
     peer.started = reachable;
-    link_.bind(self_);
-    act(relay, peer,
-        reachable ? peer.session.start(ControlLink::now()) : peer.session.stop(ControlLink::now()));
-    if (reachable) act(relay, peer, peer.session.set_lans(lans_, ControlLink::now()));
+    link_->bind(self_);
+    act(relay, peer, reachable ? peer.session.start(link_->now()) : peer.session.stop(link_->now()));
+    if (reachable) act(relay, peer, peer.session.set_lans(lans_, link_->now()));
     schedule();
 }
 
 void EdgeControl::set_traffic(const std::string& relay, bool flows) {
     const auto found = peers_.find(relay);
     if (found == peers_.end()) return;
-    act(relay, found->second, found->second.session.set_traffic(flows, ControlLink::now()));
+    act(relay, found->second, found->second.session.set_traffic(flows, link_->now()));
     schedule();
 }
 
 void EdgeControl::probe_now(const std::string& relay) {
     const auto found = peers_.find(relay);
     if (found == peers_.end()) return;
-    act(relay, found->second, found->second.session.probe_now(ControlLink::now()));
+    act(relay, found->second, found->second.session.probe_now(link_->now()));
     schedule();
 }
 
 void EdgeControl::stop() {
-    for (auto& [name, peer] : peers_) act(name, peer, peer.session.stop(ControlLink::now()));
+    for (auto& [name, peer] : peers_) act(name, peer, peer.session.stop(link_->now()));
     alarm_.set(std::nullopt);
 }
 
@@ -146,12 +147,12 @@ void EdgeControl::ask_for_lists() {
 }
 
 void EdgeControl::receive() {
-    for (const auto& received : link_.receive()) {
+    for (const auto& received : link_->receive()) {
         const auto peer = std::find_if(peers_.begin(), peers_.end(), [&](const auto& entry) {
             return entry.second.address == received.from;
         });
         if (peer == peers_.end()) continue;  // only relays have a word here
-        act(peer->first, peer->second, peer->second.session.on_packet(received.packet, ControlLink::now()));
+        act(peer->first, peer->second, peer->second.session.on_packet(received.packet, link_->now()));
     }
     schedule();
 }
@@ -159,19 +160,19 @@ void EdgeControl::receive() {
 void EdgeControl::on_timer() {
     // An answer that waits in the socket is none that was missed.
     receive();
-    for (auto& [name, peer] : peers_) act(name, peer, peer.session.on_deadline(ControlLink::now()));
+    for (auto& [name, peer] : peers_) act(name, peer, peer.session.on_deadline(link_->now()));
     schedule();
 }
 
 void EdgeControl::act(const std::string& relay, Peer& peer, wg::control::SessionOutcome outcome) {
     if (epochs_.note(relay, peer.session.epoch())) {
-        const auto now = ControlLink::now().steady;
+        const auto now = link_->now().steady;
         reserve_.set(reserved_at_ ? std::max(now, *reserved_at_ + kReserveEvery) : now);
     }
     std::vector<wg::control::Outgoing> out;
     out.reserve(outcome.send.size());
     for (auto& packet : outcome.send) out.push_back({peer.address, std::move(packet)});
-    link_.send(out);
+    link_->send(out);
     bool paths = false;
     for (const auto& event : outcome.events) {
         paths = paths || std::holds_alternative<wg::control::ReachChanged>(event) ||
@@ -217,14 +218,14 @@ void EdgeControl::reserve_epochs() {
     epochs_.reserve();
     files_.write(epochs_file_, epochs_.by_relay(), 0600);
     files_.write(epoch_file_, epochs_.for_all(), 0600);
-    reserved_at_ = ControlLink::now().steady;
+    reserved_at_ = link_->now().steady;
     for (auto& [name, peer] : peers_) peer.session.set_kept(epochs_.reserved(name));
 }
 
 std::vector<Obstacle> EdgeControl::untrue() const {
     std::vector<Obstacle> out;
     for (const auto& [name, peer] : peers_) {
-        auto more = untrue_words(name, peer.session.disbelieved(ControlLink::now().steady));
+        auto more = untrue_words(name, peer.session.disbelieved(link_->now().steady));
         std::move(more.begin(), more.end(), std::back_inserter(out));
     }
     return out;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -29,7 +28,7 @@ public:
     // `changed`: a relay can be reached, or not any more, or has another owner for a prefix of ours.
     // `paths_changed`: what the choice between relays depends on; called first, in the same turn of the loop.
     // `regained`: another router was Active beside us on the LAN with this prefix, and is not any more.
-    EdgeControl(boost::asio::io_context& io, FileWriter& files, std::string state_directory,
+    EdgeControl(Loop& loop, std::unique_ptr<ControlLink> link, FileWriter& files, std::string state_directory,
                 std::function<void()> changed, std::function<void()> paths_changed,
                 std::function<void(const net::Ipv6Prefix&)> regained);
 
@@ -51,7 +50,6 @@ public:
     // A relay says that a site with this prefix is connected. It is asked while want_lists(true).
     [[nodiscard]] bool is_connected(const net::Ipv6Prefix& prefix) const;
     void want_lists(bool want);
-    [[nodiscard]] const std::string& trouble() const { return link_.trouble(); }
 
 private:
     struct Peer {
@@ -82,7 +80,7 @@ private:
     bool choice_ = false;       // between relays
     bool wants_lists_ = false;  // of sites, also without a choice
     Alarm reserve_;
-    ControlLink link_;
+    std::unique_ptr<ControlLink> link_;
     Alarm alarm_;
 };
 

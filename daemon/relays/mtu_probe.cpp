@@ -21,8 +21,8 @@ bool same_path(const MtuProbe::Path& a, const MtuProbe::Path& b) {
 
 }  // namespace
 
-MtuProbe::MtuProbe(boost::asio::io_context& io, std::function<void()> measured)
-    : io_(io), call_(std::move(measured)), alarm_(io, [this] { on_timer(); }) {}
+MtuProbe::MtuProbe(Loop& loop, std::function<void()> measured)
+    : loop_(loop), call_(std::move(measured)), alarm_(loop, [this] { on_timer(); }) {}
 
 void MtuProbe::set_paths(const std::map<std::string, Path>& paths) {
     for (auto known = paths_.begin(); known != paths_.end();) {
@@ -36,9 +36,9 @@ void MtuProbe::set_paths(const std::map<std::string, Path>& paths) {
         row.path = path;
         if (other) {
             row.cookie = ControlLink::random();
-            row.mtu.start(path.interface_mtu, now());
+            row.mtu.start(path.interface_mtu, loop_.now());
         } else if (kernel_learnt) {
-            row.mtu.again(now());
+            row.mtu.again(loop_.now());
         }
         row.mtu.set_traffic(path.traffic);
     }
@@ -54,7 +54,7 @@ void MtuProbe::on_timer() {
     bool changed = false;
     for (auto& [relay, row] : paths_) {
         const auto before = row.mtu.bytes();
-        const auto sizes = row.mtu.update(now());
+        const auto sizes = row.mtu.update(loop_.now());
         if (row.mtu.bytes() != before) {
             log::info(relay, "the path to {} carries packets of {} bytes", net::to_string(row.path.address),
                       *row.mtu.bytes());
@@ -84,7 +84,7 @@ void MtuProbe::receive(IpFamily family) {
 void MtuProbe::take(const EchoSocket::Answer& answer) {
     for (auto& [relay, row] : paths_) {
         if (row.cookie == answer.cookie && row.path.address == answer.from)
-            row.mtu.on_answer(answer.bytes, now());
+            row.mtu.on_answer(answer.bytes, loop_.now());
     }
 }
 
@@ -94,7 +94,7 @@ MtuProbe::Link* MtuProbe::link(IpFamily family) {
     if (auto socket = EchoSocket::open(family); !socket) {
         trouble = socket.error().text();
     } else if (auto watched =
-                   Readable::watch(io_, socket->native_handle(), [this, family] { receive(family); });
+                   Readable::watch(loop_, socket->native_handle(), [this, family] { receive(family); });
                !watched) {
         trouble = watched.error().text();
     } else {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -21,7 +20,7 @@ namespace ulagate {
 class MtuProbe {
 public:
     // `measured`: there is a new result.
-    MtuProbe(boost::asio::io_context& io, std::function<void()> measured);
+    MtuProbe(Loop& loop, std::function<void()> measured);
 
     struct Path {
         net::IpAddress address;
@@ -50,7 +49,7 @@ private:
     Link* link(IpFamily family);
     void schedule();
 
-    boost::asio::io_context& io_;
+    Loop& loop_;
     std::function<void()> call_;
     std::map<std::string, Measured> paths_;
     std::map<IpFamily, Link> links_;

@@ -19,11 +19,11 @@ using wg::control::RemoteSocket;
 
 }  // namespace
 
-PathControl::PathControl(boost::asio::io_context& io, std::function<void()> changed)
-    : io_(io),
+PathControl::PathControl(Loop& loop, std::function<void()> changed)
+    : loop_(loop),
       changed_(std::move(changed)),
       probe_(ControlLink::random()),
-      alarm_(io, [this] { on_timer(); }) {}
+      alarm_(loop, [this] { on_timer(); }) {}
 
 void PathControl::set_config(const Config& config) {
     overlay_ = config.overlay;
@@ -37,7 +37,7 @@ void PathControl::set_config(const Config& config) {
     std::erase_if(sockets_, [&](const auto& entry) { return !interfaces_.contains(entry.first); });
 }
 
-void PathControl::adopt(const std::string& relay) { choice_.adopt(relay, now()); }
+void PathControl::adopt(const std::string& relay) { choice_.adopt(relay, loop_.now()); }
 
 void PathControl::set_links(const Links& links) {
     for (const auto& [relay, interface] : interfaces_) {
@@ -56,7 +56,7 @@ void PathControl::open_socket(const std::string& relay, const std::string& inter
     std::string trouble = socket ? "" : socket.error().text();
     std::unique_ptr<Readable> readable;
     if (socket) {
-        auto watched = Readable::watch(io_, socket->native_handle(), [this, relay] { receive(relay); });
+        auto watched = Readable::watch(loop_, socket->native_handle(), [this, relay] { receive(relay); });
         if (watched) {
             sockets_.emplace(relay, Tunnel{index, std::move(*socket), std::move(*watched)});
         } else {
@@ -108,7 +108,7 @@ void PathControl::watch() {
     const bool probes = choice && !active_.empty();
     send(probe_.set(
         probes ? busy_ : std::vector<net::Ipv6Prefix>{}, living,
-        [this](const net::Ipv6Prefix& site) { return choice_.path_to(site).relay; }, now()));
+        [this](const net::Ipv6Prefix& site) { return choice_.path_to(site).relay; }, loop_.now()));
 }
 
 void PathControl::send(const RemoteProbe::Outcome& outcome) {
@@ -141,7 +141,7 @@ void PathControl::receive(const std::string& relay) {
             if (asked)
                 tunnel->second.socket.send(each.to, each.from, {each.packet.sequence, ProbeAck{probe->id}});
         } else if (const auto* ack = std::get_if<ProbeAck>(&each.packet.message)) {
-            changed |= probe_.on_answer(relay, each.from, *ack, now()).changed;
+            changed |= probe_.on_answer(relay, each.from, *ack, loop_.now()).changed;
         }
     }
     if (changed && decide()) changed_();
@@ -151,7 +151,7 @@ void PathControl::receive(const std::string& relay) {
 void PathControl::on_timer() {
     // An answer that waits in a socket is none that was missed.
     for (const auto& [relay, interface] : interfaces_) receive(relay);
-    const auto outcome = probe_.on_deadline(now());
+    const auto outcome = probe_.on_deadline(loop_.now());
     send(outcome);
     if (decide()) changed_();
     schedule();
@@ -159,7 +159,7 @@ void PathControl::on_timer() {
 
 bool PathControl::decide() {
     input_.end_to_end = probe_.end_to_end();
-    if (!choice_.update(input_, now())) return false;
+    if (!choice_.update(input_, loop_.now())) return false;
     watch();  // another path is in use, and probed as such
     return true;
 }

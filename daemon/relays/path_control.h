@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <functional>
 #include <map>
 #include <memory>
@@ -23,7 +22,7 @@ namespace ulagate {
 class PathControl {
 public:
     // `changed`: another path is right now; in the same turn of the loop as its cause.
-    PathControl(boost::asio::io_context& io, std::function<void()> changed);
+    PathControl(Loop& loop, std::function<void()> changed);
 
     void set_config(const Config& config);
     // The relay whose route was there before us.
@@ -58,7 +57,7 @@ private:
     bool decide();
     void schedule();
 
-    boost::asio::io_context& io_;
+    Loop& loop_;
     std::function<void()> changed_;
     net::Ipv6Prefix overlay_;
     std::vector<net::Ipv6Prefix> own_;

@@ -44,29 +44,31 @@ wg::control::Voices voices_of(const Config& config) {
 
 }  // namespace
 
-RelayControl::RelayControl(boost::asio::io_context& io, Calls calls)
+RelayControl::RelayControl(Loop& loop, std::unique_ptr<ControlLink> link, Calls calls)
     : calls_(std::move(calls)),
       ownership_(static_cast<std::uint32_t>(ControlLink::random())),
-      link_(io, [this] { receive(); }),
-      alarm_(io, [this] { on_timer(); }) {}
+      link_(std::move(link)),
+      alarm_(loop, [this] { on_timer(); }) {
+    link_->on_readable([this] { receive(); });
+}
 
 void RelayControl::set_config(const Config& config) {
-    link_.set_voices(voices_of(config));
-    link_.bind(config.tunnel.address);
+    link_->set_voices(voices_of(config));
+    link_->bind(config.tunnel.address);
     if (!publisher_ || overlay_ != config.overlay) {
         constexpr unsigned kNeverComesRound = 1;  // below 2^63
         overlay_ = config.overlay;
         peers_.clear();
         publisher_.emplace(
             wg::control::SitePublisher::Setup{overlay_, (ControlLink::random() >> kNeverComesRound) | 1U},
-            ControlLink::now().steady);
+            link_->now().steady);
     }
     own_.clear();
     for (const SiteConfig& site : config.sites) {
         if (!site.routers.empty()) own_.insert(own_.end(), site.prefixes.begin(), site.prefixes.end());
     }
     set_peers(config);
-    act(ownership_.set_config(rows_of(config), ControlLink::now()));
+    act(ownership_.set_config(rows_of(config), link_->now()));
     look_elsewhere();
     set_alarm();
 }
@@ -88,7 +90,7 @@ void RelayControl::set_peers(const Config& config) {
         peers.emplace(relay.name, Peer{relay.address, std::move(talk), false});
     }
     // What is left is a relay that the configuration no longer has.
-    for (auto& [name, peer] : peers_) act(name, peer, peer.talk.stop(ControlLink::now()));
+    for (auto& [name, peer] : peers_) act(name, peer, peer.talk.stop(link_->now()));
     peers_ = std::move(peers);
 }
 
@@ -100,16 +102,16 @@ void RelayControl::set_forwards(bool forwards) {
 
 void RelayControl::stop() {
     if (stopped_) return;
-    act(ownership_.stop(ControlLink::now()));
-    for (auto& [name, peer] : peers_) act(name, peer, peer.talk.stop(ControlLink::now()));
+    act(ownership_.stop(link_->now()));
+    for (auto& [name, peer] : peers_) act(name, peer, peer.talk.stop(link_->now()));
     alarm_.set(std::nullopt);
     stopped_ = true;
 }
 
 void RelayControl::receive() {
-    const auto now = ControlLink::now();
+    const auto now = link_->now();
     Outcome all;
-    for (const auto& received : link_.receive()) {
+    for (const auto& received : link_->receive()) {
         if (stopped_) continue;  // an answer would say that we are there
         const auto peer = std::find_if(peers_.begin(), peers_.end(), [&](const auto& entry) {
             return entry.second.address == received.from;
@@ -140,7 +142,7 @@ void RelayControl::publish(const wg::control::Received& received, wg::control::T
 void RelayControl::on_timer() {
     // A claim that waits in the socket is none that has ended.
     receive();
-    const auto now = ControlLink::now();
+    const auto now = link_->now();
     for (auto& [name, peer] : peers_) act(name, peer, peer.talk.on_deadline(now));
     publisher_->on_deadline(now.steady);
     ownership_.set_sites_generation(publisher_->generation());
@@ -157,7 +159,7 @@ void RelayControl::look_elsewhere() {
     std::vector<wg::control::OtherRelay> relays;
     for (const std::string& name : peers_order_) relays.push_back({name, peers_.at(name).talk.sites()});
     publisher_->set_elsewhere(wg::control::choose_detours(own_, relays, publisher_->detours()),
-                              ControlLink::now().steady);
+                              link_->now().steady);
 }
 
 void RelayControl::set_reachable(const std::string& relay, bool reachable) {
@@ -165,21 +167,21 @@ void RelayControl::set_reachable(const std::string& relay, bool reachable) {
     if (stopped_ || found == peers_.end() || found->second.started == reachable) return;
     Peer& peer = found->second;
     peer.started = reachable;
-    act(relay, peer, reachable ? peer.talk.start(ControlLink::now()) : peer.talk.stop(ControlLink::now()));
+    act(relay, peer, reachable ? peer.talk.start(link_->now()) : peer.talk.stop(link_->now()));
     set_alarm();
 }
 
 void RelayControl::set_traffic(const std::string& relay, bool flows) {
     const auto found = peers_.find(relay);
     if (stopped_ || found == peers_.end()) return;
-    act(relay, found->second, found->second.talk.set_traffic(flows, ControlLink::now()));
+    act(relay, found->second, found->second.talk.set_traffic(flows, link_->now()));
     set_alarm();
 }
 
 void RelayControl::probe_now(const std::string& relay) {
     const auto found = peers_.find(relay);
     if (stopped_ || found == peers_.end()) return;
-    act(relay, found->second, found->second.talk.probe_now(ControlLink::now()));
+    act(relay, found->second, found->second.talk.probe_now(link_->now()));
     set_alarm();
 }
 
@@ -192,7 +194,7 @@ void RelayControl::act(const std::string& relay, Peer& peer, wg::control::Sessio
     std::vector<wg::control::Outgoing> out;
     out.reserve(outcome.send.size());
     for (auto& packet : outcome.send) out.push_back({peer.address, std::move(packet)});
-    link_.send(out);
+    link_->send(out);
     bool reach = false;
     bool sites = false;
     for (const auto& event : outcome.events) {
@@ -229,7 +231,7 @@ void RelayControl::act(const Outcome& outcome) {
         if (const auto* change = std::get_if<OwnerChanged>(&event)) moved.push_back(*change);
     }
     if (!moved.empty()) calls_.moved(moved);
-    link_.send(outcome.send);
+    link_->send(outcome.send);
     if (moved.size() > kMovesLogged)
         log::info("overlay", "{} prefixes have moved to another router, among them {} of site {}",
                   moved.size(), net::to_string(moved.front().prefix), moved.front().site);
@@ -244,7 +246,7 @@ void RelayControl::act(const Outcome& outcome) {
 }
 
 std::vector<Obstacle> RelayControl::untrue() {
-    const auto now = ControlLink::now().steady;
+    const auto now = link_->now().steady;
     std::vector<Obstacle> out = untrue_words(ownership_.complaints(now));
     for (const auto& [name, peer] : peers_) {
         auto more = untrue_words(name, peer.talk.session().disbelieved(now));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -33,7 +33,7 @@ public:
         // Another relay can be reached, or not any more.
         std::function<void()> changed;
     };
-    RelayControl(boost::asio::io_context& io, Calls calls);
+    RelayControl(Loop& loop, std::unique_ptr<ControlLink> link, Calls calls);
 
     void set_config(const Config& config);
     // What all routers and relays are told: whether what one site sends to another gets through us.
@@ -56,7 +56,6 @@ public:
     [[nodiscard]] bool knows_who_is_here() const { return publisher_->generation() != 0; }
     // Routers and other relays that say what cannot be.
     [[nodiscard]] std::vector<Obstacle> untrue();
-    [[nodiscard]] const std::string& trouble() const { return link_.trouble(); }
 
 private:
     struct Peer {
@@ -85,7 +84,7 @@ private:
     wg::control::SitePublisher::Detours detours_;  // as told
     bool knew_ = false;                            // the same of knows_who_is_here()
     bool stopped_ = false;
-    ControlLink link_;
+    std::unique_ptr<ControlLink> link_;
     Alarm alarm_;
 };
 

@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What the daemon's LANs know of it, and what it makes of theirs.
+#include "daemon/service/lans.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "daemon/base/file.h"
 #include "daemon/base/log.h"
 #include "daemon/base/turn_record.h"
-#include "daemon/service/service.h"
+#include "daemon/service/assign.h"
 
 namespace ulagate {
 namespace {
 
-constexpr std::size_t kMaxAdvertisedFile = 1U << 20U;
+using namespace std::chrono_literals;
 
-AdvertisedMemory::WallTime wall_clock() {
-    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-}
+constexpr std::size_t kMaxAdvertisedFile = 1U << 20U;
+// After another router was heard as Active. It claims the site before it has told the hosts, who send to this
+// one until they know, and a busy machine may be late. A stock relay sends to whoever of the site shook hands
+// last, and tells nobody: what was on its way here before that arrives within a round trip.
+constexpr auto kLastPackets = 300ms;
 
 bool forwards(const Sysctls& sysctls) {
     const auto found = sysctls.find("net/ipv6/conf/all/forwarding");
@@ -27,10 +29,16 @@ bool forwards(const Sysctls& sysctls) {
 
 }  // namespace
 
-// Those of the configuration; who was not in the former one learns what its hosts were told before a restart.
-void Service::set_lans() {
+Lans::Lans(const Context& context, Neighbours neighbours, LanSockets::Open open)
+    : context_(context), neighbours_(std::move(neighbours)), open_(std::move(open)) {}
+
+AdvertisedMemory::WallTime Lans::wall_clock() const {
+    return std::chrono::floor<std::chrono::seconds>(context_.loop.wall_clock());
+}
+
+void Lans::set_config() {
     std::vector<std::unique_ptr<LanTask>> lans;
-    for (const LanConfig& lan : config_.lans) {
+    for (const LanConfig& lan : context_.config.lans) {
         const auto same = std::find_if(lans_.begin(), lans_.end(), [&](const auto& task) {
             return task && task->port().config().interface == lan.interface;
         });
@@ -39,14 +47,16 @@ void Service::set_lans() {
             if (lans.back()->port().config() != lan) lans.back()->set_config(lan);
             continue;
         }
-        std::erase_if(former_lans_,
+        std::erase_if(former_,
                       [&](const auto& task) { return task->port().config().interface == lan.interface; });
-        lans.push_back(std::make_unique<LanTask>(io_, lan, [this] { on_lan_change(); }));
+        lans.push_back(std::make_unique<LanTask>(
+            context_.loop, lan, [this] { on_change(); }, open_));
         recall(*lans.back());
     }
     for (auto& gone : std::exchange(lans_, std::move(lans))) {
         if (!gone) continue;
-        const bool goes_on = std::any_of(config_.lans.begin(), config_.lans.end(), [&](const LanConfig& lan) {
+        const auto& configured = context_.config.lans;
+        const bool goes_on = std::any_of(configured.begin(), configured.end(), [&](const LanConfig& lan) {
             return lan.prefix == gone->port().config().prefix && same_link(*gone, lan);
         });
         // Its hosts stay where they are, and are told by the one that goes on.
@@ -55,62 +65,65 @@ void Service::set_lans() {
         } else {
             gone->leave();
         }
-        former_lans_.push_back(std::move(gone));
+        former_.push_back(std::move(gone));
     }
 }
 
 // What hosts were told before a restart, or by the LAN that had another interface name.
-void Service::recall(LanTask& lan) {
+void Lans::recall(LanTask& lan) {
     const LanConfig& config = lan.port().config();
+    const auto now = context_.loop.now();
     const auto is_free = [this](const std::string& interface) {
-        return std::none_of(config_.lans.begin(), config_.lans.end(),
+        return std::none_of(context_.config.lans.begin(), context_.config.lans.end(),
                             [&](const LanConfig& each) { return each.interface == interface; });
     };
     std::string interface = config.interface;
-    if (advertised_memory_.recall(interface, wall_clock(), now()).empty())
-        interface = advertised_memory_.behind(config.prefix, is_free).value_or(interface);
-    lan.recall(advertised_memory_.recall(interface, wall_clock(), now()));
-    lan.recall_sources(advertised_memory_.sources(interface));
+    if (memory_.recall(interface, wall_clock(), now).empty())
+        interface = memory_.behind(config.prefix, is_free).value_or(interface);
+    lan.recall(memory_.recall(interface, wall_clock(), now));
+    lan.recall_sources(memory_.sources(interface));
 }
 
 // The interface has been renamed, or has become a port of the bridge or bond that is the LAN now.
-bool Service::same_link(const LanTask& before, const LanConfig& after) const {
-    if (!reconciler_) return false;
-    const Links& links = reconciler_->have().links;
+bool Lans::same_link(const LanTask& before, const LanConfig& after) const {
+    const Links& links = context_.reconciler.have().links;
     const auto old_link = links.find(before.port().config().interface);
     const auto new_link = links.find(after.interface);
     return old_link == links.end() ||
            (new_link != links.end() && old_link->second.master == new_link->second.index);
 }
 
-void Service::load_advertised_memory() {
-    if (config_.role != Role::edge) return;
-    const auto text = read_file(paths_.advertised_file(), kMaxAdvertisedFile);
+void Lans::load() {
+    const std::string file = context_.paths.advertised_file();
+    const auto text = read_file(file, kMaxAdvertisedFile);
     if (!text) return;  // the first start
-    const std::size_t broken = advertised_memory_.load(*text);
-    if (broken > 0)
-        log::warning("ra", "{}: {} lines make no sense, ignoring", paths_.advertised_file(), broken);
+    const std::size_t broken = memory_.load(*text);
+    if (broken > 0) log::warning("ra", "{}: {} lines make no sense, ignoring", file, broken);
 }
 
-void Service::keep_advertised_memory() {
-    if (config_.role != Role::edge) return;
-    std::erase_if(former_lans_, [](const auto& lan) { return lan->done(); });
+void Lans::keep() {
+    std::erase_if(former_, [](const auto& lan) { return lan->done(); });
     AdvertisedMemory::Entries entries;
     AdvertisedMemory::Sources sources;
     for (const auto& lan : lans_) {
         const ra::Advertiser& advertiser = lan->port().advertiser();
-        auto known = memory_of(advertiser.advertised(), advertiser.stale(), wall_clock(), now());
+        auto known =
+            memory_of(advertiser.advertised(), advertiser.stale(), wall_clock(), context_.loop.now());
         const std::string& interface = lan->port().config().interface;
         if (!known.empty()) entries[interface] = std::move(known);
         if (const auto source = lan->port().told_from()) sources[interface] = {*source};
     }
-    const auto text = advertised_memory_.take_write(std::move(entries), std::move(sources));
-    if (text) files_.write(paths_.advertised_file(), *text, 0600);
+    const auto text = memory_.take_write(std::move(entries), std::move(sources));
+    if (text) context_.files.write(context_.paths.advertised_file(), *text, 0600);
 }
 
-void Service::update_lans() {
-    const Have& have = reconciler_->have();
-    const bool isolated = !any_relay_reachable();
+void Lans::not_written(const std::string& file) {
+    if (file == context_.paths.advertised_file()) memory_.not_written();
+}
+
+void Lans::update() {
+    const Have& have = context_.reconciler.have();
+    const bool isolated = !neighbours_.relays.any_reachable();
     for (const auto& lan : lans_) {
         lan->set_isolated(isolated);
         lan->set_forwarding(forwards(have.sysctls));
@@ -120,37 +133,34 @@ void Service::update_lans() {
 }
 
 // A prefix that was a LAN's of ours and is not any more.
-bool Service::is_elsewhere(const net::Ipv6Prefix& prefix) const {
-    const bool here = std::any_of(config_.lans.begin(), config_.lans.end(),
-                                  [&](const LanConfig& lan) { return lan.prefix.network() == prefix; });
-    return here || (edge_control_ && edge_control_->is_connected(prefix));
+bool Lans::is_elsewhere(const net::Ipv6Prefix& prefix) const {
+    const auto& lans = context_.config.lans;
+    return std::any_of(lans.begin(), lans.end(),
+                       [&](const LanConfig& lan) { return lan.prefix.network() == prefix; }) ||
+           neighbours_.control.is_connected(prefix);
 }
 
-// What is heard there and what the relays say, each second.
-void Service::check_lans() {
-    if (!edge_control_) return;
+void Lans::check() {
     std::vector<Obstacle> found;
     bool lost = false;  // a prefix of the overlay that our hosts still know
     for (const auto& lan : lans_) {
         const LanPort& port = lan->port();
-        for (Obstacle& each : lan_check_.find(port, edge_control_->words_about(port.config().prefix), now()))
+        for (Obstacle& each :
+             check_.find(port, neighbours_.control.words_about(port.config().prefix), context_.loop.now()))
             found.push_back(std::move(each));
         const auto stale = port.advertiser().stale();
         lost = lost || std::any_of(stale.begin(), stale.end(), [&](const ra::Stale& gone) {
                    const auto* pio = std::get_if<ra::PrefixInformation>(&gone.option);
-                   return pio != nullptr && config_.overlay.contains(pio->prefix.network());
+                   return pio != nullptr && context_.config.overlay.contains(pio->prefix.network());
                });
         lan->follow_prefixes([this](const net::Ipv6Prefix& prefix) { return is_elsewhere(prefix); });
     }
-    edge_control_->want_lists(lost);
-    obstacles_.set("lan", std::move(found));
-    report_obstacles();
+    neighbours_.control.want_lists(lost);
+    context_.obstacles.set("lan", std::move(found));
     for (const auto& lan : lans_) lan->set_deductions(deductions(lan->port().config()));
 }
 
-// What the LANs have become: which virtual addresses are ours, and what the relays are to know.
-void Service::take_lan_states() {
-    if (!edge_control_) return note_reachable();
+void Lans::take_states() {
     std::set<std::string> active;
     std::vector<wg::control::LanPart> parts;
     for (const auto& lan : lans_) {
@@ -159,31 +169,32 @@ void Service::take_lan_states() {
         if (port.wants_address()) active.insert(port.config().interface);
         if (const vrrp::Machine* machine = port.machine()) {
             part.priority = machine->priority();
-            const bool leaves = hand_over_until_ || withdrawing_;
             if (machine->state() != vrrp::State::active)
-                part.part = leaves ? wg::control::Part::leaving : wg::control::Part::standby;
+                part.part =
+                    neighbours_.shutdown.leaving() ? wg::control::Part::leaving : wg::control::Part::standby;
         }
         // While it hands over, the router goes on forwarding: that the LAN is silent then is no fault.
-        if (port.link_dead() && !hand_over_until_) part.part = wg::control::Part::unfit;
+        if (port.link_dead() && !neighbours_.shutdown.handing_over()) part.part = wg::control::Part::unfit;
         parts.push_back(part);
     }
-    facts_.active_lans = std::move(active);
-    edge_control_->set_lans(parts);
-    note_reachable();
-    note_own_part();
+    active_ = std::move(active);
+    neighbours_.control.set_lans(parts);
+    neighbours_.active(active_);
 }
 
+bool Lans::contribute(Facts& facts) const { return assign(facts.active_lans, active_); }
+
 // From where a reconciliation may be under way.
-void Service::on_lan_change() {
+void Lans::on_change() {
     if (std::exchange(take_over_posted_, true)) return;
-    boost::asio::post(io_, [this] {
+    context_.loop.post([this] {
         const TurnPart turn{"take-over"};
         take_over_posted_ = false;
         if (take_over()) {
             // With one processor the kernel encrypts the claim only when we have nothing to do.
-            reconcile_soon();
+            context_.turn.reconcile_soon();
         } else {
-            reconcile();
+            context_.turn.reconcile();
         }
     });
 }
@@ -191,87 +202,110 @@ void Service::on_lan_change() {
 // Before anything else: the relays send to the router that claims, hosts to the one that says so, and until
 // then what they send is lost. Reading the kernel's state and making a plan take several times as long as all
 // of this. False if more than this has to be done at once: an address has to go, a macvlan to come up.
-bool Service::take_over() {
-    if (stopping_) return false;
-    const std::set<std::string> before = facts_.active_lans;
-    take_lan_states();
-    bool all =
-        facts_.active_lans.size() > before.size() &&
-        std::includes(facts_.active_lans.begin(), facts_.active_lans.end(), before.begin(), before.end());
-    const Have& have = reconciler_->have();
+bool Lans::take_over() {
+    if (neighbours_.shutdown.stopping()) return false;
+    const std::set<std::string> before = active_;
+    take_states();
+    bool all = active_.size() > before.size() &&
+               std::includes(active_.begin(), active_.end(), before.begin(), before.end());
+    const Have& have = context_.reconciler.have();
     for (const auto& lan : lans_) {
         const LanConfig& config = lan->port().config();
-        if (!config.vrrp || before.contains(config.interface) ||
-            !facts_.active_lans.contains(config.interface))
+        if (!config.vrrp || before.contains(config.interface) || !active_.contains(config.interface))
             continue;
         const auto speaking = have.links.find(lan->port().speaking_interface());
         if (speaking == have.links.end() || !speaking->second.up) {
             all = false;
             continue;
         }
-        std::vector<Reconciler::Report> reports;
         for (const AddressKey& address : virtual_addresses(config)) {
             if (have.addresses.contains(address)) continue;
-            reports.push_back(reconciler_->apply_as_known(PutAddress{address, {false, true}}, now()));
-            all = all && reports.back().failed.empty();
+            all &= context_.fast_path.write(PutAddress{address, {false, true}},
+                                            {.known = true, .tell_later = true});
         }
         lan->set_links(have.links, have.addresses, have.sysctls);
-        for (const Reconciler::Report& each : reports) report(each);
+        context_.fast_path.tell();
     }
     return all;
 }
 
-void Service::note_reachable() {
-    for (const RelayConfig& relay : config_.relays)
-        talk_->set_reachable(relay.name, peer_of(relay) != nullptr);
-}
-
-void Service::announce_again(const net::Ipv6Prefix& prefix) {
+void Lans::announce_again(const net::Ipv6Prefix& prefix) {
     for (const auto& lan : lans_) {
         if (lan->port().config().prefix == prefix) lan->announce_again();
     }
 }
 
-bool Service::any_relay_reachable() const {
-    return std::any_of(config_.relays.begin(), config_.relays.end(),
-                       [&](const RelayConfig& relay) { return is_reachable(relay); });
-}
-
 // What makes this router worth less than another one that has no such trouble.
-std::vector<Deduction> Service::deductions(const LanConfig& lan) const {
+std::vector<Deduction> Lans::deductions(const LanConfig& lan) const {
     std::vector<Deduction> out;
     if (!lan.vrrp) return out;
     const auto deduct = [&](bool trouble, std::uint8_t amount, std::string reason) {
         if (trouble && amount > 0) out.push_back({std::move(reason), amount});
     };
-    deduct(!any_relay_reachable(), lan.vrrp->no_tunnel, "no relay can be reached");
-    deduct(!facts_.uplink, lan.vrrp->no_uplink, "no default route");
-    for (const std::string& reason : obstacles_.cuts(lan.interface))
+    deduct(!neighbours_.relays.any_reachable(), lan.vrrp->no_tunnel, "no relay can be reached");
+    deduct(!neighbours_.relays.uplink(), lan.vrrp->no_uplink, "no default route");
+    for (const std::string& reason : context_.obstacles.cuts(lan.interface))
         deduct(true, lan.vrrp->no_tunnel, reason);
+    const Links& links = context_.reconciler.have().links;
     for (const TrackedInterface& tracked : lan.vrrp->tracked) {
-        const auto link = reconciler_->have().links.find(tracked.name);
-        const bool works = link != reconciler_->have().links.end() && link->second.running;
+        const auto link = links.find(tracked.name);
+        const bool works = link != links.end() && link->second.running;
         deduct(!works, tracked.deduction, fmt::format("interface {} has no carrier", tracked.name));
     }
     return out;
 }
 
-// After a stall the LANs look first: the kernel may have removed an address meanwhile, and another router may
-// have it.
-void Service::renew_leases() {
+void Lans::renew_leases() {
     for (const auto& lan : lans_) lan->catch_up();
-    const std::set<std::string> before = facts_.active_lans;
-    take_lan_states();
-    if (facts_.active_lans != before) reconcile();
-    const Reconciler::Report renewed = reconciler_->renew_leases(now);
-    report(renewed);
+    const std::set<std::string> before = active_;
+    take_states();
+    if (active_ != before) context_.turn.reconcile();
+    const Reconciler::Report renewed =
+        context_.reconciler.renew_leases([this] { return context_.loop.now(); });
+    context_.kernel_log.tell(renewed);
     if (!renewed.failed.empty()) return;
     for (const auto& lan : lans_) {
         if (lan->port().machine() == nullptr) continue;
         const AddressKey key{lan->port().speaking_interface(),
                              {lan->port().machine()->config().address, 128}};
-        if (reconciler_->have().addresses.contains(key)) lan->address_renewed();
+        if (context_.reconciler.have().addresses.contains(key)) lan->address_renewed();
     }
+}
+
+void Lans::hand_over() {
+    for (const auto& lan : lans_) lan->hand_over();
+}
+
+void Lans::withdraw() {
+    for (const auto& lan : lans_) lan->withdraw();
+}
+
+bool Lans::silent() const {
+    return std::all_of(lans_.begin(), lans_.end(), [](const auto& lan) { return lan->done(); });
+}
+
+bool Lans::handed_over(const LanPort& lan) const {
+    if (!neighbours_.control.handed_over(lan.config().prefix)) return false;
+    if (lan.machine() == nullptr || !neighbours_.relays.any_reachable()) return true;
+    return lan.taken_over() && context_.loop.now() >= *lan.taken_over() + kLastPackets;
+}
+
+bool Lans::handed_over() const {
+    return std::all_of(lans_.begin(), lans_.end(),
+                       [this](const auto& lan) { return handed_over(lan->port()); });
+}
+
+std::chrono::milliseconds Lans::longest_interval() const {
+    std::chrono::milliseconds longest{0};
+    for (const auto& lan : lans_) {
+        if (const auto& vrrp = lan->port().config().vrrp)
+            longest = std::max<std::chrono::milliseconds>(longest, vrrp->machine.interval);
+    }
+    return longest;
+}
+
+bool Lans::work() const {
+    return std::all_of(lans_.begin(), lans_.end(), [](const auto& lan) { return lan->works(); });
 }
 
 }  // namespace ulagate

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What the daemon says about its ways to other sites.
+// What the status says of an edge's ways to other sites.
 #include <algorithm>
 #include <set>
 
-#include "daemon/service/service.h"
-#include "daemon/service/status.h"
+#include "daemon/service/status_ages.h"
+#include "daemon/service/status_report.h"
 
 namespace ulagate {
 namespace {
@@ -25,10 +25,10 @@ std::vector<net::Ipv6Prefix> sites_to_show(const std::vector<net::Ipv6Prefix>& b
     return shown;
 }
 
-void add_ways(Status::Site& out, const net::Ipv6Prefix& site, const wg::control::RemoteProbe& probe) {
+void add_ways(Status::Site& out, const net::Ipv6Prefix& site, const wg::control::RemoteProbe& probe,
+              Loop::TimePoint now) {
     const auto measured = probe.sites().find(site);
     if (measured == probe.sites().end()) return;
-    const auto now = std::chrono::steady_clock::now();
     const auto end_to_end = probe.end_to_end();
     for (const auto& [relay, probes] : measured->second.paths) {
         Status::Way& way = out.ways.emplace_back();
@@ -44,27 +44,27 @@ void add_ways(Status::Site& out, const net::Ipv6Prefix& site, const wg::control:
 
 }  // namespace
 
-void Service::add_path_status(Status& status) const {
-    const wg::control::PathChoice& choice = path_control_->choice();
+void add_paths(Status& status, const Context& context, const PathControl& paths, const RelayTalk& talk) {
+    const wg::control::PathChoice& choice = paths.choice();
     for (Status::Relay& relay : status.relays) {
         if (relay.name != choice.default_path().relay || status.relays.size() == 1) continue;
-        relay.carries_since = age_of(std::optional{choice.default_path().since});
+        relay.carries_since = age_of(std::optional{choice.default_path().since}, context);
         relay.carries_why = choice.default_path().why;
     }
     const auto listed_by = [&](const std::string& relay) {
-        const wg::control::RelaySession* session = talk_->session(relay);
+        const wg::control::RelaySession* session = talk.session(relay);
         return session == nullptr ? nullptr : session->sites();
     };
     std::set<net::Ipv6Prefix> known;
-    for (const RelayConfig& config : config_.relays) {
+    for (const RelayConfig& config : context.config.relays) {
         const auto sites = listed_by(config.name);
         if (!sites) continue;
         known.insert(sites->prefixes().begin(), sites->prefixes().end());
         known.insert(sites->detours().begin(), sites->detours().end());
     }
-    for (const LanConfig& lan : config_.lans) known.erase(lan.prefix.network());
+    for (const LanConfig& lan : context.config.lans) known.erase(lan.prefix.network());
     status.sites_known = known.size();
-    const auto& busy = path_control_->busy();
+    const auto& busy = paths.busy();
     for (const net::Ipv6Prefix& prefix : sites_to_show(busy, choice, known)) {
         const wg::control::PathChoice::Path& path = choice.path_to(prefix);
         Status::Site& site = status.sites.emplace_back();
@@ -72,11 +72,11 @@ void Service::add_path_status(Status& status) const {
         site.relay = path.relay;
         site.alone = choice.exceptions().contains(prefix);
         site.busy = std::binary_search(busy.begin(), busy.end(), prefix);
-        site.since = age_of(std::optional{path.since});
+        site.since = age_of(std::optional{path.since}, context);
         site.why = path.why;
         const auto sites = listed_by(path.relay);
         site.detour = sites && !sites->covers(prefix) && sites->detours_to(prefix);
-        add_ways(site, prefix, path_control_->probe());
+        add_ways(site, prefix, paths.probe(), context.loop.now());
     }
 }
 

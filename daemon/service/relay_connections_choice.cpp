@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// By which address, uplink and source port each relay is reached.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "daemon/base/log.h"
+#include "daemon/service/relay_connections.h"
+
+namespace ulagate {
+namespace {
+
+using namespace std::chrono_literals;
+
+// While another address is on trial, the relay is probed as under traffic.
+constexpr auto kTrialSuspicion = 3s;
+
+}  // namespace
+
+void RelayConnections::choose(const RelayConfig& relay) {
+    const auto now = context_.loop.now();
+    RelayContact& contact = contacts_.at(relay.name);
+    RelayFacts& facts = relays_[relay.name];
+    const wg::Peer* peer = peer_of(relay);
+    facts.alive = is_alive(relay);
+    const bool may_use_it = may_use(relay) && !around_.clock_behind && !around_.handing_over;
+    if (relay.kind == RelayKind::plain) stock_relays_[relay.name].update(may_use_it, facts.alive, now);
+
+    EndpointRace::View view;
+    view.addresses = contact.addresses.all();
+    view.own_way = [this](const net::IpAddress& address) { return egress_.own_way(address); };
+    view.other_ways = [&](const net::IpAddress& address) {
+        // All routes are read for that, and while the tunnel works only one that is pinned has to be judged.
+        if (facts.alive && !egress_.pin_of(address)) return std::vector<Uplink>{};
+        return egress_.other_ways(address);
+    };
+    if (peer != nullptr && peer->endpoint)
+        view.in_use = Candidate{peer->endpoint->address, egress_.pin_of(peer->endpoint->address)};
+    // While nothing is sent there, silence says nothing against the relay or its address.
+    view.may_send =
+        may_use_it && around_.has_key && context_.reconciler.have().tunnels.contains(tunnel_interface(relay));
+    view.alive = facts.alive;
+    view.answered = contact.answered(peer);
+    view.traffic = traffic_[relay.name];
+    view.answers_probes = talk_.alive(relay.name).has_value();
+    if (const auto* session = talk_.session(relay.name); session != nullptr && session->round_trip())
+        view.round_trip = std::chrono::duration_cast<std::chrono::milliseconds>(*session->round_trip());
+    if (view.may_send) contact.addresses.set_alive(view.alive, now);
+    if (view.alive && contact.race.winner()) contact.addresses.worked(*contact.race.winner());
+    choose_source_port(relay, view);
+    const auto before = contact.race.choice();
+    const auto attempt = contact.race.update(view, now);
+    facts.endpoint = contact.endpoint();
+    follow_choice(facts, view.may_send ? contact.race.choice() : std::nullopt);
+    facts.way = facts.endpoint ? egress_.way_to(facts.endpoint->address) : std::nullopt;
+    if (!attempt) return;
+    contact.begin_try(*attempt, peer);
+    log::debug(relay.name, "trying {}{}{}", net::to_string(*facts.endpoint),
+               facts.pin ? " by " + facts.pin->link : std::string{}, attempt->renew ? " anew" : "");
+    suspected_until_[relay.name] = now + kTrialSuspicion;
+    // That it is another way is our own doing.
+    if (attempt->renew || before != contact.race.choice()) contact.way.expect(facts.way);
+    if (attempt->renew) {
+        facts.renew_peer = peer != nullptr;
+        renewing_ |= facts.renew_peer;
+        if (renewing_) context_.kernel_log.routine(true);
+    } else {
+        contact.way.send_now();
+    }
+}
+
+void RelayConnections::choose_source_port(const RelayConfig& relay, const EndpointRace::View& view) {
+    RelayContact& contact = contacts_.at(relay.name);
+    if (!contact.source) return;
+    const std::string interface = tunnel_interface(relay);
+    SourcePort::View now_there{view.may_send, view.alive, contact.race.rounds(), std::nullopt, false};
+    const Have& have = context_.reconciler.have();
+    const auto device = have.tunnels.find(interface);
+    if (device != have.tunnels.end() && device->second.listen_port != 0)
+        now_there.in_use = device->second.listen_port;
+    // Until the interface has said which port it has now, one that is not free may well be its own.
+    const bool known = device != have.tunnels.end() && !have.unanswered_tunnels.contains(interface);
+    now_there.settling = !known || context_.reconciler.under_way();
+    for (const Step& step : {Step{ConfigureTunnel{interface, {}}}, Step{SetLink{interface, 0}}}) {
+        const auto trouble = context_.reconciler.troubles().find(subject(step));
+        now_there.refused |= trouble != context_.reconciler.troubles().end() &&
+                             trouble->second.error.code == std::errc::address_in_use;
+    }
+    // One that another tunnel of ours has is given up by it when it is wanted here.
+    const auto is_free = [this](std::uint16_t port) {
+        const auto& tunnels = context_.reconciler.have().tunnels;
+        return std::any_of(tunnels.begin(), tunnels.end(),
+                           [port](const auto& one) { return one.second.listen_port == port; }) ||
+               egress_.udp_port_is_free(port);
+    };
+    const std::uint16_t before = contact.source->port();
+    if (contact.source->update(
+            now_there, is_free, [] { return std::random_device{}(); }, context_.loop.now())) {
+        const std::uint16_t port = contact.source->port();
+        if (port == contact.source->wish()) {
+            log::info(relay.name, "from UDP port {} again", port);
+        } else if (contact.source->wish_is_taken()) {
+            log::warning(relay.name, "UDP port {} is somebody else's, going on from {}", before, port);
+        } else {
+            log::notice(relay.name, "nothing comes back to UDP port {}, trying from {}", before, port);
+        }
+        contact.race.network_changed(context_.loop.now());
+        context_.reconciler.retry_now();
+    }
+    relays_[relay.name].listen_port = contact.source->port();
+}
+
+void RelayConnections::report_source_ports() {
+    std::vector<Obstacle> found;
+    for (const auto& [name, contact] : contacts_) {
+        if (!contact.source || !contact.source->wish_is_taken()) continue;
+        found.push_back(
+            {fmt::format("UDP port {} of this machine (tunnel.listen_port) is another program's, so the "
+                         "tunnel to {} goes on from port {}; choose another listen_port, or stop that "
+                         "program",
+                         contact.source->wish(), name, contact.source->port()),
+             false,
+             {},
+             {}});
+    }
+    context_.obstacles.set("source ports", std::move(found));
+}
+
+// What the race wants is in place before anything is sent.
+void RelayConnections::follow_choice(RelayFacts& facts, const std::optional<Candidate>& choice) {
+    facts.pin = choice ? choice->via : std::nullopt;
+    if (!choice || facts.pin == egress_.pin_of(choice->address)) return;
+    if (facts.pin) {
+        context_.fast_path.write(PutPin{choice->address, *facts.pin});
+    } else {
+        // Two relays may be on one machine.
+        const bool shared = std::any_of(relays_.begin(), relays_.end(), [&](const auto& relay) {
+            return relay.second.pin && relay.second.endpoint->address == choice->address;
+        });
+        if (shared) return;
+        context_.fast_path.write(DeletePin{choice->address});
+    }
+    egress_.forget(choice->address);
+}
+
+}  // namespace ulagate

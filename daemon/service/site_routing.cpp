@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/service/site_routing.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "daemon/base/log.h"
+#include "daemon/service/assign.h"
+
+namespace ulagate {
+
+using wg::control::PathChoice;
+
+namespace {
+
+constexpr std::size_t kPathsLogged = 8;  // lines at once
+
+}  // namespace
+
+SiteRouting::SiteRouting(const Context& context, EdgeControl& control, const RelayConnections& relays,
+                         BusySites busy_sites)
+    : context_(context),
+      control_(control),
+      relays_(relays),
+      busy_sites_(std::move(busy_sites)),
+      paths_(context.loop, [this] { move(); }) {}
+
+void SiteRouting::set_config() { paths_.set_config(context_.config); }
+
+void SiteRouting::adopt() {
+    if (const auto read = context_.reconciler.refresh(); !read) return;  // the first run reports it
+    const Routes& routes = context_.reconciler.have().routes;
+    const auto route = routes.find({context_.config.overlay, kRouteMetric});
+    if (route == routes.end()) return;
+    for (const RelayConfig& relay : context_.config.relays) {
+        if (route->second.link == tunnel_interface(relay)) paths_.adopt(relay.name);
+    }
+    decide();
+}
+
+void SiteRouting::decide() {
+    std::vector<PathChoice::Relay> relays;
+    for (const RelayConfig& config : context_.config.relays) {
+        PathChoice::Relay& relay = relays.emplace_back();
+        relay.name = config.name;
+        relay.alive =
+            relays_.is_alive(config) && context_.reconciler.have().links.contains(tunnel_interface(config));
+        const wg::control::RelaySession* session = control_.session(config.name);
+        if (session == nullptr || !session->has_answered()) continue;
+        relay.round_trip = session->probes().round_trip();
+        relay.sites = session->sites();
+        relay.forwards = session->relay_forwards();
+    }
+    if (paths_.set_relays(std::move(relays))) move();
+}
+
+void SiteRouting::put(const net::Ipv6Prefix& destination, const std::string& relay,
+                      const FastPath::How& how) {
+    const std::string interface = kLinkPrefix + relay;
+    if (!context_.reconciler.have().links.contains(interface)) return;
+    context_.fast_path.write(PutRoute{{destination, kRouteMetric}, {interface}}, how);
+}
+
+// Not by the next plan: what goes to a relay that is dead is lost until then. One replacement for all that
+// takes the default. Whoever needs another way gets it before, and loses it after.
+void SiteRouting::move() {
+    const PathChoice& choice = paths_.choice();
+    std::map<net::Ipv6Prefix, std::string> other_ways;
+    for (const auto& [site, path] : choice.exceptions()) other_ways.emplace(site, path.relay);
+    std::vector<std::string> lines;
+    for (const auto& [site, relay] : other_ways) {
+        const auto before = other_ways_.find(site);
+        if (before != other_ways_.end() && before->second == relay) continue;
+        const PathChoice::Path& path = choice.exceptions().at(site);
+        lines.push_back(fmt::format("{} through {}: {}", net::to_string(site), relay, path.why));
+        put(site, relay, {.routine = true});
+    }
+    const PathChoice::Path& path = choice.default_path();
+    if (carrier_ != path.relay) {
+        log::notice("paths", "the overlay through {}{}{}", path.relay, path.why.empty() ? "" : ": ",
+                    path.why);
+        put(context_.config.overlay, path.relay, {});
+    }
+    for (const auto& [site, relay] : other_ways_) {
+        if (other_ways.contains(site)) continue;
+        lines.push_back(fmt::format("{} through {} again", net::to_string(site), path.relay));
+        if (!context_.reconciler.have().routes.contains({site, kRouteMetric})) continue;
+        context_.fast_path.write(DeleteRoute{{site, kRouteMetric}, {kLinkPrefix + relay}}, {.routine = true});
+    }
+    // A change of many is one line.
+    if (lines.size() > kPathsLogged) {
+        log::notice("paths", "{} sites through another relay than before, among them {}", lines.size(),
+                    lines.front());
+    } else {
+        for (const std::string& line : lines) log::notice("paths", "{}", line);
+    }
+    carrier_ = path.relay;
+    other_ways_ = std::move(other_ways);
+    context_.turn.reconcile_soon();
+}
+
+void SiteRouting::tick() {
+    if (!paths_.wants_busy() || !relays_.any_reachable()) {
+        paths_.set_busy({});
+        return;
+    }
+    auto sites = busy_sites_();
+    if (sites) {
+        paths_.set_busy(std::move(*sites));
+    } else {
+        log::debug("paths", "{}, going on", sites.error().text());
+    }
+}
+
+void SiteRouting::set_active(const std::set<std::string>& lans) {
+    std::vector<net::Ipv6Prefix> active;
+    for (const LanConfig& lan : context_.config.lans) {
+        if (!lan.vrrp || lans.contains(lan.interface)) active.push_back(lan.prefix.network());
+    }
+    paths_.set_active(active);
+    paths_.set_links(context_.reconciler.have().links);
+}
+
+bool SiteRouting::contribute(Facts& facts) const {
+    const bool carrier = assign(facts.carrier, carrier_);
+    return assign(facts.other_ways, other_ways_) || carrier;
+}
+
+}  // namespace ulagate

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "daemon/kernel/desired.h"
+#include "daemon/relays/edge_control.h"
+#include "daemon/relays/path_control.h"
+#include "daemon/service/context.h"
+#include "daemon/service/relay_connections.h"
+
+namespace ulagate {
+
+// Which relay carries what of an edge's overlay traffic, and the routes that follow at once. Owns these
+// facts: carrier, other_ways.
+class SiteRouting {
+public:
+    // The remote /64s with traffic now, asked each second while it matters.
+    using BusySites = std::function<Result<std::vector<net::Ipv6Prefix>>()>;
+    SiteRouting(const Context& context, EdgeControl& control, const RelayConnections& relays,
+                BusySites busy_sites);
+
+    void set_config();
+    // After a restart of ours, what carried the overlay goes on until a relay answers.
+    void adopt();
+    // With what is known of the relays now, the paths that are right.
+    void decide();
+    // The LANs whose virtual router is ours, by interface.
+    void set_active(const std::set<std::string>& lans);
+    bool contribute(Facts& facts) const;
+    // Each second.
+    void tick();
+
+    [[nodiscard]] const PathControl& paths() const { return paths_; }
+
+private:
+    void move();
+    void put(const net::Ipv6Prefix& destination, const std::string& relay, const FastPath::How& how);
+
+    Context context_;
+    EdgeControl& control_;
+    const RelayConnections& relays_;
+    BusySites busy_sites_;
+    PathControl paths_;
+    std::string carrier_;
+    std::map<net::Ipv6Prefix, std::string> other_ways_;
+};
+
+}  // namespace ulagate
