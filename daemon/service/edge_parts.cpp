@@ -23,7 +23,7 @@ EdgeParts::EdgeParts(const Context& context, const Means& means, Machine machine
           context.loop, std::move(machine.link), context.files, context.paths.state_directory,
           [this] { context_.turn.reconcile_next(); }, [this] { routing_.decide(); },
           [this](const net::Ipv6Prefix& prefix) { lans_.announce_again(prefix); }),
-      relays_(context, means.resolver, means.egress, control_),
+      relays_(context, means.resolver, means.egress, control_, {}),
       clock_(context, relays_, std::move(machine.clock_is_synchronised)),
       routing_(context, control_, relays_, std::move(machine.busy_sites)),
       lans_(context,

@@ -24,8 +24,9 @@ constexpr auto kSuspicion = 3s;
 }  // namespace
 
 RelayConnections::RelayConnections(const Context& context, NameResolver& resolver, EgressLookup& egress,
-                                   RelayTalk& talk)
+                                   RelayTalk& talk, Manner manner)
     : context_(context),
+      manner_(manner),
       resolver_(resolver),
       talk_(talk),
       egress_(egress, context.reconciler),
@@ -55,7 +56,7 @@ void RelayConnections::set_config() {
     for (std::size_t index = 0; index < config.relays.size(); ++index) {
         const RelayConfig& relay = config.relays[index];
         std::optional<SourcePort> source;
-        if (config.role == Role::edge) source.emplace(relay_port(config, index));
+        if (manner_.own_source_ports) source.emplace(relay_port(config, index));
         const auto known = contacts_.find(relay.name);
         if (known != contacts_.end() && known->second.addresses.host() == relay.host) {
             contacts.insert(contacts_.extract(known));
@@ -151,8 +152,7 @@ void RelayConnections::note_uplinks() {
     for (const IpFamily family : kIpFamilies) {
         if (const auto& way = egress_.way_to_internet(family)) note(way->link);
     }
-    // A relay may hold the whole internet's routes: reading them all is too much.
-    if (context_.config.role != Role::edge) return;
+    if (!manner_.reads_default_routes) return;
     for (const DefaultRoute& route : egress_.default_routes()) note(route.uplink.link);
 }
 

@@ -25,7 +25,14 @@ namespace ulagate {
 // these facts: relays, uplink, uplinks.
 class RelayConnections {
 public:
-    RelayConnections(const Context& context, NameResolver& resolver, EgressLookup& egress, RelayTalk& talk);
+    // What differs between the roles.
+    struct Manner {
+        bool own_source_ports = true;  // of each tunnel, and another one where the configured one is taken
+        bool reads_default_routes =
+            true;  // a relay may hold the whole internet's routes: that is too much to read
+    };
+    RelayConnections(const Context& context, NameResolver& resolver, EgressLookup& egress, RelayTalk& talk,
+                     Manner manner);
 
     // What other parts know, as it is now.
     struct Surroundings {
@@ -91,6 +98,7 @@ private:
     void schedule();
 
     Context context_;
+    Manner manner_;
     NameResolver& resolver_;
     RelayTalk& talk_;
     Egress egress_;

@@ -15,7 +15,8 @@ RelayParts::RelayParts(const Context& context, const Means& means, std::unique_p
       means_(means),
       routers_(context, std::move(link)),
       recovery_(context, routers_),
-      relays_(context, means.resolver, means.egress, routers_.control()) {}
+      relays_(context, means.resolver, means.egress, routers_.control(),
+              {.own_source_ports = false, .reads_default_routes = false}) {}
 
 void RelayParts::tell_surroundings() {
     relays_.set_surroundings({{}, means_.key.key().has_value(), false, false});

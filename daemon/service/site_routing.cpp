@@ -34,7 +34,9 @@ void SiteRouting::adopt() {
     const auto route = routes.find({context_.config.overlay, kRouteMetric});
     if (route == routes.end()) return;
     for (const RelayConfig& relay : context_.config.relays) {
-        if (route->second.link == tunnel_interface(relay)) paths_.adopt(relay.name);
+        if (route->second.link != tunnel_interface(relay)) continue;
+        paths_.adopt(relay.name);
+        carrier_ = relay.name;  // move() is not called for what stays as it is
     }
     decide();
 }

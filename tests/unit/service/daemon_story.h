@@ -201,6 +201,14 @@ protected:
         peer.last_handshake = loop.wall_clock();
         peer.rx_bytes += 100;
     }
+    // On eth0.
+    void hear_active_router(const std::string& from, std::uint8_t priority) {
+        const vrrp::Advertisement advertisement{
+            51, priority, vrrp::Centiseconds{10}, {ulagate::address("fe80::51")}};
+        lan.vrrp_in.push_back({vrrp::build(advertisement, ulagate::address(from)),
+                               {ulagate::address(from), vrrp::kAllVrrpRouters, 255}});
+        lan.call.vrrp();
+    }
     [[nodiscard]] bool holds(const std::string& link, const std::string& address) const {
         return kernel.have.addresses.contains({link, prefix(address)});
     }

@@ -227,6 +227,23 @@ TEST_F(DaemonTest, AnActiveRouterWithoutASuccessorForwardsForTheWholeLimit) {
     EXPECT_THAT(host.said, Contains("stopping"));
 }
 
+// What was on its way here when the other one took over still arrives within 300 ms.
+TEST_F(DaemonTest, AHandOverEndsSoonAfterAnotherRouterWasHeardAsActive) {
+    start(edge_text());
+    relay_answers();
+    loop.run_for(5s);
+    ASSERT_TRUE(holds("eth0", "fe80::51/128"));
+    daemon->hand_over();
+    loop.run_for(200ms);
+    hear_active_router("fe80::2", 100);
+    loop.run_for(250ms);
+    EXPECT_FALSE(exited());
+    EXPECT_TRUE(kernel.have.tunnels.contains("ulg-r1")) << "it forwards";
+    loop.run_for(100ms);
+    EXPECT_TRUE(exited());
+    EXPECT_THAT(left_over(), IsEmpty());
+}
+
 TEST_F(DaemonTest, ATakeDownWaitsForWhatIsUnderWayButNotForEver) {
     start(edge_text());
     kernel.slow.insert(place_of(RemoveTunnel{"ulg-r1"}));

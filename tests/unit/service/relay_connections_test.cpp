@@ -45,7 +45,8 @@ protected:
 
     void start() {
         relays.reset();
-        relays = std::make_unique<RelayConnections>(context, resolver, egress, talk);
+        relays =
+            std::make_unique<RelayConnections>(context, resolver, egress, talk, RelayConnections::Manner{});
         relays->load();
         around.has_key = true;
         relays->set_surroundings(around);
