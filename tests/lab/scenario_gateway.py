@@ -12,6 +12,8 @@ import time
 
 import lab
 
+ESSENTIAL = "a portable gateway"
+
 NETWORK, OURS, CLIENT = "192.168.83", "192.168.83.1", "192.168.83.10"
 PREFIX = "fd12:3456:789a:e::/64"
 SERVER = "203.0.113.1"  # a host of the internet
@@ -34,8 +36,6 @@ print(socket.create_connection(("{SERVER}", 8080), 5).recv(100).decode())
 # As a browser does with HTTP/3: a connected UDP socket. For TCP a plain connect().
 TRY_IPV6 = f"""
 import json, socket, time
-
-ESSENTIAL = "a portable gateway"
 def took(kind, data):
     sock = socket.socket(socket.AF_INET6, kind)
     sock.settimeout(5)

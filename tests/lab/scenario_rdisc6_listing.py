@@ -6,6 +6,8 @@ import re
 
 import lab
 
+ESSENTIAL = "what a stranger reads of our advertisements"
+
 # As published, with the placeholders filled in below. rdisc6 1.0.5 writes "Neighbor" and small "medium" and "high",
 # so spelling and case of these three are not compared; every other word and every number is.
 LISTING = """
@@ -28,8 +30,6 @@ Route preference :   High
 Route lifetime :           90 (0x0000005a) seconds
 Source link-layer address: <ROUTER MAC ADDRESS>
 from <VRRP IP ADDRESS>
-
-ESSENTIAL = "what a stranger reads of our advertisements"
 """
 
 SOURCE_DESIGN = {"min_interval": "10s", "max_interval": "30s", "router_lifetime": "0s", "reachable_time": "600s",
