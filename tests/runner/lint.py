@@ -61,9 +61,11 @@ def run_using(report):
         report.ok("lint/using", time.monotonic() - start)
 
 
-def run_tidy(report, judged=None):
-    """One test for what is compiled as one. `judged`: what tidy() has said already."""
-    for name, done in judged or tidy(report):
+def run_tidy(report, begun=None):
+    """One test for what is compiled as one. `begun`: what runs already, with what is left of the processor; what it has not
+    come to is left for another run."""
+    tidy = begun or Tidy(report)
+    for name, done in tidy.results(wait=begun is None):
         if done is None:
             report.ok(f"lint/tidy {name}", 0, 1, "as it was when it passed before")
         elif done.code == 0:
@@ -72,29 +74,46 @@ def run_tidy(report, judged=None):
             report.fail(f"lint/tidy {name}", done.seconds, _without_noise(done.output), done.ending)
 
 
-def tidy(report, last=False):
-    """(what is compiled as one, how clang-tidy ended or None when it is known to pass). `last`: with what is left of the
-    processor."""
-    # Not the sanitized build's commands: what its precompiled headers declare would all be looked at.
-    build.configure_release()
-    # The compile commands are g++'s, with warnings that clang does not know.
-    # What is compiled as one includes source files; that none of ours does is shown by layers/includes.
-    command = [clang("clang-tidy"), "-p", RELEASE, "--quiet", "--extra-arg=-Wno-unknown-warning-option",
-               "--checks=-bugprone-suspicious-include"]
-    judged = _Judged(command)
-    names = [name for name in judged.commands if report.wants(f"lint/tidy {name}")]
+class Tidy:
+    """clang-tidy over all that is compiled, begun at once. `last`: with what is left of the processor."""
 
-    def one(name):
-        seen = judged.seen(name)
+    def __init__(self, report, last=False):
+        # Not the sanitized build's commands: what its precompiled headers declare would all be looked at.
+        build.configure_release()
+        # The compile commands are g++'s, with warnings that clang does not know.
+        # What is compiled as one includes source files; that none of ours does is shown by layers/includes.
+        self._command = [clang("clang-tidy"), "-p", RELEASE, "--quiet", "--extra-arg=-Wno-unknown-warning-option",
+                         "--checks=-bugprone-suspicious-include"]
+        self._judged = _Judged(self._command)
+        self._last, self._pool = last, concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count())
+        names = [name for name in self._judged.commands if report.wants(f"lint/tidy {name}")]
+        if last and names:
+            # So that each has its turn, where only some are come to.
+            head = run(["git", "-c", f"safe.directory={ROOT}", "rev-parse", "HEAD"], 30)
+            first = int(head.output[:8], 16) % len(names) if head.code == 0 else 0
+            names = names[first:] + names[:first]
+        self._running = {name: self._pool.submit(self._one, name) for name in names}
+
+    def results(self, wait):
+        """(what is compiled as one, how clang-tidy ended or None when it is known to pass), of all, or without waiting of
+        those that have been begun."""
+        if not wait:
+            left = [name for name, future in self._running.items() if future.cancel()]
+            if left:
+                print(f"      lint/tidy: {len(self._running) - len(left)} of {len(self._running)} read in the time that was left; "
+                      "`tests/run lint` reads all", flush=True)
+        for name, future in sorted(self._running.items()):
+            if not future.cancelled():
+                yield name, future.result()
+
+    def _one(self, name):
+        seen = self._judged.seen(name)
         if seen and seen.exists():
-            return name, None
-        done = run([*(LAST if last else ()), *command, judged.commands[name]["file"]], 900 if last else 180)
+            return None
+        done = run([*(LAST if self._last else ()), *self._command, self._judged.commands[name]["file"]], 900 if self._last else 180)
         if seen and done.code == 0:
             seen.touch()
-        return name, done
-
-    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        return list(pool.map(one, names))
+        return done
 
 
 class _Judged:
