@@ -2,6 +2,7 @@
 #include "firewall/nft_child.h"
 
 #include <nftables/libnftables.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -100,8 +101,17 @@ Applied apply(nft_ctx* context, NftSocket& kernel, int file) {
     return out;
 }
 
-// Nothing: the other end has closed, or says something that we do not know.
+// Nothing: the other end has closed, says something that we do not know, or has not said a word for a while.
+// The next ruleset may be days away, and what a process keeps of itself is 2 MB of a card's memory.
 std::optional<UniqueFd> next_ruleset() {
+    pollfd waited{kNftChildSocket, POLLIN, 0};
+    int ready = 0;
+    do {
+        ready = ::poll(&waited, 1, static_cast<int>(kNftChildIdle.count()));
+    } while (ready < 0 && errno == EINTR);
+    // From here on the other end is told (EPIPE) that it needs another process. What came before is still
+    // served.
+    if (ready == 0) ::shutdown(kNftChildSocket, SHUT_RD);
     char byte = 0;
     iovec data{&byte, 1};
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};

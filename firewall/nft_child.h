@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -15,6 +16,7 @@ namespace ulagate::firewall {
 // its file descriptor kNftChildSocket. It may die at any time; nft_process.h has the other end.
 inline constexpr const char* kNftChild = "apply-rulesets";
 inline constexpr int kNftChildSocket = 3;
+inline constexpr std::chrono::milliseconds kNftChildIdle{10'000};  // then it ends, until it is needed again
 
 // One datagram for each ruleset: this byte, with a file that holds the text (SCM_RIGHTS).
 inline constexpr char kApplyRuleset = 'A';
@@ -35,8 +37,8 @@ struct RulesetResult {
 };
 std::optional<RulesetResult> parse_ruleset_answer(std::span<const std::byte> datagram);
 
-// For main(): serves until the other end closes, where the arguments say so; its exit code. Nothing: they do
-// not.
+// For main(): serves until the other end closes or is silent for kNftChildIdle, where the arguments say so;
+// its exit code. Nothing: they do not.
 std::optional<int> run_nft_child(int argc, char** argv);
 
 }  // namespace ulagate::firewall

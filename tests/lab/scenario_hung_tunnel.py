@@ -45,10 +45,13 @@ def scenario():
               f"{result.longest_gap:.2f} s")
 
     lab.step("the process that applies rulesets hangs, is killed, and dies at once")
-    for number in (signal.SIGSTOP, signal.SIGKILL):
-        os.kill(applier(edge), number)
+    def delete():
         edge.node.out("nft", "delete", "table", "inet", "ulagate")
         lab.wait_for(lambda: edge.node.ok("nft", "list", "table", "inet", "ulagate"), 30, "the table comes back")
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        delete()  # it ends when it has nothing to do
+        os.kill(applier(edge), number)
+        delete()
     lab.wait_for(lambda: not edge.problems(), 30, "and nothing is left to say")
 
     loop = edge.status()["loop"]

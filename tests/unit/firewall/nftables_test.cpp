@@ -342,6 +342,22 @@ TEST(Nftables, F07_AChildThatDiesIsAnErrorAndComesAnew) {
     });
 }
 
+TEST(Nftables, F07_AChildThatHasNothingToDoEndsAndComesAnew) {
+    in_namespace([] {
+        auto nftables = open_nftables();
+        install(*nftables, render(edge_model()));
+        const pid_t first = nftables->child();
+        ASSERT_GT(first, 0);
+        pollfd readable{nftables->answer_handle(), POLLIN, 0};
+        ASSERT_EQ(poll(&readable, 1, 60'000), 1);
+        EXPECT_FALSE(nftables->take_answer()) << "that is no error";
+        EXPECT_EQ(nftables->child(), -1);
+        install(*nftables, render(edge_model()));
+        EXPECT_GT(nftables->child(), 0);
+        EXPECT_NE(nftables->child(), first);
+    });
+}
+
 TEST(Nftables, F07_AChildThatHangsIsKilled) {
     in_namespace([] {
         auto nftables = with_child("exec sleep 1000");
