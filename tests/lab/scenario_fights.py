@@ -11,7 +11,7 @@ FOR = 6  # seconds
 LINES = 12  # and that of a minute would be no more than twice as many, because later ones are counted only
 ENEMIES = {
     "the overlay's route": (f"ip -6 route del {lab.OVERLAY} dev ulg-r1 table 117", f"route {lab.OVERLAY}"),
-    "our rule": ("ip -6 rule del pref 2", "rule 2"),
+    "our rule": ("ip -6 rule del table 117", "rule 200"),
     "our nft table": ("nft delete table inet ulagate", "firewall"),
     "forwarding": ("sysctl -q net.ipv6.conf.all.forwarding=0", "sysctl net/ipv6/conf/"),
     "the tunnel's address": ("ip -6 address del fd99::a1/128 dev lo", "address fd99::a1/128"),

@@ -47,7 +47,7 @@ def edge_damages(daemon):
         lab.OVERLAY]
     yield "the route to the site", ["ip", "-6", "route", "del", "fd12:3456:789a:a::/64", "table", "117"], [
         "fd12:3456:789a:a::/64"]
-    yield "the rule", ["ip", "-6", "rule", "del", "pref", "2"], ["rule 2"]
+    yield "the rule", ["ip", "-6", "rule", "del", "table", "117"], ["rule 200"]
     yield "the router's address", ["ip", "address", "del", f"{own}/64", "dev", "eth0"], [own]
     yield "the address ::1", ["ip", "address", "del", "fd12:3456:789a:a::1/64", "dev", "eth0"], ["fd12:3456:789a:a::1"]
     yield "our nft table", ["nft", "delete", "table", "inet", "ulagate"], ["firewall"]
@@ -64,7 +64,7 @@ def relay_damages(daemon):
     yield "the route to a site", ["ip", "-6", "route", "del", "fd12:3456:789a:b::/64", "table", "117"], [
         "fd12:3456:789a:b::/64"]
     yield "our nft table", ["nft", "delete", "table", "inet", "ulagate"], ["firewall"]
-    yield "the rule", ["ip", "-6", "rule", "del", "pref", "2"], ["rule 2"]
+    yield "the rule", ["ip", "-6", "rule", "del", "table", "117"], ["rule 200"]
     yield "forwarding", ["sysctl", "-q", "net.ipv6.conf.all.forwarding=0"], ["all/forwarding"]
     yield "the interface of all sites", ["ip", "link", "del", "ulg-s1"], ["create interface ulg-s1"]
 
