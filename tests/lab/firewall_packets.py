@@ -20,6 +20,8 @@ from firewall_wire import (ADDRESS, ANY_GROUP, FAR, FAR2, NO_ROUTE_FORBIDDEN, PO
                            VIRTUAL2, VIRTUAL_MAC, Net, check, icmp6, icmp6_error, inside, ip6, neighbor, pack, sh, tcp,
                            udp, udp4, with_router_alert)
 
+LONG = "it sends some hundred packets, and waits for what must not come"
+
 
 # --- what the rulesets promise -----------------------------------------------------------------------------------
 

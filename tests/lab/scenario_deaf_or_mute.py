@@ -8,6 +8,7 @@ import lan
 from daemon import VIRTUAL_ADDRESS
 from pair import Pair, active
 
+LONG = "some forty stories"
 CONFORMANCE = ("F-02", "F-03")
 
 SETTLED = 15  # seconds: a port that comes back does duplicate address detection first

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import lab
 from other_firewalls import FIREWALLS, ROOT, Box, lines
 
+LONG = "five firewalls, each in a root of its own"
 CONFORMANCE = ("F-03",)
 NAMED_WITHIN = 10
 MENDED_WITHIN = 120  # three rounds of FireHOL, which takes 10 s and more for each on a busy machine
