@@ -135,7 +135,8 @@ std::vector<std::string> names_to_ask(const std::string& host, unsigned ndots,
                                       const std::vector<std::string>& domains) {
     if (host.ends_with('.')) return {host.substr(0, host.size() - 1)};
     std::vector<std::string> names;
-    for (const std::string& domain : domains) names.push_back(host + "." + domain);
+    names.reserve(names.size() + domains.size() + 1);
+    for (const std::string& domain : domains) names.push_back(std::string{host}.append(".").append(domain));
     const auto dots = static_cast<unsigned>(std::count(host.begin(), host.end(), '.'));
     names.insert(dots >= ndots ? names.begin() : names.end(), host);
     return names;

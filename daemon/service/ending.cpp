@@ -55,7 +55,7 @@ void Ending::take_down() {
     const auto now = context_.loop.now();
     static_cast<void>(reconciler.refresh());  // an error is reported by the run
     // As it is now: the settings of all interfaces follow one another when they are set back.
-    const Wanted nothing = nothing_wanted(reconciler.have());
+    Wanted nothing = nothing_wanted(reconciler.have());
     context_.kernel_log.tell(reconciler.run([&](const Have&) { return nothing; }, now));
     host_.applied();
     if (!shutdown_.done(reconciler.under_way(), now)) return next_.set(shutdown_.deadline(now));

@@ -25,6 +25,6 @@ void add_relays(Status& status, const Context& context, const RelayConnections& 
 // The ways to other sites.
 void add_paths(Status& status, const Context& context, const PathControl& paths, const RelayTalk& talk);
 void add_detours(Status& status, const RouterRegistry& routers);
-void add_routers(Status& status, const Context& context, const RouterRegistry& routers);
+void add_routers(Status& status, const Context& context, const RouterRegistry& registry);
 
 }  // namespace ulagate
