@@ -45,7 +45,7 @@ constexpr bpf_insn instruction(std::uint8_t code, std::uint8_t to, std::uint8_t 
 Result<UniqueFd> load_program() {
     const std::array<bpf_insn, 6> program{
         instruction(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_6, BPF_REG_1, 0),
-        instruction(BPF_LD | BPF_ABS, 0, 0, kIndexAt),  // BPF_W: a word
+        instruction(BPF_LD | BPF_ABS, 0, 0, kIndexAt),  // BPF_W, which is 0: a word
         instruction(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_0, 0),
         instruction(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_2, 0, BPF_F_INGRESS),
         instruction(BPF_JMP | BPF_CALL, 0, 0, BPF_FUNC_redirect),

@@ -17,14 +17,18 @@ def build(cache, source, compiler, release):
     version, _ = release.rsplit("-", 1)
     packages = source.download_alone([f"linux-headers-{release}:arm64", f"linux-headers-{version}-common", f"linux-kbuild-{version}:amd64"])
     home = (cache / f"headers-{release}").resolve()
-    if archive.unpack(packages, home) or not (home / ".started-from").exists() \
-            or (home / ".started-from").read_text() != str(compiler.path):
+    started = home / ".started-from"
+    # What was made ready in another place names files there: in a tree that was moved or copied.
+    place = f"{home}\n{compiler.path}\n"
+    if started.exists() and started.read_text() != place:
+        shutil.rmtree(home)
+    if archive.unpack(packages, home) or not started.exists():
         scripts = home / f"usr/lib/linux-kbuild-{version}/scripts"
         cross.wrap([scripts, *(path for path in scripts.rglob("*") if path.is_dir())], compiler.path)
         makefile = home / f"usr/src/linux-headers-{release}/Makefile"
         # The package names itself by where it would be installed.
         makefile.write_text(re.sub(r"(?<=[ =])/usr/src/", f"{home}/usr/src/", makefile.read_text()))
-        (home / ".started-from").write_text(str(compiler.path))
+        started.write_text(place)
     work = cache / f"module-{release}"
     state = hashlib.sha256("".join([str(compiler.path), *(one.sha256 for one in [*compiler.packages, *packages]),
                                     *(path.read_text() for path in sorted(SOURCE.iterdir()))]).encode()).hexdigest()
