@@ -123,7 +123,7 @@ void Daemon::bring_about(Reach reach) {
     setup_.host.look_at_tunnels();
     health_.report();
     parts_->update();
-    note_ready();
+    if (reach == Reach::all) note_ready();
     retry_.set(reconciler_.deadline());
 }
 

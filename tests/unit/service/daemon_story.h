@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -96,8 +97,12 @@ public:
     unsigned seconds = 0;
     bool clean = false;  // the daemon says that all is out of the kernel
     Result<void> group;  // what setting the control socket's group ends with
+    std::function<void()> when_ready = [] {};
 
-    void ready(const std::string& status) override { said.push_back("ready " + status); }
+    void ready(const std::string& status) override {
+        when_ready();
+        said.push_back("ready " + status);
+    }
     void reloading() override { said.emplace_back("reloading"); }
     void stopping() override {
         if (said.empty() || said.back() != "stopping") said.emplace_back("stopping");

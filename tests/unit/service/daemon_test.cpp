@@ -32,6 +32,14 @@ TEST_F(DaemonTest, AnEdgeStartsWithOnePlanAndIsReady) {
     EXPECT_FALSE(daemon->status()->lans.empty());
 }
 
+// Its first turn leaves interfaces out, since making them takes longer than all the rest.
+TEST_F(DaemonTest, ItIsReadyOnlyWhenItsInterfacesAreThereToo) {
+    std::optional<bool> there;
+    host.when_ready = [&] { there = kernel.have.tunnels.contains("ulg-s1"); };
+    start(relay_text());
+    EXPECT_EQ(there, true);
+}
+
 TEST_F(DaemonTest, WhatIsInPlaceIsNotTouchedAgain) {
     start(relay_text());
     loop.run_for(2s);
