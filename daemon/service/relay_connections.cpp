@@ -20,6 +20,9 @@ constexpr std::size_t kMaxRelaysFile = std::size_t{1} << 20U;
 constexpr std::uint64_t kIdleBytes = 2000;
 // After a change of the way the relay is probed as under traffic.
 constexpr auto kSuspicion = 3s;
+// A WireGuard peer that hears something and has nothing to say sends a keepalive after 10 s
+// (KEEPALIVE_TIMEOUT). One of them may be lost.
+constexpr auto kLongestSilence = 25s;
 
 }  // namespace
 
@@ -228,6 +231,7 @@ void RelayConnections::note_changes() {
             log::notice(relay.name, "tunnel down: {}",
                         peer_of(relay) == nullptr             ? "its peer is gone"
                         : talk_.alive(relay.name).has_value() ? "probes are not answered any more"
+                        : is_silent(relay)                    ? "nothing has come from it for 25 s"
                                                               : "no handshake in the last 180 s");
         }
     }
@@ -241,6 +245,7 @@ void RelayConnections::note_reachable() {
 // A relay that carries something now has to be missed sooner when it dies.
 void RelayConnections::tick(const std::set<std::string>& detours) {
     for (const RelayConfig& relay : context_.config.relays) {
+        note_received(relay);
         const wg::Peer* peer = peer_of(relay);
         if (peer == nullptr) continue;
         const std::uint64_t bytes = peer->rx_bytes + peer->tx_bytes;
@@ -261,7 +266,26 @@ bool RelayConnections::is_alive(const RelayConfig& relay) const {
     const wg::Peer* peer = peer_of(relay);
     if (peer == nullptr) return false;
     if (const auto by_round_trip = talk_.alive(relay.name)) return *by_round_trip;
-    return peer->connected(context_.loop.wall_clock());
+    return peer->connected(context_.loop.wall_clock()) && !is_silent(relay);
+}
+
+// Nothing has come from it for longer than any WireGuard peer keeps silent to whom it hears, and it hears us
+// each second.
+bool RelayConnections::is_silent(const RelayConfig& relay) const {
+    if (relay.kind != RelayKind::ulagate) return false;
+    const auto known = received_.find(relay.name);
+    return known != received_.end() && context_.loop.now() > known->second.at + kLongestSilence;
+}
+
+void RelayConnections::note_received(const RelayConfig& relay) {
+    const wg::Peer* peer = peer_of(relay);
+    if (peer == nullptr) {
+        received_.erase(relay.name);
+        return;
+    }
+    const auto [known, is_new] =
+        received_.try_emplace(relay.name, Received{peer->rx_bytes, context_.loop.now()});
+    if (known->second.bytes != peer->rx_bytes) known->second = {peer->rx_bytes, context_.loop.now()};
 }
 
 bool RelayConnections::is_reachable(const RelayConfig& relay) const {

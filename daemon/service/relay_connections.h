@@ -86,6 +86,8 @@ public:
 private:
     [[nodiscard]] RelayAddressRule address_rule() const;
     [[nodiscard]] bool is_reachable(const RelayConfig& relay) const;
+    [[nodiscard]] bool is_silent(const RelayConfig& relay) const;
+    void note_received(const RelayConfig& relay);
     void ask_resolver();
     void choose(const RelayConfig& relay);
     void choose_source_port(const RelayConfig& relay, const EndpointRace::View& view);
@@ -107,6 +109,11 @@ private:
     std::map<std::string, StockRelay> stock_relays_;
     std::map<std::string, RelayFacts> relays_;
     std::map<std::string, bool> logged_up_;                   // what the log said of its tunnel last
+    struct Received {
+        std::uint64_t bytes = 0;
+        Loop::TimePoint at;  // when they were seen to have grown, or were first asked for
+    };
+    std::map<std::string, Received> received_;
     std::map<std::string, std::uint64_t> tunnel_bytes_;       // at the last tick
     std::map<std::string, bool> traffic_;                     // of the overlay, in the second before it
     std::map<std::string, Loop::TimePoint> suspected_until_;  // its death has to be seen soon

@@ -51,6 +51,8 @@ class Story:
 
     def only_ipv4(self):
         self.comes_up_at(self.relay.ipv4, 10, "an uplink with IPv4 only, a name with both")
+        # What follows is the death of a relay that has worked, which is noticed by the answers that stay away.
+        lab.wait_for(lambda: self.status().get("round_trip_ms") is not None, 10, "the relay answers probes")
         lab.check_equal(self.edge.problems(), [], "nothing is wrong with that")
 
     def relay_moves(self):

@@ -114,6 +114,24 @@ TEST_F(RelayConnectionsTest, ARelayWithAnAddressHasAPeerAtOnceAndIsUpWithItsFirs
     EXPECT_TRUE(talk.reachable.at("r1"));
 }
 
+// WireGuard answers whom it hears within 10 s, also where nothing behind it understands our words.
+TEST_F(RelayConnectionsTest, ARelayThatHasNeverSaidAWordIsDownWhenNothingComesFromItAnyMore) {
+    start();
+    relay_answers();
+    for (int i = 0; i < 12; ++i) {
+        seconds(10);
+        peer().rx_bytes += 32;
+        EXPECT_TRUE(relays->is_alive(config.relays.front())) << i;
+    }
+    seconds(20);
+    EXPECT_TRUE(relays->is_alive(config.relays.front()));
+    seconds(10);
+    EXPECT_FALSE(relays->is_alive(config.relays.front()));
+    relay_answers();
+    seconds(1);
+    EXPECT_TRUE(relays->is_alive(config.relays.front()));
+}
+
 TEST_F(RelayConnectionsTest, ANameIsAskedForInBothFamiliesAndAnAnswerLeadsToAPeer) {
     config = edge_with_relay("relay.example.net");
     start();
