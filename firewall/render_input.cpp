@@ -89,7 +89,7 @@ void Ruleset::input_outside() {
     // Connections from before, when the address was open, end too.
     if (!closed_addresses().empty()) out_.line("iifname . ip6 daddr @closed jump closed_address");
     // The other router of the site speaks with that address: neither the kernel nor a network manager may
-    // take it for the way to the internet, which would lead to this machine itself after the next hand-over.
+    // take it for their default router, which would lead to this machine itself after the next hand-over.
     for (const Lan& lan : model_.lans) {
         if (!lan.no_default) continue;
         out_.rule("iifname {} ip6 saddr {} icmpv6 type nd-router-advert counter drop", quoted(lan.interface),

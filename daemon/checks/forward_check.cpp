@@ -23,7 +23,7 @@ net::Ipv6Address host_of(const net::Ipv6Prefix& prefix) {
     return net::with_interface_identifier({prefix.network().address, 64}, kHost);
 }
 
-// In the overlay, and in no site that we know a way of its own for.
+// In the overlay, and in no site that has a route of its own.
 net::Ipv6Address anywhere(const net::Ipv6Prefix& overlay, const Routes& routes) {
     net::Ipv6Address out = overlay.network().address;
     for (unsigned bit = overlay.length; bit < 64; ++bit) {
@@ -207,8 +207,8 @@ std::optional<ForwardCheck::Cause> ForwardCheck::judge(const Question& question,
                      "a foreign rule takes the overlay's traffic"};
     }
     if (answer.error != 0) {
-        return Cause{fmt::format("the kernel has no way for them ({})", std::strerror(answer.error)),
-                     "ip -6 rule", "the overlay's traffic has no way"};
+        return Cause{fmt::format("the kernel has no route for them ({})", std::strerror(answer.error)),
+                     "ip -6 rule", "the overlay's traffic has no route"};
     }
     return Cause{
         fmt::format("the route {}{} is not ours", route_text(answer), protocol_text(answer.protocol)),

@@ -15,7 +15,7 @@
 
 namespace ulagate {
 
-// Asks the kernel which way forwarded packets take, for each prefix in use, and says what leads them
+// Asks the kernel which route forwarded packets take, for each prefix in use, and says what leads them
 // elsewhere: a rule that is asked before ours, a route in our table, an address of the machine itself. That
 // all of ours is in place proves nothing. Pure, but for what `ask` does.
 class ForwardCheck {

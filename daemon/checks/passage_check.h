@@ -22,7 +22,7 @@ public:
 
     enum class Lost {
         before_routing,  // a prerouting filter, or something before: then nothing came
-        by_routing,      // not forwarded at all, or another way
+        by_routing,      // not forwarded at all, or by another route
         behind,          // a filter behind that: forward and postrouting, or input
     };
     struct Finding {

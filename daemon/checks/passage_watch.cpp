@@ -252,7 +252,7 @@ std::string PassageWatch::culprit(const View& view, const Passage& passage,
             if (number_in(setting) == 0U)
                 return fmt::format("forwarding is off; mend it with: sysctl -w {}=1", setting);
         }
-        return {};  // by another way: ForwardCheck names the route or the rule
+        return {};  // by another route: ForwardCheck names the route or the rule
     }
     if (finding.where == Lost::before_routing) {
         const auto most = number_in("net/netfilter/nf_conntrack_max");
@@ -394,7 +394,7 @@ void PassageWatch::probe_lan(const View& view, const Passage& passage) {
     inject(udp_probe(frame, kUdpPort, kUdpPort));
 }
 
-// From the first site to the second one of those that have a way now.
+// From the first site to the second one of those that have a route now.
 void PassageWatch::probe_relay(const View& view) {
     std::vector<std::pair<net::Ipv6Prefix, std::string>> sites;
     for (const SiteConfig& site : view.config.sites) {

@@ -30,7 +30,7 @@ public:
     struct View {
         const Config& config;
         const Have& have;
-        std::string uplink;                // interface of the way to the internet; "" = none
+        std::string uplink;                // interface of the uplink; "" = none
         std::set<std::string> heard_vrrp;  // LANs where another router is heard
         bool router_connected = false;     // relay: some router has a tunnel
         bool router_heard = false;         // relay: some router speaks the control protocol

@@ -7,8 +7,8 @@
 
 namespace ulagate {
 
-// What a configuration would do, without the kernel. Links and the way to the relays are assumed: every LAN
-// up, no tunnel measured yet (MTU 1420), nothing of ours there.
+// What a configuration would do, without the kernel. Links and the egress to the relays are assumed: every
+// LAN up, no tunnel measured yet (MTU 1420), nothing of ours there.
 
 // The Router Advertisement of each LAN, field by field.
 std::string show_ra(const Config& config);

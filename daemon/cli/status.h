@@ -81,7 +81,7 @@ struct Status {
         std::uint16_t listen_port = 0;  // UDP, of our end; 0: it has none yet
         unsigned mtu = 0;
         std::optional<unsigned> path_mtu;  // bytes, as measured outside the tunnel
-        bool carries = false;              // the route into the overlay goes this way
+        bool carries = false;              // the route into the overlay leads there
         Age round_trip;                    // the last one; nothing: it does not answer probes
         unsigned probes = 0;               // the last ones that should have been answered
         unsigned lost = 0;                 // of these
@@ -94,15 +94,15 @@ struct Status {
         std::string carries_why;
         std::vector<Owner> owners;
     };
-    // One way to a remote site, measured end to end.
-    struct Way {
+    // A relay by which a remote site may be reached, measured end to end.
+    struct Candidate {
         std::string relay;
         std::optional<bool> works;  // nothing: not known (yet)
         unsigned probes = 0;
         unsigned lost = 0;
         Probes measured;
     };
-    // A remote site: those with traffic come first, then those that take another way than most.
+    // A remote site: those with traffic come first, then those that take another relay than most.
     struct Site {
         std::string prefix;
         std::string relay;   // that carries it
@@ -111,7 +111,7 @@ struct Status {
         bool detour = false;  // the relay passes on to another relay
         Age since;
         std::string why;
-        std::vector<Way> ways;
+        std::vector<Candidate> candidates;
     };
     // A site's router as the relay sees it.
     struct Router {

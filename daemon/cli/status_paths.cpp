@@ -12,7 +12,7 @@
 #include "daemon/cli/json_fields.h"
 #include "daemon/cli/status.h"
 
-// What the status says about paths: round trips, losses, and which sites take which way.
+// What the status says about paths: round trips, losses, and which sites take which relay.
 namespace ulagate {
 namespace {
 
@@ -44,21 +44,21 @@ std::vector<std::optional<microseconds>> history_of(const json::value& measured)
     return history;
 }
 
-json::object to_json(const Status::Way& way) {
-    json::object out{{"relay", way.relay},
-                     {"works", way.works ? json::value(*way.works) : json::value(nullptr)},
-                     {"probes", way.probes},
-                     {"probes_lost", way.lost}};
-    add_json(out, way.measured);
+json::object to_json(const Status::Candidate& candidate) {
+    json::object out{{"relay", candidate.relay},
+                     {"works", candidate.works ? json::value(*candidate.works) : json::value(nullptr)},
+                     {"probes", candidate.probes},
+                     {"probes_lost", candidate.lost}};
+    add_json(out, candidate.measured);
     return out;
 }
 
-std::string way_text(const json::value& way) {
-    const std::string relay = text_of(way, "relay");
-    if (!has(way, "works")) return fmt::format("{}: not known", relay);
-    if (!flag_of(way, "works")) return fmt::format("{}: no answer", relay);
-    return fmt::format("{}: {}; {} of the last {} probes lost", relay, probes_text(way),
-                       number_of(way, "probes_lost"), number_of(way, "probes"));
+std::string candidate_text(const json::value& candidate) {
+    const std::string relay = text_of(candidate, "relay");
+    if (!has(candidate, "works")) return fmt::format("{}: not known", relay);
+    if (!flag_of(candidate, "works")) return fmt::format("{}: no answer", relay);
+    return fmt::format("{}: {}; {} of the last {} probes lost", relay, probes_text(candidate),
+                       number_of(candidate, "probes_lost"), number_of(candidate, "probes"));
 }
 
 }  // namespace
@@ -71,8 +71,8 @@ void add_json(json::object& to, const Status::Probes& probes) {
 }
 
 json::object to_json(const Status::Site& site) {
-    json::array ways;
-    for (const Status::Way& way : site.ways) ways.push_back(to_json(way));
+    json::array candidates;
+    for (const Status::Candidate& candidate : site.candidates) candidates.push_back(to_json(candidate));
     return {{"prefix", site.prefix},
             {"relay", site.relay},
             {"alone", site.alone},
@@ -80,7 +80,7 @@ json::object to_json(const Status::Site& site) {
             {"detour", site.detour},
             {"since_ms", site.since ? json::value(site.since->count()) : json::value(nullptr)},
             {"why", site.why},
-            {"ways", std::move(ways)}};
+            {"candidates", std::move(candidates)}};
 }
 
 std::string sparkline(const std::vector<std::optional<microseconds>>& history) {
@@ -124,8 +124,8 @@ std::string sites_text(const json::value& status, bool all) {
                        flag_of(site, "detour") ? " and another relay" : "",
                        human_duration(std::chrono::milliseconds{number_of(site, "since_ms")}),
                        why.empty() ? "" : ": ", why, flag_of(site, "busy") ? "; traffic" : "");
-        for (const json::value& way : list_of(site, "ways"))
-            fmt::format_to(out, "           {}\n", way_text(way));
+        for (const json::value& candidate : list_of(site, "candidates"))
+            fmt::format_to(out, "           {}\n", candidate_text(candidate));
     }
     if (shown < sites.size()) {
         fmt::format_to(out, "         ... {} more (--all shows {})\n", std::max(known, sites.size()) - shown,

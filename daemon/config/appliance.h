@@ -13,7 +13,8 @@
 // everywhere.
 namespace ulagate {
 
-// One [[uplink]]: a way to the internet. All are kept ready; the first of the list that works is used.
+// One [[uplink]]: a link that leads to the internet. All are kept ready; the first of the list that works is
+// used.
 struct UplinkConfig {
     enum class Kind {
         ethernet,

@@ -63,7 +63,7 @@ struct TunnelConfig {
     net::Ipv6Address address;  // outside the overlay
     std::string private_key_file;
     std::uint16_t listen_port = 51820;
-    std::optional<std::uint16_t> mtu;  // bytes, >= 1280; nothing = from the way to the relay
+    std::optional<std::uint16_t> mtu;  // bytes, >= 1280; nothing = from the egress to the relay
     wg::BackendChoice backend = wg::BackendChoice::automatic;
     bool operator==(const TunnelConfig&) const = default;
 };

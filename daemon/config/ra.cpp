@@ -117,7 +117,7 @@ void read_further_options(TableReader& ra, RaSettings& out) {
     read_routes(ra, out);
 }
 
-// To the hosts of this LAN we are the way to the internet, also to those (Android) that use a network only
+// To the hosts of this LAN we are the default router, also to those (Android) that use a network only
 // with a default router and a DNS server from its advertisements. Other LANs never see this.
 void apply_gateway(const TableReader& ra, const RaSurroundings& around, RaSettings& out) {
     auto& lifetime = out.router_lifetime;

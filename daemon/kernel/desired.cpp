@@ -13,7 +13,7 @@ namespace ulagate {
 namespace {
 
 constexpr unsigned kMinimumMtu = 1280;  // RFC 8200 section 5: below it the kernel switches IPv6 off
-constexpr unsigned kDefaultMtu = 1420;  // 1500 - 80, when we do not know the way
+constexpr unsigned kDefaultMtu = 1420;  // 1500 - 80, while the egress is not known
 // WireGuard pads what it carries to such multiples, but not beyond its own interface's MTU. The other end has
 // the default, most likely: it would make what just fits our path too large for it.
 constexpr unsigned kPadding = 16;
@@ -23,11 +23,11 @@ constexpr unsigned kMaximumMtu = 65455;  // what a WireGuard packet can carry in
 unsigned overhead(bool ipv6) { return ipv6 ? 80 : 60; }
 
 // Where packets are larger than the kernel believes to be possible, it sends fragments, so both count.
-unsigned tunnel_mtu(const TunnelConfig& tunnel, const std::optional<Way>& way, bool ipv6,
+unsigned tunnel_mtu(const TunnelConfig& tunnel, const std::optional<Egress>& egress, bool ipv6,
                     const std::optional<unsigned>& measured = std::nullopt) {
     if (tunnel.mtu) return *tunnel.mtu;
-    if (!way) return kDefaultMtu;
-    const unsigned packet = std::min(way->mtu, measured.value_or(way->mtu));
+    if (!egress) return kDefaultMtu;
+    const unsigned packet = std::min(egress->mtu, measured.value_or(egress->mtu));
     unsigned room = packet > overhead(ipv6) ? packet - overhead(ipv6) : 0;
     if (room < kDefaultMtu) room -= room % kPadding;
     return std::clamp(room, kMinimumMtu, kMaximumMtu);
@@ -88,7 +88,7 @@ bool lives_by_advertisements(const std::string& link, const Have& have) {
     return now == have.sysctls.end() || now->second != "1";
 }
 
-// Where the machine's own way to the internet is, or may be: through advertisements that have yet to come, on
+// Where the machine's own uplink is, or may be: through advertisements that have yet to come, on
 // an interface that was there before us. Not on a LAN that we serve, unless there is nothing else.
 std::set<std::string> uplinks(const Config& config, const Facts& facts, const Have& have) {
     std::set<std::string> known;
@@ -246,7 +246,7 @@ const RelayConfig* carrying_relay(const Config& config, const Facts& facts, cons
 }
 
 // The same as one route for each site, in fewer entries: the overlay through the relay that carries most of
-// them, and a longer prefix for each site that takes another way.
+// them, and a longer prefix for each site that takes another relay.
 void want_overlay(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {
     if (const RelayConfig* relay = carrying_relay(config, facts, have)) {
         wanted.routes[{config.overlay, kRouteMetric}] = {tunnel_interface(*relay)};
@@ -260,8 +260,8 @@ void want_overlay(Wanted& wanted, const Config& config, const Facts& facts, cons
         ++metric;
         if (!have.links.contains(interface)) continue;
         wanted.routes[{config.overlay, metric}] = {interface};
-        for (const auto& [site, way] : facts.other_ways) {
-            if (way == relay.name) wanted.routes[{site, kRouteMetric}] = {interface};
+        for (const auto& [site, through] : facts.relay_of_site) {
+            if (through == relay.name) wanted.routes[{site, kRouteMetric}] = {interface};
         }
     }
 }
@@ -282,10 +282,10 @@ void want_relays(Wanted& wanted, const Config& config, const Facts& facts, const
         const std::string interface = tunnel_interface(relay);
         const auto link = have.links.find(interface);
         // While the relay's name is not resolved (again), what was measured before a restart stays.
-        const bool keep = !config.tunnel.mtu && !now.way && link != have.links.end();
+        const bool keep = !config.tunnel.mtu && !now.egress && link != have.links.end();
         if (now.pin && now.endpoint) wanted.pins.emplace(now.endpoint->address, *now.pin);
         want_tunnel(wanted, interface,
-                    keep ? link->second.mtu : tunnel_mtu(config.tunnel, now.way, ipv6, now.path_mtu), port,
+                    keep ? link->second.mtu : tunnel_mtu(config.tunnel, now.egress, ipv6, now.path_mtu), port,
                     config.role == Role::relay);
         if (facts.private_key) {
             wg::DeviceConfig device{*facts.private_key, port, {}};
@@ -385,7 +385,7 @@ void want_slots(Wanted& wanted, const Config& config, const Facts& facts, const 
     }
 }
 
-// Instead of the way to a router that is not there.
+// Instead of the route to a router that is not there.
 void want_detours(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {
     for (const RelayConfig& relay : config.relays) {
         const std::string interface = tunnel_interface(relay);

@@ -18,10 +18,10 @@ inline constexpr std::uint16_t kKnockSeconds = 25;
 // What the daemon has learnt about one relay, beside the configuration.
 struct RelayFacts {
     std::optional<net::Endpoint> endpoint;  // nothing: its name is not resolved yet
-    std::optional<Way> way;                 // how packets to the endpoint leave; nothing: no route
+    std::optional<Egress> egress;           // how packets to the endpoint leave; nothing: no route
     bool alive = false;                     // its tunnel works
     bool renew_peer = false;                // its peer is to be taken away, so that it can be added anew
-    std::optional<unsigned> path_mtu = std::nullopt;  // bytes: what was measured on that way
+    std::optional<unsigned> path_mtu = std::nullopt;  // bytes: what was measured on that egress
     std::optional<Uplink> pin = std::nullopt;  // nothing: packets to it leave as the routing table says
     std::optional<std::uint16_t> listen_port = std::nullopt;  // UDP, of our end; nothing: relay_port()
     bool operator==(const RelayFacts&) const = default;
@@ -31,13 +31,13 @@ struct RelayFacts {
 struct Facts {
     std::optional<wg::PrivateKey> private_key;  // nothing: the key file cannot be used now
     std::map<std::string, RelayFacts> relays;   // edge, by name
-    std::optional<Way> uplink;                  // the way to the internet
+    std::optional<Egress> uplink;               // the egress to the internet
     bool handing_over = false;                  // edge, Active and stopping: what still comes is forwarded
     std::set<std::string> active_lans;          // edge, by interface: the virtual router there is ours
     // Edge: the relay that carries all sites but some, by name; "": not chosen yet.
     std::string carrier;
     // Edge: sites that take another one.
-    std::map<net::Ipv6Prefix, std::string> other_ways;
+    std::map<net::Ipv6Prefix, std::string> relay_of_site;
     // Interfaces that a default route has led through, in our time: the machine may live by advertisements
     // there.
     std::set<std::string> uplinks;
@@ -57,7 +57,7 @@ struct Facts {
 // Metrics of our routes. Ours win over what the kernel adds for an advertised prefix (256) and what other
 // programs usually take (1024).
 inline constexpr std::uint32_t kRouteMetric = 128;
-// Behind every way into the overlay: without any, an answer at once ("no route"), and never a leak to the
+// Behind every route into the overlay: without any, an answer at once ("no route"), and never a leak to the
 // ISP.
 inline constexpr std::uint32_t kUnreachableMetric = 65535;
 

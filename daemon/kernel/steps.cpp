@@ -95,8 +95,8 @@ std::string subject(const Step& step) {
             [](const DeleteRoute& s) { return name(s.key); },
             [](const PutRule& s) { return name(s.rule); },
             [](const DeleteRule& s) { return name(s.rule); },
-            [](const PutPin& s) { return "way to " + net::to_string(s.address); },
-            [](const DeletePin& s) { return "way to " + net::to_string(s.address); },
+            [](const PutPin& s) { return "endpoint route to " + net::to_string(s.address); },
+            [](const DeletePin& s) { return "endpoint route to " + net::to_string(s.address); },
         },
         step);
 }

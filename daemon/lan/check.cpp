@@ -76,7 +76,7 @@ std::vector<Obstacle> LanCheck::find(const LanPort& port, const std::vector<Rela
     if (lasts(unclaimed_, lan, unclaimed, kLasts, now)) {
         say(fmt::format(
             "{}: {} is Active for {} with priority {} and is none of ours: no router of the site "
-            "claims {} at any relay (or it is one that reaches no relay); hosts have no way into the "
+            "claims {} at any relay (or it is one that reaches no relay); hosts have no route into the "
             "overlay until it stops",
             lan, router_name(active->address), id, active->priority, net::to_string(port.config().prefix)));
     }

@@ -42,7 +42,7 @@ public:
     // The families are asked for one by one: name servers that drop one kind of question must not delay the
     // answer to the other. Nothing happens while the same is being asked. The answer comes in a later turn.
     virtual void request(const std::string& host, IpFamily family) = 0;
-    // The network has changed: what is being asked left by a way that is gone, and is asked anew.
+    // The network has changed: what is being asked left by a route that is gone, and is asked anew.
     virtual void start_again() = 0;
 };
 

@@ -18,7 +18,7 @@ std::optional<net::Endpoint> RelayContact::endpoint() const {
 std::optional<RelayContact::TimePoint> RelayContact::deadline() const {
     std::optional<TimePoint> next;
     const auto source_due = source ? source->deadline() : std::nullopt;
-    for (const auto& due : {addresses.deadline(), race.deadline(), way.deadline(), source_due}) {
+    for (const auto& due : {addresses.deadline(), race.deadline(), egress.deadline(), source_due}) {
         if (due && (!next || *due < *next)) next = due;
     }
     return next;

@@ -7,14 +7,14 @@
 
 #include "daemon/base/address.h"
 #include "daemon/relays/addresses.h"
+#include "daemon/relays/egress_monitor.h"
 #include "daemon/relays/endpoint_race.h"
 #include "daemon/relays/source_port.h"
-#include "daemon/relays/way_watch.h"
 #include "wg/device/device.h"
 
 namespace ulagate {
 
-// All about where one relay is: the addresses of its name, the one in use, the way there. Pure.
+// All about where one relay is: the addresses of its name, the one in use, the egress to it. Pure.
 struct RelayContact {
     using TimePoint = std::chrono::steady_clock::time_point;
 
@@ -22,7 +22,7 @@ struct RelayContact {
 
     RelayAddresses addresses;
     EndpointRace race;
-    WayWatch way;
+    EgressMonitor egress;
     std::uint16_t port;
     std::optional<SourcePort> source;  // of an edge
 

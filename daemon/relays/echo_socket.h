@@ -19,7 +19,7 @@ public:
 
     // A request that makes an IP packet of so many bytes (at least 64). `cookie`: what only who received it
     // can know, and comes back. Packets get lost, and so may this one, without a word: too large for the
-    // interface, no way, a full queue.
+    // interface, no route, a full queue.
     void send(const net::IpAddress& destination, unsigned bytes, std::uint64_t cookie);
 
     struct Answer {

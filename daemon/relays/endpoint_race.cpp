@@ -17,8 +17,8 @@ constexpr auto kShortestGentleTry = 100ms;
 constexpr auto kLongestGentleTry = 1s;
 // So long WireGuard may go on without a daemon.
 constexpr auto kRestart = 5s;
-// From a handshake to the first round trip in the tunnel. One that does not come is a way that lets only
-// small packets through, say; or there is nobody who would answer, by whatever way.
+// From a handshake to the first round trip in the tunnel. One that does not come is a path that lets only
+// small packets through, say; or there is nobody who would answer, by whatever path.
 constexpr auto kProof = 3s;
 constexpr auto kLaterProof = 60s;
 constexpr auto kTrial = 1s;
@@ -54,17 +54,17 @@ void EndpointRace::remember(std::optional<net::IpAddress> winner, std::vector<ne
 std::vector<Candidate> EndpointRace::candidates(const View& view) {
     std::vector<Candidate> out;
     for (const net::IpAddress& address : view.addresses) {
-        if (view.own_way(address)) out.push_back({address, std::nullopt});
+        if (view.own_uplink(address)) out.push_back({address, std::nullopt});
     }
     for (const net::IpAddress& address : view.addresses) {
-        for (const Uplink& uplink : view.other_ways(address)) out.push_back({address, uplink});
+        for (const Uplink& uplink : view.other_uplinks(address)) out.push_back({address, uplink});
     }
     return out;
 }
 
 bool EndpointRace::usable(const Candidate& candidate, const View& view) {
-    if (!candidate.via) return view.own_way(candidate.address).has_value();
-    return has(view.other_ways(candidate.address), *candidate.via);
+    if (!candidate.via) return view.own_uplink(candidate.address).has_value();
+    return has(view.other_uplinks(candidate.address), *candidate.via);
 }
 
 bool EndpointRace::is_new(const net::IpAddress& address) const {
@@ -98,7 +98,7 @@ std::optional<EndpointRace::Try> EndpointRace::update(const View& view, TimePoin
     // From before a restart of ours: what works is kept.
     if (!choice_ && view.alive) choice_ = view.in_use;
     // The routing table has come to the same.
-    if (choice_ && choice_->via && choice_->via == view.own_way(choice_->address)) choice_->via.reset();
+    if (choice_ && choice_->via && choice_->via == view.own_uplink(choice_->address)) choice_->via.reset();
     if (field.empty() || !view.may_send) {
         rest(field, view);
         return std::nullopt;

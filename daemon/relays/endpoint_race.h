@@ -29,8 +29,8 @@ struct Candidate {
 // at first and longer in each round.
 //
 // A new peer costs what its session could still carry, so it is not the first thing to do when a relay stops
-// answering probes: it may only be its daemon that is restarted, while WireGuard goes on. Or the way has died
-// somewhere: the session works by any other, too.
+// answering probes: it may only be its daemon that is restarted, while WireGuard goes on. Or the path has
+// died somewhere: the session works by any other, too.
 class EndpointRace {
 public:
     using TimePoint = std::chrono::steady_clock::time_point;
@@ -38,10 +38,10 @@ public:
     // How it is now.
     struct View {
         std::vector<net::IpAddress> addresses;  // the most wanted first
-        // By the routing table, without our pins; nothing: there is no way.
-        std::function<std::optional<Uplink>(const net::IpAddress&)> own_way;
+        // By the routing table, without our pins; nothing: there is no route.
+        std::function<std::optional<Uplink>(const net::IpAddress&)> own_uplink;
         // Other default routes that could be taken instead.
-        std::function<std::vector<Uplink>(const net::IpAddress&)> other_ways;
+        std::function<std::vector<Uplink>(const net::IpAddress&)> other_uplinks;
         std::optional<Candidate> in_use;  // of the peer in the kernel; nothing: there is no session
         bool may_send = true;             // else silence says nothing against a candidate
         bool alive = false;               // the tunnel works

@@ -15,8 +15,8 @@ constexpr int kMaxAnswers = 64;
 
 // The MTU is what the kernel believes, and no part of where packets go.
 bool same_path(const MtuProbe::Path& a, const MtuProbe::Path& b) {
-    return a.address == b.address && a.interface_mtu == b.interface_mtu && a.way.link == b.way.link &&
-           a.way.gateway == b.way.gateway && a.way.source == b.way.source;
+    return a.address == b.address && a.interface_mtu == b.interface_mtu && a.egress.link == b.egress.link &&
+           a.egress.gateway == b.egress.gateway && a.egress.source == b.egress.source;
 }
 
 }  // namespace
@@ -32,7 +32,7 @@ void MtuProbe::set_paths(const std::map<std::string, Path>& paths) {
         const auto [known, added] = paths_.try_emplace(relay);
         Measured& row = known->second;
         const bool other = added || !same_path(row.path, path);
-        const bool kernel_learnt = row.path.way.mtu != path.way.mtu;
+        const bool kernel_learnt = row.path.egress.mtu != path.egress.mtu;
         row.path = path;
         if (other) {
             row.cookie = ControlLink::random();

@@ -15,7 +15,7 @@
 
 namespace ulagate {
 
-// Measures how large packets to each relay may be, by the way that they take now: the sockets and timers
+// Measures how large packets to each relay may be, by the egress that they take now: the sockets and timers
 // under PathMtu.
 class MtuProbe {
 public:
@@ -24,8 +24,8 @@ public:
 
     struct Path {
         net::IpAddress address;
-        Way way;
-        unsigned interface_mtu = 0;  // bytes; the way's may be smaller, where the kernel believes to know
+        Egress egress;
+        unsigned interface_mtu = 0;  // bytes; the egress's may be smaller, where the kernel has learnt one
         bool traffic = false;
     };
     // By relay. Those that are not there are not measured any more.

@@ -86,7 +86,7 @@ void PathControl::set_busy(std::vector<net::Ipv6Prefix> sites) {
     busy_ = std::move(sites);
     input_.busy = {busy_.begin(), busy_.end()};
     watch();
-    if (decide()) changed_();  // who has traffic now may need another way than the default
+    if (decide()) changed_();  // who has traffic now may need another relay than the default
     schedule();
 }
 
@@ -134,7 +134,7 @@ void PathControl::receive(const std::string& relay) {
             std::any_of(own_.begin(), own_.end(), [&](const auto& own) { return own.contains(each.from); });
         if (ours || !overlay_.contains(each.from)) continue;
         if (const auto* probe = std::get_if<Probe>(&each.packet.message)) {
-            // Back the way that it came. Only who is Active has the address that routers ask.
+            // Back by the relay that it came by. Only who is Active has the address that routers ask.
             const bool asked = std::any_of(active_.begin(), active_.end(), [&](const auto& own) {
                 return wg::control::active_router_of(own) == each.to;
             });

@@ -8,7 +8,7 @@
 namespace ulagate {
 
 // Measures how large a packet to one address may be, as RFC 4821 does: by packets of several sizes that
-// nobody on the way may fragment, and by what is answered. It believes no Packet Too Big, and misses none
+// nobody on the path may fragment, and by what is answered. It believes no Packet Too Big, and misses none
 // that a firewall drops. WireGuard's own packets cannot tell: the kernel lets them be fragmented. Pure: says
 // which sizes to ask for, and hears which were answered. All sizes in bytes of the whole IP packet.
 class PathMtu {

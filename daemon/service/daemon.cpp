@@ -186,7 +186,7 @@ void Daemon::tick() {
     parts_->look();
     health_.look_at_passages();
     reconcile();
-    health_.look_at_ways();
+    health_.check_forwarding();
     parts_->tick();
     health_.report();
     setup_.host.alive();
@@ -228,7 +228,7 @@ void Daemon::on_kernel_change(const Result<RtnlChanges>& changes) {
     if (changes && !changes->any()) return;
     parts_->relays().forget_egress();
     if (!changes || changes->default_routes) parts_->relays().forget_default_routes();
-    health_.look_at_ways_again();
+    health_.check_forwarding_at_once();
     Stale stale = Stale::all();  // an error means that we do not know what changed
     if (changes) {
         stale = {};

@@ -34,7 +34,7 @@ public:
     bool contribute(Facts& facts) override;
     [[nodiscard]] bool has_work() const override { return !lans_.work(); }
     bool taken_away() override;
-    void send() override { relays_.send_by_new_ways(); }
+    void send() override { relays_.send_by_new_egress(); }
     void planned() override;
     void update() override;
     void renew() override { lans_.renew_leases(); }

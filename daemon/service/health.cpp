@@ -22,8 +22,8 @@ void Health::look_at_passages() {
     parts_.set_forwards(checks_.forwards());
 }
 
-void Health::look_at_ways() {
-    if (checks_.look_at_ways(parts_.busy())) on_change();
+void Health::check_forwarding() {
+    if (checks_.check_forwarding(parts_.busy())) on_change();
 }
 
 void Health::on_change() {

@@ -20,8 +20,8 @@ public:
     // Each second.
     void look_at_tables();
     void look_at_passages();
-    void look_at_ways();
-    void look_at_ways_again() { checks_.look_at_ways_again(); }
+    void check_forwarding();
+    void check_forwarding_at_once() { checks_.check_forwarding_at_once(); }
     void report();
 
 private:

@@ -8,7 +8,7 @@
 #include "daemon/cli/status.h"
 #include "daemon/kernel/desired.h"
 #include "daemon/service/context.h"
-#include "daemon/service/egress.h"
+#include "daemon/service/egress_cache.h"
 #include "daemon/service/relay_connections.h"
 #include "daemon/service/result_checks.h"
 #include "daemon/service/shutdown.h"

@@ -171,7 +171,9 @@ void Process::look_at_tunnels() {
     daemon_->obstacles().set("tunnel processes", std::move(found));
 }
 
-Result<Way> Process::way_to(const net::IpAddress& destination) { return kernel_->rtnl().way_to(destination); }
+Result<Egress> Process::egress_to(const net::IpAddress& destination) {
+    return kernel_->rtnl().egress_to(destination);
+}
 Result<std::vector<DefaultRoute>> Process::default_routes() { return kernel_->rtnl().default_routes(); }
 bool Process::udp_port_is_free(std::uint16_t port) { return ulagate::udp_port_is_free(port); }
 

@@ -14,7 +14,7 @@
 #include "daemon/loop/supervisor_link.h"
 #include "daemon/names/resolver.h"
 #include "daemon/service/daemon.h"
-#include "daemon/service/egress.h"
+#include "daemon/service/egress_cache.h"
 #include "daemon/service/host.h"
 #include "daemon/service/instance_lock.h"
 
@@ -64,7 +64,7 @@ private:
     void exit() override { io_.stop(); }
 
     // EgressLookup
-    Result<Way> way_to(const net::IpAddress& destination) override;
+    Result<Egress> egress_to(const net::IpAddress& destination) override;
     Result<std::vector<DefaultRoute>> default_routes() override;
     bool udp_port_is_free(std::uint16_t port) override;
 

@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t kMaxRelaysFile = std::size_t{1} << 20U;
 // In a second, both ways: more than our own probes and a keepalive make of it.
 constexpr std::uint64_t kIdleBytes = 2000;
-// After a change of the way the relay is probed as under traffic.
+// After a change of the egress the relay is probed as under traffic.
 constexpr auto kSuspicion = 3s;
 // A WireGuard peer that hears something and has nothing to say sends a keepalive after 10 s
 // (KEEPALIVE_TIMEOUT). One of them may be lost.
@@ -114,7 +114,7 @@ void RelayConnections::take_answer(const NameResolver::Answer& answer) {
     context_.turn.reconcile_next();
 }
 
-// The way to a relay is another one: names may have other addresses there, and what is being asked has left
+// The egress to a relay has changed: names may have other addresses there, and what is being asked has left
 // by the old one.
 void RelayConnections::network_changed() {
     resolver_.start_again();
@@ -131,7 +131,7 @@ void RelayConnections::on_deadline() {
 
 void RelayConnections::remind_stock_relays() {
     for (auto& [name, stock] : stock_relays_) {
-        if (stock.take_reminder(context_.loop.now())) contacts_.at(name).way.send_now();
+        if (stock.take_reminder(context_.loop.now())) contacts_.at(name).egress.send_now();
     }
     context_.turn.reconcile();
 }
@@ -142,8 +142,8 @@ void RelayConnections::observe() {
     if (!context_.config.relays.empty()) static_cast<void>(context_.reconciler.refresh());
     for (const RelayConfig& relay : context_.config.relays) choose(relay);
     measure_paths();
-    uplink_ = egress_.way_to_internet(IpFamily::ipv6);
-    if (!uplink_) uplink_ = egress_.way_to_internet(IpFamily::ipv4);
+    uplink_ = egress_.internet_egress(IpFamily::ipv6);
+    if (!uplink_) uplink_ = egress_.internet_egress(IpFamily::ipv4);
     note_uplinks();
 }
 
@@ -153,7 +153,7 @@ void RelayConnections::note_uplinks() {
         if (link != "lo" && !link.starts_with(kLinkPrefix)) uplinks_.insert(link);
     };
     for (const IpFamily family : kIpFamilies) {
-        if (const auto& way = egress_.way_to_internet(family)) note(way->link);
+        if (const auto& egress = egress_.internet_egress(family)) note(egress->link);
     }
     if (!manner_.reads_default_routes) return;
     for (const DefaultRoute& route : egress_.default_routes()) note(route.uplink.link);
@@ -175,33 +175,33 @@ bool RelayConnections::taken_away() {
 void RelayConnections::measure_paths() {
     std::map<std::string, MtuProbe::Path> paths;
     for (const auto& [name, facts] : relays_) {
-        if (context_.config.tunnel.mtu || !facts.endpoint || !facts.way) continue;
+        if (context_.config.tunnel.mtu || !facts.endpoint || !facts.egress) continue;
         const Links& links = context_.reconciler.have().links;
-        const auto link = links.find(facts.way->link);
+        const auto link = links.find(facts.egress->link);
         if (link == links.end()) continue;
         const auto traffic = traffic_.find(name);
-        paths[name] = {facts.endpoint->address, *facts.way, link->second.mtu,
+        paths[name] = {facts.endpoint->address, *facts.egress, link->second.mtu,
                        traffic != traffic_.end() && traffic->second};
     }
     mtu_probe_.set_paths(paths);
     for (auto& [name, facts] : relays_) facts.path_mtu = mtu_probe_.measured(name);
 }
 
-void RelayConnections::send_by_new_ways() {
+void RelayConnections::send_by_new_egress() {
     bool moved = false;
     for (const RelayConfig& relay : context_.config.relays) {
         RelayContact& contact = contacts_.at(relay.name);
         const RelayFacts& facts = relays_[relay.name];
-        const auto send = contact.way.update(facts.way, context_.loop.now());
-        if (send == WayWatch::Send::no) continue;
-        if (send == WayWatch::Send::by_new_way) {
+        const auto send = contact.egress.update(facts.egress, context_.loop.now());
+        if (send == EgressMonitor::Send::no) continue;
+        if (send == EgressMonitor::Send::by_new_egress) {
             moved = true;
             contact.race.network_changed(context_.loop.now());
         }
         if (peer_of(relay) == nullptr || !facts.endpoint || facts.renew_peer) continue;
-        if (send == WayWatch::Send::by_new_way) {
-            const auto& source = facts.way->source;
-            log::info(relay.name, "packets to it leave by {}, from {}", facts.way->link,
+        if (send == EgressMonitor::Send::by_new_egress) {
+            const auto& source = facts.egress->source;
+            log::info(relay.name, "packets to it leave by {}, from {}", facts.egress->link,
                       source ? net::to_string(*source) : "an address that the kernel chooses");
         }
         context_.fast_path.write(
@@ -210,7 +210,7 @@ void RelayConnections::send_by_new_ways() {
             {.routine = true});
         suspected_until_[relay.name] = context_.loop.now() + kSuspicion;
         talk_.set_traffic(relay.name, true);
-        if (send == WayWatch::Send::again) talk_.probe_now(relay.name);
+        if (send == EgressMonitor::Send::again) talk_.probe_now(relay.name);
     }
     if (moved) network_changed();
     schedule();

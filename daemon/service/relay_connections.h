@@ -16,7 +16,7 @@
 #include "daemon/relays/stock_relay.h"
 #include "daemon/relays/talk.h"
 #include "daemon/service/context.h"
-#include "daemon/service/egress.h"
+#include "daemon/service/egress_cache.h"
 
 namespace ulagate {
 
@@ -55,9 +55,9 @@ public:
     bool contribute(Facts& facts) const;
     // True: peers were taken away, to be added anew by a second plan in the same turn.
     bool taken_away();
-    // After the plan: packets of a tunnel leave by the way that there is now, from its source address, and
+    // After the plan: packets of a tunnel leave by the egress that there is now, from its source address, and
     // the relay learns it at once.
-    void send_by_new_ways();
+    void send_by_new_egress();
     // What the log says of tunnels that came up or went down.
     void note_changes();
     // Starts the talk with relays that have a peer now.
@@ -80,7 +80,7 @@ public:
         return contacts_.at(relay).addresses.trouble();
     }
     // How packets to the internet leave.
-    [[nodiscard]] const std::optional<Way>& uplink() const { return uplink_; }
+    [[nodiscard]] const std::optional<Egress>& uplink() const { return uplink_; }
     [[nodiscard]] RelayTalk& talk() const { return talk_; }
 
 private:
@@ -103,7 +103,7 @@ private:
     Manner manner_;
     NameResolver& resolver_;
     RelayTalk& talk_;
-    Egress egress_;
+    EgressCache egress_;
     Surroundings around_;
     std::map<std::string, RelayContact> contacts_;  // by relay, as all that follow
     std::map<std::string, StockRelay> stock_relays_;
@@ -118,7 +118,7 @@ private:
     std::map<std::string, bool> traffic_;                     // of the overlay, in the second before it
     std::map<std::string, Loop::TimePoint> suspected_until_;  // its death has to be seen soon
     RelayMemory memory_;
-    std::optional<Way> uplink_;
+    std::optional<Egress> uplink_;
     std::set<std::string> uplinks_;
     bool renewing_ = false;  // some peer is to be taken away and added anew
     MtuProbe mtu_probe_;

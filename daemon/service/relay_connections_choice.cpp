@@ -30,11 +30,11 @@ void RelayConnections::choose(const RelayConfig& relay) {
 
     EndpointRace::View view;
     view.addresses = contact.addresses.all();
-    view.own_way = [this](const net::IpAddress& address) { return egress_.own_way(address); };
-    view.other_ways = [&](const net::IpAddress& address) {
+    view.own_uplink = [this](const net::IpAddress& address) { return egress_.own_uplink(address); };
+    view.other_uplinks = [&](const net::IpAddress& address) {
         // All routes are read for that, and while the tunnel works only one that is pinned has to be judged.
         if (facts.alive && !egress_.pin_of(address)) return std::vector<Uplink>{};
-        return egress_.other_ways(address);
+        return egress_.other_uplinks(address);
     };
     if (peer != nullptr && peer->endpoint)
         view.in_use = Candidate{peer->endpoint->address, egress_.pin_of(peer->endpoint->address)};
@@ -54,20 +54,20 @@ void RelayConnections::choose(const RelayConfig& relay) {
     const auto attempt = contact.race.update(view, now);
     facts.endpoint = contact.endpoint();
     follow_choice(facts, view.may_send ? contact.race.choice() : std::nullopt);
-    facts.way = facts.endpoint ? egress_.way_to(facts.endpoint->address) : std::nullopt;
+    facts.egress = facts.endpoint ? egress_.egress_to(facts.endpoint->address) : std::nullopt;
     if (!attempt) return;
     contact.begin_try(*attempt, peer);
     log::debug(relay.name, "trying {}{}{}", net::to_string(*facts.endpoint),
                facts.pin ? " by " + facts.pin->link : std::string{}, attempt->renew ? " anew" : "");
     suspected_until_[relay.name] = now + kTrialSuspicion;
-    // That it is another way is our own doing.
-    if (attempt->renew || before != contact.race.choice()) contact.way.expect(facts.way);
+    // That the egress is another one is our own doing.
+    if (attempt->renew || before != contact.race.choice()) contact.egress.expect(facts.egress);
     if (attempt->renew) {
         facts.renew_peer = peer != nullptr;
         renewing_ |= facts.renew_peer;
         if (renewing_) context_.kernel_log.routine(true);
     } else {
-        contact.way.send_now();
+        contact.egress.send_now();
     }
 }
 

@@ -24,7 +24,7 @@ public:
     bool contribute(Facts& facts) override;
     [[nodiscard]] bool has_work() const override { return false; }
     bool taken_away() override { return relays_.taken_away(); }
-    void send() override { relays_.send_by_new_ways(); }
+    void send() override { relays_.send_by_new_egress(); }
     void planned() override;
     void update() override { relays_.note_reachable(); }
     void renew() override {}

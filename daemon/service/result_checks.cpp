@@ -4,7 +4,7 @@
 namespace ulagate {
 namespace {
 
-constexpr std::chrono::seconds kLookAtWays{5};  // prefixes take turns
+constexpr std::chrono::seconds kForwardingCheck{5};  // prefixes take turns
 
 }  // namespace
 
@@ -14,11 +14,11 @@ bool ResultChecks::look_at_passages(const PassageWatch::View& view) {
     return context_.obstacles.all() != before;
 }
 
-bool ResultChecks::look_at_ways(const std::vector<net::Ipv6Prefix>& busy) {
+bool ResultChecks::check_forwarding(const std::vector<net::Ipv6Prefix>& busy) {
     const Reconciler& reconciler = context_.reconciler;
     const auto now = context_.loop.now();
-    if (now < ways_at_ || (!reconciler.settled() && reconciler.troubles().empty())) return false;
-    ways_at_ = now + kLookAtWays;
+    if (now < forwarding_check_at_ || (!reconciler.settled() && reconciler.troubles().empty())) return false;
+    forwarding_check_at_ = now + kForwardingCheck;
     const Have& have = reconciler.have();
     const auto before = context_.obstacles.all();
     context_.obstacles.set("forwarding", forward_check_.look(context_.config, have, busy, means_.forwarded));

@@ -12,7 +12,7 @@
 
 namespace ulagate {
 
-// The checks that look at what results, and never at what we did: which way forwarded packets take, whether
+// The checks that look at what results, and never at what we did: which route forwarded packets take, whether
 // packets get through, whether tables of the kernel are full. They set their obstacles.
 class ResultChecks {
 public:
@@ -29,18 +29,18 @@ public:
     // All of these: about each second. True: there are other obstacles than before.
     bool look_at_passages(const PassageWatch::View& view);
     // Only when all of ours is in place, or cannot be: what is under way is no finding. Every 5 s.
-    bool look_at_ways(const std::vector<net::Ipv6Prefix>& busy);
+    bool check_forwarding(const std::vector<net::Ipv6Prefix>& busy);
     void look_at_tables();
     [[nodiscard]] bool forwards() const;
     // With the next call: something has changed.
-    void look_at_ways_again() { ways_at_ = {}; }
+    void check_forwarding_at_once() { forwarding_check_at_ = {}; }
 
 private:
     Context context_;
     Means means_;
     ForwardCheck forward_check_;
     FullTables full_tables_;
-    Loop::TimePoint ways_at_;
+    Loop::TimePoint forwarding_check_at_;
 };
 
 }  // namespace ulagate

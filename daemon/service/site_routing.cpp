@@ -65,15 +65,15 @@ void SiteRouting::put(const net::Ipv6Prefix& destination, const std::string& rel
 }
 
 // Not by the next plan: what goes to a relay that is dead is lost until then. One replacement for all that
-// takes the default. Whoever needs another way gets it before, and loses it after.
+// takes the default. A site that needs another relay gets it before, and loses it after.
 void SiteRouting::move() {
     const PathChoice& choice = paths_.choice();
-    std::map<net::Ipv6Prefix, std::string> other_ways;
-    for (const auto& [site, path] : choice.exceptions()) other_ways.emplace(site, path.relay);
+    std::map<net::Ipv6Prefix, std::string> relay_of_site;
+    for (const auto& [site, path] : choice.exceptions()) relay_of_site.emplace(site, path.relay);
     std::vector<std::string> lines;
-    for (const auto& [site, relay] : other_ways) {
-        const auto before = other_ways_.find(site);
-        if (before != other_ways_.end() && before->second == relay) continue;
+    for (const auto& [site, relay] : relay_of_site) {
+        const auto before = relay_of_site_.find(site);
+        if (before != relay_of_site_.end() && before->second == relay) continue;
         const PathChoice::Path& path = choice.exceptions().at(site);
         lines.push_back(fmt::format("{} through {}: {}", net::to_string(site), relay, path.why));
         put(site, relay, {.routine = true});
@@ -84,8 +84,8 @@ void SiteRouting::move() {
                     path.why);
         put(context_.config.overlay, path.relay, {});
     }
-    for (const auto& [site, relay] : other_ways_) {
-        if (other_ways.contains(site)) continue;
+    for (const auto& [site, relay] : relay_of_site_) {
+        if (relay_of_site.contains(site)) continue;
         lines.push_back(fmt::format("{} through {} again", net::to_string(site), path.relay));
         if (!context_.reconciler.have().routes.contains({site, kRouteMetric})) continue;
         context_.fast_path.write(DeleteRoute{{site, kRouteMetric}, {kLinkPrefix + relay}}, {.routine = true});
@@ -98,7 +98,7 @@ void SiteRouting::move() {
         for (const std::string& line : lines) log::notice("paths", "{}", line);
     }
     carrier_ = path.relay;
-    other_ways_ = std::move(other_ways);
+    relay_of_site_ = std::move(relay_of_site);
     context_.turn.reconcile_soon();
 }
 
@@ -126,7 +126,7 @@ void SiteRouting::set_active(const std::set<std::string>& lans) {
 
 bool SiteRouting::contribute(Facts& facts) const {
     const bool carrier = assign(facts.carrier, carrier_);
-    return assign(facts.other_ways, other_ways_) || carrier;
+    return assign(facts.relay_of_site, relay_of_site_) || carrier;
 }
 
 }  // namespace ulagate

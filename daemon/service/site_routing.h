@@ -16,7 +16,7 @@
 namespace ulagate {
 
 // Which relay carries what of an edge's overlay traffic, and the routes that follow at once. Owns these
-// facts: carrier, other_ways.
+// facts: carrier, relay_of_site.
 class SiteRouting {
 public:
     // The remote /64s with traffic now, asked each second while it matters.
@@ -47,7 +47,7 @@ private:
     BusySites busy_sites_;
     PathControl paths_;
     std::string carrier_;
-    std::map<net::Ipv6Prefix, std::string> other_ways_;
+    std::map<net::Ipv6Prefix, std::string> relay_of_site_;
 };
 
 }  // namespace ulagate

@@ -198,7 +198,7 @@ void add_relays(Status& status, const Context& context, const RelayConnections& 
             relay.state = "down: waiting for the clock";
         } else if (!trouble.empty()) {
             relay.state = "down: " + trouble;
-        } else if (!facts.way) {
+        } else if (!facts.egress) {
             relay.state = "down: no route to " + relay.endpoint;
         } else {
             const wg::control::RelaySession* session = relays.talk().session(config.name);

@@ -22,7 +22,7 @@ void add_lans(Status& status, const Context& context, const Lans& lans);
 // `clock`: of an edge, else nullptr.
 void add_relays(Status& status, const Context& context, const RelayConnections& relays,
                 const EdgeClock* clock);
-// The ways to other sites.
+// The paths to other sites.
 void add_paths(Status& status, const Context& context, const PathControl& paths, const RelayTalk& talk);
 void add_detours(Status& status, const RouterRegistry& routers);
 void add_routers(Status& status, const Context& context, const RouterRegistry& registry);

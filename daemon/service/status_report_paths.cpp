@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What the status says of an edge's ways to other sites.
+// What the status says of an edge's paths to other sites.
 #include <algorithm>
 #include <set>
 
@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kMost = 256;
 
-// Sites with traffic first, then those that take another way than most, then the others.
+// Sites with traffic first, then those that take another relay than most, then the others.
 std::vector<net::Ipv6Prefix> sites_to_show(const std::vector<net::Ipv6Prefix>& busy,
                                            const wg::control::PathChoice& choice,
                                            const std::set<net::Ipv6Prefix>& known) {
@@ -25,20 +25,20 @@ std::vector<net::Ipv6Prefix> sites_to_show(const std::vector<net::Ipv6Prefix>& b
     return shown;
 }
 
-void add_ways(Status::Site& out, const net::Ipv6Prefix& site, const wg::control::RemoteProbe& probe,
-              Loop::TimePoint now) {
+void add_candidates(Status::Site& out, const net::Ipv6Prefix& site, const wg::control::RemoteProbe& probe,
+                    Loop::TimePoint now) {
     const auto measured = probe.sites().find(site);
     if (measured == probe.sites().end()) return;
     const auto end_to_end = probe.end_to_end();
     for (const auto& [relay, probes] : measured->second.paths) {
-        Status::Way& way = out.ways.emplace_back();
-        way.relay = relay;
+        Status::Candidate& candidate = out.candidates.emplace_back();
+        candidate.relay = relay;
         if (const auto works = end_to_end.find({site, relay}); works != end_to_end.end())
-            way.works = works->second;
+            candidate.works = works->second;
         const auto loss = probes.history.loss(now);
-        way.probes = loss.probes;
-        way.lost = loss.lost;
-        way.measured = probes_of(probes.history, now);
+        candidate.probes = loss.probes;
+        candidate.lost = loss.lost;
+        candidate.measured = probes_of(probes.history, now);
     }
 }
 
@@ -76,7 +76,7 @@ void add_paths(Status& status, const Context& context, const PathControl& paths,
         site.why = path.why;
         const auto sites = listed_by(path.relay);
         site.detour = sites && !sites->covers(prefix) && sites->detours_to(prefix);
-        add_ways(site, prefix, paths.probe(), context.loop.now());
+        add_candidates(site, prefix, paths.probe(), context.loop.now());
     }
 }
 

@@ -36,7 +36,7 @@ class Handover:
                 self._crossing.lost_during("return", self._back))
 
     def return_with_late_tunnel(self):
-        """The way to the relay opens only some seconds after the router has started."""
+        """The path to the relay opens only some seconds after the router has started."""
         def back():
             self._edge.nft("table inet late { chain out { type filter hook output priority -300;"
                            " udp dport 51820 drop; }; }")

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What site a notices when the way to the relay changes under it: ulagate beside WireGuard as wg-quick sets it up.
+"""What site a notices when the egress to the relay changes under it: ulagate beside WireGuard as wg-quick sets it up.
 
 Where plain WireGuard does not come back within PATIENCE, that is what counts. Words as arguments run only the rows
 whose name contains one: address, route, name, silent.
@@ -59,7 +59,7 @@ class Plain:
 
 
 class Change:
-    """A world in which something happens to the way, and is undone; `with` one stack at work."""
+    """A world in which something happens to the egress, and is undone; `with` one stack at work."""
 
     uplinks = {}
     repeats = REPEATS  # of plain WireGuard

@@ -3,7 +3,7 @@
 """What hosts notice when one of two relays dies, stops, or is lost to one site: ulagate beside plain WireGuard.
 
 Plain WireGuard is two tunnels and two routes, see plain_relays.py. With a second relay standing by, it stays without a
-way for as long as the first is gone: that is watched for a while.
+path for as long as the first is gone: that is watched for a while.
 """
 
 import os
@@ -60,8 +60,8 @@ class Ours:
     def _all_through_one(self):
         """Whichever a router chose first: relay 2 is away for a moment."""
         self._relays.cut(self._relays.two)
-        ways = lambda: {self._relays.way(site, self._hosts[to]) for site in SITES for to in SITES if site != to}
-        lab.wait_for(lambda: ways() == {"ulg-r1"}, 30, "all sites go through relay 1")
+        egresses = lambda: {self._relays.egress(site, self._hosts[to]) for site in SITES for to in SITES if site != to}
+        lab.wait_for(lambda: egresses() == {"ulg-r1"}, 30, "all sites go through relay 1")
         self._relays.cut(self._relays.two, False)
         self._settled()
 
@@ -70,7 +70,7 @@ class Ours:
             lab.wait_for(lambda: self._relays.knows_all(daemon, len(SITES)), 60, f"{daemon.node.name} knows both relays")
 
     def _carrying(self):
-        return self._relays.one if self._relays.way("a", self._hosts["b"]) == "ulg-r1" else self._relays.two
+        return self._relays.one if self._relays.egress("a", self._hosts["b"]) == "ulg-r1" else self._relays.two
 
     def _during(self, action, flows=(("a", "b"),)):
         """(lost, gap) of each flow from three seconds before the action to a second of answers after it."""

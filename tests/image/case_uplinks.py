@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Ways to the internet that come and go: a cable, and a phone that is put in, taken out, and put in again."""
+"""Uplinks that come and go: a cable, and a phone that is put in, taken out, and put in again."""
 
 import figures
 import lab

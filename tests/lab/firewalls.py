@@ -2,7 +2,7 @@
 """Debian's own firewalls on a machine of the lab: the real packages, of this system or of another Debian's root, with an
 overlay on top so that nothing of it changes. Their programs run in the machine's network namespace, with files of their own.
 
-The lab has no way to the internet, so the other Debian's root has to be there: $LAB_FIREWALLS_12 or _13 names it.
+The lab has no internet access, so the other Debian's root has to be there: $LAB_FIREWALLS_12 or _13 names it.
 """
 
 import os

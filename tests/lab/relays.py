@@ -54,7 +54,7 @@ class Relays:
         relays = (daemon.try_status() or {"relays": []})["relays"]
         return len(relays) == 2 and all(relay["state"] == "up" and relay["connected"] == count for relay in relays)
 
-    def way(self, edge, destination):
+    def egress(self, edge, destination):
         """The tunnel that the kernel of the site's router takes: "ulg-r1"."""
         found = json.loads(self.world.sites[edge].edge.out("ip", "-j", "-6", "route", "get", destination))
         return found[0]["dev"]
@@ -70,14 +70,14 @@ class Relays:
         cut_site(self.world.sites[name], self.machine(relay), cut)
 
     def path(self, edge, site):
-        """What the router of one site says about its way to another one."""
+        """What the router of one site says about its path to another one."""
         status = self.overlay.edge(edge).try_status() or {"sites": []}
         return next((entry for entry in status["sites"] if entry["prefix"] == f"fd12:3456:789a:{site}::/64"), {})
 
     def probed(self, edge, site):
         """End to end, over both relays, and both work."""
-        ways = self.path(edge, site).get("ways", [])
-        return len(ways) == 2 and all(way["works"] for way in ways)
+        candidates = self.path(edge, site).get("candidates", [])
+        return len(candidates) == 2 and all(candidate["works"] for candidate in candidates)
 
     @contextlib.contextmanager
     def pings(self, flows):

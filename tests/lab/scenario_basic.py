@@ -71,7 +71,7 @@ def check_router_addresses(world, host):
 
 
 def check_unknown_destinations(host):
-    """Nobody has to wait for a time-out where there is no way."""
+    """Nobody has to wait for a time-out where there is no route."""
     for destination in ("fd12:3456:789a:c::1", "fd12:3456:789a:ffff::1"):
         # Several, because the kernel of the router that answers sends one host only so many errors in a second.
         answer = host.run("ping", "-n", "-c4", "-i0.5", "-W2", destination, check=False)

@@ -19,7 +19,7 @@ def scenario():
     relays = Relays(world, overlay)
     hosts = relays.wait_until_up(("a", "b"))
     edge = overlay.edge("a")
-    used = relays.way("a", hosts["b"])
+    used = relays.egress("a", hosts["b"])
     unused = "ulg-r2" if used == "ulg-r1" else "ulg-r1"
 
     lab.step(f"the process of {unused} hangs, {used} carries")

@@ -10,7 +10,7 @@ import lab
 from relays import Relays, report
 
 SITE_B = "fd12:3456:789a:b::/64"
-DETOUR = 12.0  # seconds without a way; on a quiet machine about four (a router counts as gone after three)
+DETOUR = 12.0  # seconds without a path; on a quiet machine about four (a router counts as gone after three)
 NARROW = 1400  # bytes, between the relays
 
 
@@ -28,8 +28,8 @@ def scenario():
     with relays.pings([flow]) as results:
         relays.cut_site("a", relays.two)
         relays.cut_site("b", relays.one)
-        lab.wait_for(lambda: relay_way(relays.one, hosts["b"]) == "ulg-r2", 20, "relay 1 sends to b through relay 2")
-        lab.wait_for(lambda: relay_way(relays.two, hosts["a"]) == "ulg-r1", 20, "relay 2 sends to a through relay 1")
+        lab.wait_for(lambda: relay_egress(relays.one, hosts["b"]) == "ulg-r2", 20, "relay 1 sends to b through relay 2")
+        lab.wait_for(lambda: relay_egress(relays.two, hosts["a"]) == "ulg-r1", 20, "relay 2 sends to a through relay 1")
     worst = report("a, which lost relay 2, to b, which lost relay 1", results[flow])
     lab.check(worst < DETOUR * lab.slowness(), f"no gap above {DETOUR} s")
     status(relays)
@@ -37,8 +37,8 @@ def scenario():
 
     with relays.pings([flow]) as results:
         relays.cut_site("b", relays.one, False)
-        lab.wait_for(lambda: relay_way(relays.one, hosts["b"]) == "ulg-s1", 40, "relay 1 has b itself again")
-        lab.wait_for(lambda: relays.way("b", hosts["a"]) == "ulg-r1", 60, "and b goes to a directly")
+        lab.wait_for(lambda: relay_egress(relays.one, hosts["b"]) == "ulg-s1", 40, "relay 1 has b itself again")
+        lab.wait_for(lambda: relays.egress("b", hosts["a"]) == "ulg-r1", 60, "and b goes to a directly")
     report("b has relay 1 again", results[flow])
     lab.check_equal(len(results[flow].lost), 0, "the return loses nothing")
 
@@ -47,7 +47,7 @@ def scenario():
         lab.check_equal(daemon.lines("somebody else"), [], f"{daemon.node.name} saw no foreign hand")
 
 
-def relay_way(daemon, destination):
+def relay_egress(daemon, destination):
     return re.search(r" dev (\S+)", daemon.node.out("ip", "-6", "route", "get", destination)).group(1)
 
 
@@ -60,7 +60,7 @@ def status(relays):
 
 
 def packet_too_big(world, relays, hosts):
-    """The way between the relays carries less than those to the sites: the relay itself tells hosts so."""
+    """The tunnel between the relays carries less than those to the sites: the relay itself tells hosts so."""
     for here, there in ((0, 1), (1, 0)):
         world.relays[here].node.ip(f"route add {world.relays[there].ipv4}/32 dev eth0 mtu {NARROW}")
     for daemon, other in ((relays.one, "r2"), (relays.two, "r1")):

@@ -9,7 +9,7 @@ from relays import Relays, report
 
 ESSENTIAL = "a relay dies"
 ALONE = "it judges gaps of a second"
-DIES = 6.0  # seconds without a way that the death of a relay may cost here; on a quiet machine it is about one
+DIES = 6.0  # seconds without a path that the death of a relay may cost here; on a quiet machine it is about one
 
 
 def scenario():
@@ -18,7 +18,7 @@ def scenario():
     relays = Relays(world, overlay)
     hosts = relays.wait_until_up(("a", "b"))
     lab.step("both relays carry, and the routers know what is connected to them")
-    first = {site: relays.way(site, hosts[other]) for site, other in (("a", "b"), ("b", "a"))}
+    first = {site: relays.egress(site, hosts[other]) for site, other in (("a", "b"), ("b", "a"))}
     lab.check(set(first.values()) <= {"ulg-r1", "ulg-r2"}, f"each router has chosen a relay: {first}")
 
     flows = [("a", hosts["b"]), ("b", hosts["a"])]
@@ -34,7 +34,7 @@ def scenario():
 
 
 def everybody_on(relays, hosts, interface):
-    return all(relays.way(site, hosts[other]) == interface for site, other in (("a", "b"), ("b", "a")))
+    return all(relays.egress(site, hosts[other]) == interface for site, other in (("a", "b"), ("b", "a")))
 
 
 def clean_stop(relays, hosts, flows):
@@ -78,7 +78,7 @@ def power_off(relays, hosts, flows):
 def restart_of_a_router(relays, hosts, flows):
     """What carries goes on carrying, whichever relay answers first."""
     edge = relays.overlay.edge("a")
-    before = relays.way("a", hosts["b"])
+    before = relays.egress("a", hosts["b"])
     with relays.pings(flows) as results:
         edge.kill9()
         edge.start_again()
@@ -86,7 +86,7 @@ def restart_of_a_router(relays, hosts, flows):
     for flow, result in results.items():
         report(f"restart of edge-a, host-{flow[0]}", result)
         lab.check_equal(len(result.lost), 0, "nothing is lost")
-    lab.check_equal(relays.way("a", hosts["b"]), before, "it goes through the same relay")
+    lab.check_equal(relays.egress("a", hosts["b"]), before, "it goes through the same relay")
     lab.check_equal(edge.lines("the overlay through")[-1:], [], "and never went elsewhere")
 
 

@@ -57,10 +57,10 @@ def way_to_the_relay(pair):
     def block():
         pair.block_relay(one.node)
         took = lab.seconds_until(lambda: active(two) and not active(one), 15, "a2 is Active")
-        lab.step(f"the other router is Active {took:.2f} s after the way to the relay was blocked")
+        lab.step(f"the other router is Active {took:.2f} s after the path to the relay was blocked")
         lab.check(took < (PROBES + FAILOVER + 0.5) * lab.slowness(), "after three probes and a failover")
         pair.owner(two)
-    pair.during("the Active router's way to the relay is blocked", block, PROBES + FAILOVER + 0.5)
+    pair.during("the Active router's path to the relay is blocked", block, PROBES + FAILOVER + 0.5)
     status = vrrp_status(one)
     lab.check_equal((status["state"], status["priority"], status["configured_priority"]), ("backup", 50, 200),
                     "its priority is lower")

@@ -72,8 +72,8 @@ class Story:
         self.edge.start_again()
         lab.wait_for(lambda: self.edge.relay_status().get("state") == "up", 10, "the tunnel is up again")
         lab.check(lab.can_ping(self.site.host, self.far), "and works")
-        time.sleep(3)  # a new daemon looks at the better way soon, for a moment and in vain
-        lab.wait_for(lambda: [link for _, link in self.pins()] == ["eth1"], 2, "it is by the same way")
+        time.sleep(3)  # a new daemon tries the better uplink soon, for a moment and in vain
+        lab.wait_for(lambda: [link for _, link in self.pins()] == ["eth1"], 2, "it is by the same uplink")
         lab.check(lab.can_ping(self.site.host, self.far), "and stays there")
 
     def second_goes(self):

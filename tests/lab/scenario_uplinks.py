@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Sites whose ISP has only IPv4 (behind CG-NAT) or only IPv6 reach each other; the tunnel's MTU follows the way."""
+"""Sites whose ISP has only IPv4 (behind CG-NAT) or only IPv6 reach each other; the tunnel's MTU follows the egress."""
 
 import lab
 

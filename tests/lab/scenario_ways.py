@@ -63,9 +63,9 @@ def scenario():
         try:
             time.sleep(0.3)
             lab.check(lab.can_ping(host, host_address), f"{what}: the overlay is reached")
-            way = json.loads(node.out("ip", "-j", "-6", "route", "get", "fd12:3456:789a:b::1", "from",
+            egress = json.loads(node.out("ip", "-j", "-6", "route", "get", "fd12:3456:789a:b::1", "from",
                                       "fd12:3456:789a:a::77", "iif", "eth0"))[0]
-            lab.check_equal((way["dev"], way["table"]), ("ulg-r1", "117"), f"{what}: hosts' packets go into the tunnel")
+            lab.check_equal((egress["dev"], egress["table"]), ("ulg-r1", "117"), f"{what}: hosts' packets go into the tunnel")
         finally:
             ip6(node, undo(command))
     time.sleep(1.5)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""More ways into the internet for a router of the lab, and changes of the one it has."""
+"""More uplinks for a router of the lab, and changes of the one it has."""
 
 from node import Node, connect, switch_off_offloads
 

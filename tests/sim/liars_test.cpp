@@ -45,7 +45,7 @@ protected:
             for (std::size_t to = first; to < 8; ++to) {
                 if (from == to) continue;
                 EXPECT_LE(world.lost(from, to) / 1ms, (honest.lost(from, to) + patience) / 1ms)
-                    << "ms without a way from site " << from << " to " << to << " because of a liar";
+                    << "ms without a path from site " << from << " to " << to << " because of a liar";
                 worse = std::max(worse, world.lost(from, to) - honest.lost(from, to));
                 better = std::max(better, honest.lost(from, to) - world.lost(from, to));
             }

@@ -191,16 +191,16 @@ void LiarWorld::decide(Router& router, std::size_t site) {
     if (!changed) return;
     // As Service::move_paths().
     std::size_t moved = 0;
-    std::map<net::Ipv6Prefix, std::string> ways;
+    std::map<net::Ipv6Prefix, std::string> routes;
     for (const auto& [to, path] : router.choice.exceptions()) {
-        ways.emplace(to, path.relay);
-        const auto known = router.ways.find(to);
-        if (known == router.ways.end() || known->second != path.relay) ++moved;
+        routes.emplace(to, path.relay);
+        const auto known = router.routes.find(to);
+        if (known == router.routes.end() || known->second != path.relay) ++moved;
     }
-    for (const auto& [to, relay] : router.ways) moved += ways.contains(to) ? 0U : 1U;
-    router.ways = std::move(ways);
+    for (const auto& [to, relay] : router.routes) moved += routes.contains(to) ? 0U : 1U;
+    router.routes = std::move(routes);
     router.cost.route_changes += moved;
-    router.cost.routes = std::max(router.cost.routes, router.ways.size());
+    router.cost.routes = std::max(router.cost.routes, router.routes.size());
     for (std::size_t line = 0; line < (moved > 8 ? 1 : moved) + 1; ++line)
         note_line(router.cost, router.lines, now_);
 }

@@ -91,7 +91,7 @@ private:
         bool active = false;
         std::vector<RelaySession> sessions;
         PathChoice choice;
-        std::map<net::Ipv6Prefix, std::string> ways;
+        std::map<net::Ipv6Prefix, std::string> routes;
         EpochMemory epochs;
         Voices voices;
         Cost cost;

@@ -155,7 +155,7 @@ void PathWorld::look_at(std::size_t from, std::size_t to) {
         remote.without_since.reset();
         return;
     }
-    // A link that comes and goes may have worked since the last look. With two relays on the way there is no
+    // A link that comes and goes may have worked since the last look. With two relays on the path there is no
     // one link to blame.
     TimePoint since = now_;
     if (!remote.relay.empty() && !linked_) {

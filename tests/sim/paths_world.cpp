@@ -335,7 +335,7 @@ void PathWorld::send_probes(std::size_t site, const RemoteProbe::Outcome& outcom
     }
 }
 
-// The answer goes back the way that the question came.
+// The answer takes the path that the question took.
 void PathWorld::asked(std::size_t from, std::size_t to, std::size_t relay, const Packet& probe) {
     const ProbeAck ack{std::get<Probe>(probe.message).id};
     to_relay(to, relay, [this, from, to, relay, ack] {

@@ -36,7 +36,7 @@ inline constexpr Duration kLook =
 class PathWorld {
 public:
     static constexpr std::size_t kRelays = 3;
-    // How long two sites may be without a way though one has worked all the time.
+    // How long two sites may be without a path though one has worked all the time.
     static constexpr Duration kBusyBudget = std::chrono::milliseconds{6500};  // with traffic: they probe
     static constexpr Duration kIdleBudget = std::chrono::seconds{15};         // without: the relays' lists
     static constexpr Duration kDetourBudget = std::chrono::seconds{15};       // from relay to relay
@@ -96,7 +96,7 @@ private:
         unsigned moves = 0;
         std::optional<TimePoint> busy_since;     // traffic flows
         std::optional<TimePoint> silent_since;   // none any more
-        std::optional<TimePoint> without_since;  // a way
+        std::optional<TimePoint> without_since;  // a path
         TimePoint looked_at;
     };
     struct Edge {

@@ -126,7 +126,7 @@ private:
 
     [[nodiscard]] const Relay* find(const std::string& name) const;
     [[nodiscard]] bool is_dead(const net::Ipv6Prefix& site, const std::string& relay) const;
-    // When the site may leave the relay for one that has it; nothing: it is no detour, or the only way.
+    // When the site may leave the relay for one that has it; nothing: it is no detour, or the only path.
     [[nodiscard]] std::optional<TimePoint> detour_ends(const net::Ipv6Prefix& site,
                                                        const std::string& relay) const;
     std::string reason_to_leave(const net::Ipv6Prefix& site, const std::string& relay, TimePoint now);

@@ -133,7 +133,7 @@ public:
     SessionOutcome set_lans(const std::vector<LanPart>& lans, Now now);
     // Does overlay traffic flow through this relay? Then its death has to be seen sooner.
     SessionOutcome set_traffic(bool flows, Now now);
-    // Something has changed on the way there: a probe leaves at once.
+    // The egress to the relay has changed: a probe leaves at once.
     SessionOutcome probe_now(Now now);
     // The overlay whose connected sites we want to know from the relay; nothing: there is no choice of
     // relays.

@@ -16,10 +16,10 @@ bool lies_in(const net::Ipv6Prefix& prefix, const Prefixes& sites) {
     return behind != sites.begin() && std::prev(behind)->contains(prefix);
 }
 
-enum class Way { direct, detour, none };
+enum class Connection { direct, detour, none };
 struct Site {
     net::Ipv6Prefix prefix;
-    Way way = Way::none;
+    Connection connection = Connection::none;
 };
 bool before(const Site& a, const Site& b) { return a.prefix < b.prefix; }
 
@@ -27,9 +27,9 @@ bool before(const Site& a, const Site& b) { return a.prefix < b.prefix; }
 std::vector<Site> changes_of(const std::vector<std::optional<Sites>>& parts) {
     std::vector<Site> all;
     for (const auto& part : parts) {
-        for (const net::Ipv6Prefix& prefix : part->removed) all.push_back({prefix, Way::none});
-        for (const net::Ipv6Prefix& prefix : part->detours) all.push_back({prefix, Way::detour});
-        for (const net::Ipv6Prefix& prefix : part->added) all.push_back({prefix, Way::direct});
+        for (const net::Ipv6Prefix& prefix : part->removed) all.push_back({prefix, Connection::none});
+        for (const net::Ipv6Prefix& prefix : part->detours) all.push_back({prefix, Connection::detour});
+        for (const net::Ipv6Prefix& prefix : part->added) all.push_back({prefix, Connection::direct});
     }
     std::stable_sort(all.begin(), all.end(), before);
     std::vector<Site> last;
@@ -42,9 +42,9 @@ std::vector<Site> changes_of(const std::vector<std::optional<Sites>>& parts) {
 
 std::vector<Site> all_of(const SiteSet& set) {
     std::vector<Site> all;
-    for (const net::Ipv6Prefix& prefix : set.prefixes()) all.push_back({prefix, Way::direct});
+    for (const net::Ipv6Prefix& prefix : set.prefixes()) all.push_back({prefix, Connection::direct});
     const auto middle = static_cast<std::ptrdiff_t>(all.size());
-    for (const net::Ipv6Prefix& prefix : set.detours()) all.push_back({prefix, Way::detour});
+    for (const net::Ipv6Prefix& prefix : set.detours()) all.push_back({prefix, Connection::detour});
     std::inplace_merge(all.begin(), all.begin() + middle, all.end(), before);
     return all;
 }
@@ -102,8 +102,8 @@ bool SiteMirror::apply(TimePoint now) {
     Prefixes direct;
     Prefixes detours;
     const auto take = [&](const Site& site) {
-        if (site.way == Way::direct) direct.push_back(site.prefix);
-        if (site.way == Way::detour) detours.push_back(site.prefix);
+        if (site.connection == Connection::direct) direct.push_back(site.prefix);
+        if (site.connection == Connection::detour) detours.push_back(site.prefix);
     };
     auto old = known.begin();
     for (const Site& change : changes) {

@@ -145,8 +145,8 @@ Result<Addresses> Rtnl::addresses() {
     });
 }
 
-Result<Way> Rtnl::way_to(const net::IpAddress& destination) {
-    const std::string what = "find the way to " + net::to_string(destination);
+Result<Egress> Rtnl::egress_to(const net::IpAddress& destination) {
+    const std::string what = "look up the route to " + net::to_string(destination);
     const auto* ipv6 = std::get_if<net::Ipv6Address>(&destination);
     rtmsg header{};
     header.rtm_family = ipv6 != nullptr ? AF_INET6 : AF_INET;
@@ -156,10 +156,10 @@ Result<Way> Rtnl::way_to(const net::IpAddress& destination) {
 
     std::optional<rtnl::RouteRow> route;
     const Answer found =
-        impl_->commands.ask(request, [&](const nlmsghdr& message) { route = rtnl::decode_way(message); });
+        impl_->commands.ask(request, [&](const nlmsghdr& message) { route = rtnl::decode_egress(message); });
     // A route of type "prohibit" answers EACCES and "blackhole" EINVAL, depending on the family.
-    const std::array<int, 5> no_way{ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, ENETDOWN};
-    if (std::find(no_way.begin(), no_way.end(), found.code) != no_way.end()) {
+    const std::array<int, 5> no_route{ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, ENETDOWN};
+    if (std::find(no_route.begin(), no_route.end(), found.code) != no_route.end()) {
         return fail_errno(what, ENETUNREACH);
     }
     if (!found.ok()) return rtnl::fail(found, what);
@@ -177,12 +177,12 @@ Result<Way> Rtnl::way_to(const net::IpAddress& destination) {
     if (!looked.ok() || !link) return fail_errno(what, ENETUNREACH);
     unsigned mtu = link->link.mtu;
     if (ipv6 != nullptr && link->ipv6_mtu) mtu = std::min(mtu, *link->ipv6_mtu);
-    return Way{std::move(link->name), route->mtu.value_or(mtu), route->gateway, route->source};
+    return Egress{std::move(link->name), route->mtu.value_or(mtu), route->gateway, route->source};
 }
 
 Result<Forwarded> Rtnl::forwarded(const Forwarding& packet) {
     const std::string what =
-        fmt::format("ask for the way from {} to {}", packet.from, net::to_string(packet.destination));
+        fmt::format("look up the route from {} to {}", packet.from, net::to_string(packet.destination));
     const auto from = rtnl::link_index(impl_->commands, packet.from);
     if (!from) return fail_errno(what, ENODEV);
     rtmsg header{};

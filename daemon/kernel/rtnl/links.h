@@ -19,7 +19,7 @@ struct RtnlChanges {
     bool addresses = false;
     bool our_routes = false;    // routes with our protocol number
     bool rules = false;         // of the routing policy for IPv6
-    bool other_routes = false;  // others, IPv4 and IPv6: the way to a relay may have moved
+    bool other_routes = false;  // others, IPv4 and IPv6: the egress to a relay may have moved
     // The kernel drops IPv4 routes with their address, silently, so that an address counts as well.
     bool default_routes = false;
     [[nodiscard]] bool any() const { return links || addresses || our_routes || rules || other_routes; }
@@ -47,7 +47,7 @@ public:
     // What the kernel does with a packet that it has to forward: a route look-up with the rules, no packet.
     Result<Forwarded> forwarded(const Forwarding& packet);
     // std::errc::network_unreachable when there is no route.
-    Result<Way> way_to(const net::IpAddress& destination);
+    Result<Egress> egress_to(const net::IpAddress& destination);
     // Those of the main table that lead to one working link each, the one that the kernel prefers first.
     Result<std::vector<DefaultRoute>> default_routes();
     Result<Pins> pins();

@@ -79,7 +79,7 @@ void note_route(const nlmsghdr& message, RtnlChanges& changes) {
     const std::uint32_t table =
         RouteAttributes{message, sizeof *header}.u32(RTA_TABLE).value_or(header->rtm_table);
     // The local table follows the addresses, which have events of their own. Any other table may carry the
-    // way to a relay, when rules lead there.
+    // egress to a relay, when rules lead there.
     if (table == RT_TABLE_LOCAL) return;
     const bool ours =
         header->rtm_protocol == kRouteProtocol && (table == kRouteTable || table == RT_TABLE_MAIN);
@@ -166,7 +166,7 @@ std::optional<RouteRow> decode_match(const nlmsghdr& message) {
     return row;
 }
 
-std::optional<RouteRow> decode_way(const nlmsghdr& message) {
+std::optional<RouteRow> decode_egress(const nlmsghdr& message) {
     const auto header = fixed_header<rtmsg>(message);
     if (message.nlmsg_type != RTM_NEWROUTE || !header) return std::nullopt;
     return route_of_any_family(*header, RouteAttributes{message, sizeof *header});
@@ -202,7 +202,7 @@ void note_change(const nlmsghdr& message, RtnlChanges& changes) {
             [[fallthrough]];
         case RTM_DELADDR: {
             const auto header = fixed_header<ifaddrmsg>(message);
-            // An IPv4 address matters to us only as a part of the way to a relay.
+            // An IPv4 address matters to us only as a part of the egress to a relay.
             if (header) (header->ifa_family == AF_INET6 ? changes.addresses : changes.other_routes) = true;
             if (header) changes.default_routes = true;
             break;
@@ -213,7 +213,7 @@ void note_change(const nlmsghdr& message, RtnlChanges& changes) {
             break;
         case RTM_NEWRULE:
         case RTM_DELRULE: {
-            // Those for IPv4 matter to us only as a part of the way to a relay.
+            // Those for IPv4 matter to us only as a part of the egress to a relay.
             const auto header = fixed_header<fib_rule_hdr>(message);
             if (header && header->family == AF_INET6) changes.rules = true;
             if (header) changes.other_routes = true;

@@ -48,7 +48,7 @@ std::optional<RouteRow> decode_match(const nlmsghdr& message);
 std::optional<Rule> decode_rule(const nlmsghdr& message);  // for IPv6
 
 // The answer to a look-up of one address, IPv4 or IPv6, which names both ends in full; `key` stays empty.
-std::optional<RouteRow> decode_way(const nlmsghdr& message);
+std::optional<RouteRow> decode_egress(const nlmsghdr& message);
 
 // A route to one host or to everywhere, IPv4 or IPv6.
 struct OuterRoute {

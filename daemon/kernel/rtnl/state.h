@@ -102,7 +102,7 @@ using Rules = std::vector<Rule>;  // everybody's, in the order in which the kern
 // while ours is that. So ours goes down until nobody is before it, and up again when they are gone; at 200
 // there is room for that. What somebody puts at 0 or 1 stays before ours. Where the local table is asked too
 // late (its rule was moved behind that of the VRFs, say), another rule of ours is before that one: what is
-// for this machine itself must not take the way of its neighbours.
+// for this machine itself must not take the route of its neighbours.
 inline constexpr std::uint32_t kRulePreference = 200;
 inline constexpr std::uint32_t kLowestRulePreference = 2;
 inline constexpr std::uint32_t kLocalTable = 255;  // RT_TABLE_LOCAL
@@ -134,12 +134,12 @@ struct TableUse {
 };
 
 // How packets to one outside address leave this machine now.
-struct Way {
+struct Egress {
     std::string link;
     unsigned mtu = 0;                                      // bytes: the route's own, else the link's
     std::optional<net::IpAddress> gateway = std::nullopt;  // nothing: on the link itself
     std::optional<net::IpAddress> source = std::nullopt;   // as the kernel would choose it
-    bool operator==(const Way&) const = default;
+    bool operator==(const Egress&) const = default;
 };
 
 // Where a default route leads.

@@ -45,7 +45,7 @@ public:
 
     // In order of preference. The same list again is no news.
     void set_servers(const std::vector<net::IpAddress>& servers, TimePoint now);
-    // The way to the servers is another, so what failed may work now.
+    // The uplink has changed, so what failed may work now.
     void on_network_change(TimePoint now);
 
     // Ends a round whose time is over, or begins one. A sample at most once a round.

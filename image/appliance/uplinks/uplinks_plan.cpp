@@ -156,7 +156,7 @@ UplinkReport Uplinks::report(const Binding& binding) const {
         const bool session = binding.link != binding.below;
         const char* const what =
             have.empty() ? (session ? "waiting for the provider (PPPoE)" : "waiting for an address")
-                         : "no way to the internet from there";
+                         : "no internet access from there";
         out.reason = have.empty() ? what : have + ": " + what;
         return out;
     }

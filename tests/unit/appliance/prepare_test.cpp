@@ -132,7 +132,7 @@ TEST_F(PrepareTest, ABrokenFileIsRescueWithAllThatIsWrong) {
     EXPECT_EQ(read("/run/appliance/public_key").size(), 45U);
 }
 
-TEST_F(PrepareTest, OtherWaysIntoRescue) {
+TEST_F(PrepareTest, OtherReasonsForRescue) {
     EXPECT_THAT(boot().rescue, ElementsAre("there is no file ulagate.toml on the card"));
     image_.put("ulagate.toml", std::string{"\xff\xfen\0", 4});
     EXPECT_THAT(boot().rescue, ElementsAre(HasSubstr("UTF-16")));

@@ -26,7 +26,7 @@ TEST_F(RtnlPins, DefaultRoutesAreListedTheBestFirst) {
     with_kernel([](Rtnl& kernel) {
         EXPECT_EQ(kernel.default_routes().value(), std::vector<DefaultRoute>{});
         ASSERT_TRUE(two_uplinks());
-        // Not one of these is a way for packets to everywhere.
+        // Not one of these is a route for packets to everywhere.
         ASSERT_TRUE(
             run("ip route add unreachable default metric 50 && ip route add default dev lan0 table 7"));
         ASSERT_TRUE(run("ip route add 0.0.0.0/1 dev lan0 && ip -6 route add 2000::/3 dev lan0"));
@@ -47,18 +47,18 @@ TEST_F(RtnlPins, LeadAroundTheDefaultRouteOfBothFamilies) {
             ASSERT_TRUE(kernel.put_pin(kSix, {"lan0", ip("fe80::2")}));
         }
         EXPECT_EQ(kernel.pins().value(), (Pins{{kFour, other}, {kSix, {"lan0", ip("fe80::2")}}}));
-        EXPECT_EQ(kernel.way_to(kFour)->gateway, other.gateway);
-        EXPECT_EQ(kernel.way_to(kFour)->source, ip("192.0.2.2"));
-        EXPECT_EQ(kernel.way_to(kSix)->link, "lan0");
-        EXPECT_EQ(kernel.way_to(ip("203.0.113.10"))->gateway, kLan.gateway) << "nobody else is led astray";
+        EXPECT_EQ(kernel.egress_to(kFour)->gateway, other.gateway);
+        EXPECT_EQ(kernel.egress_to(kFour)->source, ip("192.0.2.2"));
+        EXPECT_EQ(kernel.egress_to(kSix)->link, "lan0");
+        EXPECT_EQ(kernel.egress_to(ip("203.0.113.10"))->gateway, kLan.gateway) << "nobody else is led astray";
         ASSERT_TRUE(kernel.put_pin(kFour, kLan));
-        EXPECT_EQ(kernel.way_to(kFour)->gateway, kLan.gateway);
+        EXPECT_EQ(kernel.egress_to(kFour)->gateway, kLan.gateway);
         for (int twice = 0; twice < 2; ++twice) {
             ASSERT_TRUE(kernel.delete_pin(kFour));
             ASSERT_TRUE(kernel.delete_pin(kSix));
         }
         EXPECT_EQ(kernel.pins().value(), Pins{});
-        EXPECT_EQ(kernel.way_to(kSix)->link, "far0");
+        EXPECT_EQ(kernel.egress_to(kSix)->link, "far0");
     });
 }
 
@@ -69,10 +69,10 @@ TEST_F(RtnlPins, WorkWithAGatewayOutsideOfAllNetworksAndWithNone) {
         const auto routes = kernel.default_routes().value();
         ASSERT_EQ(routes.size(), 1U);
         ASSERT_TRUE(kernel.put_pin(kFour, routes[0].uplink));
-        EXPECT_EQ(kernel.way_to(kFour)->gateway, ip("172.31.1.1"));
+        EXPECT_EQ(kernel.egress_to(kFour)->gateway, ip("172.31.1.1"));
         for (const auto& address : {kFour, kSix}) {
             ASSERT_TRUE(kernel.put_pin(address, {"far0", std::nullopt}));
-            EXPECT_EQ(kernel.way_to(address)->link, "far0");
+            EXPECT_EQ(kernel.egress_to(address)->link, "far0");
         }
     });
 }
@@ -88,7 +88,7 @@ TEST_F(RtnlPins, OfAnotherProgramAreNeverTouched) {
             ASSERT_FALSE(put);
             EXPECT_EQ(put.error().code, std::errc::file_exists) << put.error().text();
             ASSERT_TRUE(kernel.delete_pin(address));
-            EXPECT_EQ(kernel.way_to(address)->link, "lan0");
+            EXPECT_EQ(kernel.egress_to(address)->link, "lan0");
         }
         EXPECT_EQ(kernel.pins().value(), Pins{});
     });

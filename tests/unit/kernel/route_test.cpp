@@ -11,7 +11,7 @@ namespace {
 using testing::HasSubstr;
 
 class RtnlRoutes : public RtnlTest {};
-class RtnlWay : public RtnlTest {};
+class RtnlEgress : public RtnlTest {};
 
 const RouteKey kSite{prefix("fd12:3456:789a:b::/64"), 512};
 const RouteTarget kLan{"lan0"};
@@ -262,43 +262,44 @@ TEST_F(RtnlRoutes, TwentyThousandAreNoMatter) {
     });
 }
 
-Way way(Rtnl& kernel, const char* destination) {
-    const auto way = kernel.way_to(ip(destination));
-    EXPECT_TRUE(way) << way.error().text();
-    return way ? *way : Way{};
+Egress egress(Rtnl& kernel, const char* destination) {
+    const auto egress = kernel.egress_to(ip(destination));
+    EXPECT_TRUE(egress) << egress.error().text();
+    return egress ? *egress : Egress{};
 }
 
-void expect_no_way(Rtnl& kernel, const char* destination) {
-    const auto way = kernel.way_to(ip(destination));
-    ASSERT_FALSE(way) << destination << " by " << way->link;
-    EXPECT_EQ(way.error().code, std::errc::network_unreachable) << way.error().text();
+void expect_no_egress(Rtnl& kernel, const char* destination) {
+    const auto egress = kernel.egress_to(ip(destination));
+    ASSERT_FALSE(egress) << destination << " by " << egress->link;
+    EXPECT_EQ(egress.error().code, std::errc::network_unreachable) << egress.error().text();
 }
 
 // Link and MTU.
 std::pair<std::string, unsigned> road(Rtnl& kernel, const char* destination) {
-    const Way found = way(kernel, destination);
+    const Egress found = egress(kernel, destination);
     return {found.link, found.mtu};
 }
 
-TEST_F(RtnlWay, TellsTheGatewayAndTheSourceThatTheKernelChooses) {
+TEST_F(RtnlEgress, TellsTheGatewayAndTheSourceThatTheKernelChooses) {
     with_kernel([](Rtnl& kernel) {
         ASSERT_TRUE(
             run("ip addr add 198.51.100.2/24 dev lan0 && ip addr add 2001:db8:1::2/64 dev far0 nodad"));
         ASSERT_TRUE(
             run("ip route add default via 198.51.100.1 && ip -6 route add default via fe80::1 dev far0"));
-        EXPECT_EQ(way(kernel, "192.0.2.1"), (Way{"lan0", 1500, ip("198.51.100.1"), ip("198.51.100.2")}));
-        EXPECT_EQ(way(kernel, "2001:db8::1"), (Way{"far0", 1500, ip("fe80::1"), ip("2001:db8:1::2")}));
-        EXPECT_EQ(way(kernel, "198.51.100.9"), (Way{"lan0", 1500, std::nullopt, ip("198.51.100.2")}));
+        EXPECT_EQ(egress(kernel, "192.0.2.1"),
+                  (Egress{"lan0", 1500, ip("198.51.100.1"), ip("198.51.100.2")}));
+        EXPECT_EQ(egress(kernel, "2001:db8::1"), (Egress{"far0", 1500, ip("fe80::1"), ip("2001:db8:1::2")}));
+        EXPECT_EQ(egress(kernel, "198.51.100.9"), (Egress{"lan0", 1500, std::nullopt, ip("198.51.100.2")}));
         ASSERT_TRUE(run("ip addr add 198.51.100.3/24 dev lan0"));
         ASSERT_TRUE(run("ip route replace default via 198.51.100.1 src 198.51.100.3"));
-        EXPECT_EQ(way(kernel, "192.0.2.1").source, ip("198.51.100.3"));
+        EXPECT_EQ(egress(kernel, "192.0.2.1").source, ip("198.51.100.3"));
     });
 }
 
-TEST_F(RtnlWay, FollowsTheRoutesOfBothFamilies) {
+TEST_F(RtnlEgress, FollowsTheRoutesOfBothFamilies) {
     with_kernel([](Rtnl& kernel) {
-        expect_no_way(kernel, "192.0.2.1");
-        expect_no_way(kernel, "2001:db8::1");
+        expect_no_egress(kernel, "192.0.2.1");
+        expect_no_egress(kernel, "2001:db8::1");
         ASSERT_TRUE(run("ip addr add 198.51.100.2/24 dev lan0 && ip link set lan0 mtu 1492"));
         ASSERT_TRUE(
             run("ip route add default via 198.51.100.1 && ip -6 route add default via fe80::1 dev far0"));
@@ -308,12 +309,12 @@ TEST_F(RtnlWay, FollowsTheRoutesOfBothFamilies) {
         ASSERT_TRUE(run("ip -6 route add 2001:db8::/32 via fe80::1 dev far0 mtu 1380"));
         EXPECT_EQ(road(kernel, "192.0.2.1"), std::pair(std::string("lan0"), 1400U));
         EXPECT_EQ(road(kernel, "2001:db8::1"), std::pair(std::string("far0"), 1380U));
-        EXPECT_EQ(way(kernel, "127.0.0.1").link, "lo");
-        EXPECT_EQ(way(kernel, "::1").link, "lo");
+        EXPECT_EQ(egress(kernel, "127.0.0.1").link, "lo");
+        EXPECT_EQ(egress(kernel, "::1").link, "lo");
     });
 }
 
-TEST_F(RtnlWay, KnowsTheIpv6MtuOfTheLink) {
+TEST_F(RtnlEgress, KnowsTheIpv6MtuOfTheLink) {
     with_kernel([](Rtnl& kernel) {
         ASSERT_TRUE(run("ip -6 route add default via fe80::1 dev far0"));
         // As a router advertisement with an MTU option would.
@@ -322,14 +323,14 @@ TEST_F(RtnlWay, KnowsTheIpv6MtuOfTheLink) {
     });
 }
 
-TEST_F(RtnlWay, EndsAtARouteThatRefuses) {
+TEST_F(RtnlEgress, EndsAtARouteThatRefuses) {
     with_kernel([](Rtnl& kernel) {
         ASSERT_TRUE(run("ip route add default dev lan0 && ip -6 route add default dev lan0"));
         for (const char* type : {"unreachable", "prohibit", "blackhole"}) {
             ASSERT_TRUE(run(fmt::format("ip route replace {} 192.0.2.0/24", type)));
             ASSERT_TRUE(run(fmt::format("ip -6 route replace {} 2001:db8::/32", type)));
-            expect_no_way(kernel, "192.0.2.1");
-            expect_no_way(kernel, "2001:db8::1");
+            expect_no_egress(kernel, "192.0.2.1");
+            expect_no_egress(kernel, "2001:db8::1");
         }
     });
 }

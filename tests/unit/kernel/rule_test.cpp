@@ -101,7 +101,7 @@ TEST_F(RtnlRules, F01_OfEachShapeAreTold) {
 }
 
 // A look-up with the rules, for a packet that comes in.
-TEST_F(RtnlRules, F01_TheWayOfAForwardedPacketIsTheKernels) {
+TEST_F(RtnlRules, F01_TheRouteOfAForwardedPacketIsTheKernels) {
     with_kernel([](Rtnl& kernel) {
         ASSERT_TRUE(run("sysctl -qw net.ipv6.conf.all.forwarding=1"));
         const Forwarding packet{"lan0", address("fd12:3456:789a:a::7"), address("fd12:3456:789a:b::1")};

@@ -67,16 +67,16 @@ private:
 // Everything leaves by eth1, unless a test says otherwise.
 class FakeEgress final : public EgressLookup {
 public:
-    std::optional<Way> way =
-        Way{"eth1", 1500, net::parse_ip("2001:db8:1::1"), net::parse_ip("2001:db8:1::5")};
+    std::optional<Egress> egress =
+        Egress{"eth1", 1500, net::parse_ip("2001:db8:1::1"), net::parse_ip("2001:db8:1::5")};
     std::vector<DefaultRoute> routes;
     std::set<std::uint16_t> taken;  // UDP ports
     unsigned asked = 0;
 
-    Result<Way> way_to(const net::IpAddress&) override {
+    Result<Egress> egress_to(const net::IpAddress&) override {
         ++asked;
-        if (!way) return fail_errno("look up a route", ENETUNREACH);
-        return *way;
+        if (!egress) return fail_errno("look up a route", ENETUNREACH);
+        return *egress;
     }
     Result<std::vector<DefaultRoute>> default_routes() override { return routes; }
     bool udp_port_is_free(std::uint16_t port) override { return !taken.contains(port); }

@@ -66,7 +66,7 @@ protected:
             reconciler.run([this](const Have& have) { return desired(config, facts, have); }, loop.now());
             log.routine(false);
         }
-        relays->send_by_new_ways();
+        relays->send_by_new_egress();
         relays->note_changes();
         relays->note_reachable();
         relays->report_source_ports();
@@ -162,16 +162,16 @@ TEST_F(RelayConnectionsTest, WhatANameLedToIsKnownAfterARestart) {
     EXPECT_EQ(facts.relays.at("r1").endpoint, endpoint("192.0.2.7:51820")) << "before any answer";
 }
 
-TEST_F(RelayConnectionsTest, WithoutARouteThereIsNoWay) {
-    egress.way.reset();
+TEST_F(RelayConnectionsTest, WithoutARouteThereIsNoEgress) {
+    egress.egress.reset();
     start();
-    EXPECT_FALSE(facts.relays.at("r1").way);
+    EXPECT_FALSE(facts.relays.at("r1").egress);
     EXPECT_FALSE(relays->uplink());
-    egress.way = Way{"eth1", 1500};
+    egress.egress = Egress{"eth1", 1500};
     loop.run_for(1s);
     relays->forget_egress();
     changed();
-    EXPECT_TRUE(facts.relays.at("r1").way);
+    EXPECT_TRUE(facts.relays.at("r1").egress);
     EXPECT_EQ(relays->uplink()->link, "eth1");
 }
 
@@ -187,13 +187,13 @@ TEST_F(RelayConnectionsTest, RoutesAreAskedForOnceUntilTheNetworkChanges) {
 }
 
 // Another source address: WireGuard would go on with the former one.
-TEST_F(RelayConnectionsTest, WhenTheWayChangesTheTunnelSendsAtOnceAndNamesAreAskedForAgain) {
+TEST_F(RelayConnectionsTest, WhenTheEgressChangesTheTunnelSendsAtOnceAndNamesAreAskedForAgain) {
     start();
     relay_answers();
     seconds(5);
     kernel.take_applied();
     resolver.started_again = 0;
-    egress.way = Way{"eth0", 1500, net::parse_ip("192.168.0.1"), net::parse_ip("192.168.0.7")};
+    egress.egress = Egress{"eth0", 1500, net::parse_ip("192.168.0.1"), net::parse_ip("192.168.0.7")};
     relays->forget_egress();
     changed();
     EXPECT_THAT(kernel.take_applied(), Contains(HasSubstr("ulg-r1")));
@@ -204,7 +204,7 @@ TEST_F(RelayConnectionsTest, WhenTheWayChangesTheTunnelSendsAtOnceAndNamesAreAsk
 TEST_F(RelayConnectionsTest, ARelayThatIsSilentIsTriedByAnotherUplinkWhoseRouteIsThereBeforeAnythingIsSent) {
     const Uplink first{"eth1", net::parse_ip("192.0.2.254")};
     const Uplink second{"eth2", net::parse_ip("198.51.100.254")};
-    egress.way = Way{"eth1", 1500, first.gateway};
+    egress.egress = Egress{"eth1", 1500, first.gateway};
     egress.routes = {{IpFamily::ipv4, first, 100}, {IpFamily::ipv4, second, 200}};
     start();
     for (int i = 0; i < 60 && kernel.have.pins.empty(); ++i) seconds(1);

@@ -140,7 +140,7 @@ TEST(StatusJson, HoldsTheVirtualRouterAndWhoCarriesTheSite) {
               json::parse(R"({"prefix": "fd12:3456:789a:a::/64", "router": "fd99::a2", "us": false})"));
 }
 
-TEST(StatusText, EachRemoteSiteHasItsWayAndManyAreCounted) {
+TEST(StatusText, EachRemoteSiteHasItsCandidatesAndManyAreCounted) {
     Status status = edge();
     for (unsigned i = 0; i < 25; ++i) {
         Status::Site site;

@@ -72,10 +72,10 @@ public:
         for (const RelayConfig& relay : config.relays) {
             RelayFacts& now = facts.relays[relay.name];
             if (maybe()) now.endpoint = maybe() ? kRelay6 : kRelay4;
-            if (maybe()) now.way = Way{"eth1", maybe() ? 1500U : 1492U};
+            if (maybe()) now.egress = Egress{"eth1", maybe() ? 1500U : 1492U};
             now.alive = now.endpoint && maybe();
         }
-        if (maybe()) facts.uplink = Way{"eth1", 1400};
+        if (maybe()) facts.uplink = Egress{"eth1", 1400};
         for (const SiteConfig& site : config.sites) {
             for (const RouterConfig& router : site.routers) {
                 if (maybe()) facts.last_endpoints[router.public_key] = kRelay4;

@@ -60,11 +60,11 @@ TEST(DesiredRelay, EachRouterOfASiteHasASlotAndTheHighestPriorityCarries) {
     EXPECT_THAT(wanted.tunnels.at("ulg-s2").device->peers.at(key(4)).allowed_ips,
                 UnorderedElementsAre(prefix("fd12:3456:789a:b::/64"), prefix("fd12:3456:789a:c::/64"),
                                      prefix("fd99::a:4/128")));
-    const auto way = [&](const char* to) { return wanted.routes.at({prefix(to), kRouteMetric}).link; };
-    EXPECT_EQ(way("fd12:3456:789a:a::/64"), "ulg-s2");
-    EXPECT_EQ(way("fd12:3456:789a:b::/64"), "ulg-s1");  // the first listed of equals
-    EXPECT_EQ(way("fd12:3456:789a:c::/64"), "ulg-s1");
-    EXPECT_EQ(way("fd99::a:5/128"), "ulg-s3");
+    const auto link_to = [&](const char* to) { return wanted.routes.at({prefix(to), kRouteMetric}).link; };
+    EXPECT_EQ(link_to("fd12:3456:789a:a::/64"), "ulg-s2");
+    EXPECT_EQ(link_to("fd12:3456:789a:b::/64"), "ulg-s1");  // the first listed of equals
+    EXPECT_EQ(link_to("fd12:3456:789a:c::/64"), "ulg-s1");
+    EXPECT_EQ(link_to("fd99::a:5/128"), "ulg-s3");
 }
 
 TEST(DesiredRelay, ATunnelToAnotherRelayCarriesTheSitesThatAreNotConnectedHere) {
@@ -96,7 +96,7 @@ TEST(DesiredRelay, ATunnelToAnotherRelayCarriesTheSitesThatAreNotConnectedHere) 
         if (each.to_relay) to_relays.push_back(each.interface);
     }
     EXPECT_THAT(to_relays, ElementsAre("ulg-r2", "ulg-r3"));
-    // The way to the router waits for the tunnel.
+    // The route to the router waits for the tunnel.
     const Wanted without = desired(config, now, with_tunnels(machine(), {"ulg-s1"}));
     EXPECT_EQ(without.routes.at({prefix("fd12:3456:789a:b::/64"), kRouteMetric}).link, "ulg-s1");
 }
@@ -117,7 +117,7 @@ TEST(DesiredRelay, WithoutSitesOrKeyAndTheMtuOfItsUplink) {
     Facts now = facts(relay());
     now.private_key.reset();
     EXPECT_FALSE(desired(relay(), now, machine()).tunnels.at("ulg-s1").device);
-    now.uplink = Way{"eth1", 1400};
+    now.uplink = Egress{"eth1", 1400};
     EXPECT_EQ(desired(relay(), now, machine()).tunnels.at("ulg-s1").mtu, 1312U);
     now.uplink.reset();
     EXPECT_EQ(desired(relay(), now, machine()).tunnels.at("ulg-s1").mtu, 1420U);

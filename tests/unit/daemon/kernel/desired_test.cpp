@@ -16,7 +16,7 @@ using testing::IsEmpty;
 using testing::Pair;
 using testing::UnorderedElementsAre;
 
-std::string overlay_way(const Wanted& wanted) {
+std::string overlay_link(const Wanted& wanted) {
     const auto route = wanted.routes.find({prefix("fd12:3456:789a::/48"), kRouteMetric});
     return route == wanted.routes.end() ? "none" : route->second.link.value_or("unreachable");
 }
@@ -124,7 +124,7 @@ TEST(DesiredEdge, AMissingLanAndOneThatIsDownWaitAndTheRestGoesOn) {
         const Wanted wanted = desired(edge(), facts(edge()), have);
         EXPECT_THAT(addresses(wanted), ElementsAre("add address fd99::a1/128 on lo"));
         EXPECT_FALSE(wanted.routes.contains({prefix("fd12:3456:789a:a::/64"), kRouteMetric}));
-        EXPECT_EQ(overlay_way(wanted), "ulg-r1");
+        EXPECT_EQ(overlay_link(wanted), "ulg-r1");
     }
     EXPECT_FALSE(desired(edge(), facts(edge()), missing).sysctls.contains("net/ipv6/conf/eth0/forwarding"));
     EXPECT_TRUE(desired(edge(), facts(edge()), down).sysctls.contains("net/ipv6/conf/eth0/forwarding"));
@@ -142,7 +142,7 @@ TEST(DesiredEdge, WithoutTheKeyTheInterfaceStaysAndItsDeviceIsLeftAlone) {
     const Wanted wanted = desired(edge(), keyless, with_tunnels(machine(), {"ulg-r1"}));
     ASSERT_TRUE(wanted.tunnels.contains("ulg-r1"));
     EXPECT_FALSE(wanted.tunnels.at("ulg-r1").device);
-    EXPECT_EQ(overlay_way(wanted), "ulg-r1");
+    EXPECT_EQ(overlay_link(wanted), "ulg-r1");
 }
 
 TEST(DesiredEdge, ARelayWithoutEndpointHasNoPeerUnlessItIsThereAlready) {
@@ -175,14 +175,14 @@ TEST(DesiredEdge, WhileTheClockIsBehindNoTunnelIsBegun) {
     EXPECT_TRUE(desired(edge(), now, have).tunnels.at("ulg-r1").device->peers.contains(relay_key));
 }
 
-TEST(DesiredEdge, TheMtuFollowsFromTheWay) {
+TEST(DesiredEdge, TheMtuFollowsFromTheEgress) {
     struct Case {
-        std::optional<unsigned> way;
+        std::optional<unsigned> egress;
         net::Endpoint endpoint;
         std::optional<std::uint16_t> configured;
         unsigned expected;
     };
-    for (const auto& [way, endpoint, configured, expected] : std::vector<Case>{
+    for (const auto& [egress, endpoint, configured, expected] : std::vector<Case>{
              {1500, fake::kRelay6, {}, 1420},
              {1500, fake::kRelay4, {}, 1440},
              {1492, fake::kRelay6, {}, 1408},
@@ -200,13 +200,13 @@ TEST(DesiredEdge, TheMtuFollowsFromTheWay) {
              {1300, fake::kRelay6, 1400, 1400},
              {std::nullopt, fake::kRelay6, 1380, 1380},
          }) {
-        SCOPED_TRACE(fmt::format("way {}, to {}", way.value_or(1), net::to_string(endpoint)));
+        SCOPED_TRACE(fmt::format("egress {}, to {}", egress.value_or(1), net::to_string(endpoint)));
         Config config = edge();
         config.tunnel.mtu = configured;
         Facts now = facts(config);
         now.relays["r1"].endpoint = endpoint;
-        now.relays["r1"].way.reset();
-        if (way) now.relays["r1"].way = Way{"eth1", *way};
+        now.relays["r1"].egress.reset();
+        if (egress) now.relays["r1"].egress = Egress{"eth1", *egress};
         const Wanted wanted = desired(config, now, machine());
         EXPECT_EQ(wanted.tunnels.at("ulg-r1").mtu, expected);
         EXPECT_EQ(wanted.firewall.tunnels.front().mtu, expected);  // the MSS is clamped to the same
@@ -217,7 +217,7 @@ TEST(DesiredEdge, AMeasuredPathNarrowsTheTunnelAndNeverWidensItBeyondTheKernelsB
     Facts now = facts(edge());
     RelayFacts& relay = now.relays["r1"];
     relay.endpoint = fake::kRelay6;
-    relay.way = Way{"eth1", 1500};
+    relay.egress = Egress{"eth1", 1500};
     const auto mtu = [&] { return desired(edge(), now, machine()).tunnels.at("ulg-r1").mtu; };
     relay.path_mtu = 1480;
     EXPECT_EQ(mtu(), 1392U) << "1400 would reach the other end's padding to 1408";
@@ -225,7 +225,7 @@ TEST(DesiredEdge, AMeasuredPathNarrowsTheTunnelAndNeverWidensItBeyondTheKernelsB
     EXPECT_EQ(mtu(), 1280U);
     relay.path_mtu = 1500;
     EXPECT_EQ(mtu(), 1420U);
-    relay.way = Way{"eth1", 1400};
+    relay.egress = Egress{"eth1", 1400};
     EXPECT_EQ(mtu(), 1312U) << "the kernel would send fragments";
     Config fixed = edge();
     fixed.tunnel.mtu = 1420;
@@ -233,14 +233,14 @@ TEST(DesiredEdge, AMeasuredPathNarrowsTheTunnelAndNeverWidensItBeyondTheKernelsB
     EXPECT_EQ(desired(fixed, now, machine()).tunnels.at("ulg-r1").mtu, 1420U);
 }
 
-TEST(DesiredEdge, EveryTunnelHasARouteAndASiteMayTakeAnotherWay) {
+TEST(DesiredEdge, EveryTunnelHasARouteAndASiteMayTakeAnotherRelay) {
     Config config = edge();
     config.relays.push_back(another_relay("r2", 2));
     Facts now = facts(config);
     now.carrier = "r2";
     const net::Ipv6Prefix site = prefix("fd12:3456:789a:c::/64");
-    now.other_ways = {{site, "r1"}, {prefix("fd12:3456:789a:d::/64"), "gone"}};
-    const auto ways = [&](const Have& have) {
+    now.relay_of_site = {{site, "r1"}, {prefix("fd12:3456:789a:d::/64"), "gone"}};
+    const auto overlay_routes = [&](const Have& have) {
         Routes found;
         for (const auto& [key, target] : desired(config, now, have).routes) {
             if (config.overlay.contains(key.destination) && target.link && target.link->starts_with("ulg-r"))
@@ -250,14 +250,15 @@ TEST(DesiredEdge, EveryTunnelHasARouteAndASiteMayTakeAnotherWay) {
     };
     const RouteTarget r1{"ulg-r1"};
     const RouteTarget r2{"ulg-r2"};
-    EXPECT_EQ(ways(with_tunnels(machine(), {"ulg-r1", "ulg-r2"})), (Routes{{{config.overlay, 128}, r2},
-                                                                           {{config.overlay, 129}, r1},
-                                                                           {{config.overlay, 130}, r2},
-                                                                           {{site, 128}, r1}}));
-    EXPECT_EQ(ways(with_tunnels(machine(), {"ulg-r2"})),
+    EXPECT_EQ(overlay_routes(with_tunnels(machine(), {"ulg-r1", "ulg-r2"})),
+              (Routes{{{config.overlay, 128}, r2},
+                      {{config.overlay, 129}, r1},
+                      {{config.overlay, 130}, r2},
+                      {{site, 128}, r1}}));
+    EXPECT_EQ(overlay_routes(with_tunnels(machine(), {"ulg-r2"})),
               (Routes{{{config.overlay, 128}, r2}, {{config.overlay, 130}, r2}}));
     config.relays.pop_back();
-    EXPECT_EQ(ways(with_tunnels(machine(), {"ulg-r1"})), (Routes{{{config.overlay, 128}, r1}}));
+    EXPECT_EQ(overlay_routes(with_tunnels(machine(), {"ulg-r1"})), (Routes{{{config.overlay, 128}, r1}}));
 }
 
 TEST(DesiredEdge, TheChosenRelayCarries) {
@@ -268,7 +269,7 @@ TEST(DesiredEdge, TheChosenRelayCarries) {
     const auto carries = [&](const std::string& chosen, const Have& have) {
         Facts now = facts(config);
         now.carrier = chosen;
-        return overlay_way(desired(config, now, have));
+        return overlay_link(desired(config, now, have));
     };
     EXPECT_EQ(carries("r1", all), "ulg-r1");
     EXPECT_EQ(carries("r3", all), "ulg-r3");
@@ -306,7 +307,7 @@ TEST(Desired, F01_AcceptRaGoesFromOneToTwoWhereTheUplinkIsAndIsNeverSwitchedOn) 
     have.sysctls["net/ipv6/conf/lo/accept_ra"] = "1";
     have.sysctls["net/ipv6/conf/gone/accept_ra"] = "1";
     EXPECT_EQ(accept_ra(now, have), (Sysctls{{"net/ipv6/conf/eth1/accept_ra", "2"}}));
-    // Neither a LAN that we serve nor a guest's interface, unless the way to the internet leads there.
+    // Neither a LAN that we serve nor a guest's interface, unless a default route leads there.
     now.uplinks = {"eth2"};
     EXPECT_EQ(accept_ra(now, machine()), (Sysctls{{"net/ipv6/conf/eth2/accept_ra", "2"}}));
     now.uplinks = {"eth0"};

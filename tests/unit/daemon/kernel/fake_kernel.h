@@ -54,8 +54,8 @@ inline Facts facts(const Config& config) {
     Facts facts;
     facts.private_key = private_key();
     for (const RelayConfig& relay : config.relays)
-        facts.relays[relay.name] = {kRelay6, Way{"eth1", 1500}, false};
-    facts.uplink = Way{"eth1", 1500};
+        facts.relays[relay.name] = {kRelay6, Egress{"eth1", 1500}, false};
+    facts.uplink = Egress{"eth1", 1500};
     facts.uplinks = {"eth1"};
     return facts;
 }

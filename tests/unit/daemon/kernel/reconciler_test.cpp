@@ -146,7 +146,7 @@ TEST_F(ReconcilerStory, ARouteThatIsOnlyToldToBeStaleElsewhereIsNotMissed) {
 TEST_F(ReconcilerStory, ChangesOfOursAreNotCalledRestored) {
     settle();
     config_.lans.front().prefix = prefix("fd12:3456:789a:b::/64");
-    facts_.relays["r1"].way = Way{"eth1", 1492};
+    facts_.relays["r1"].egress = Egress{"eth1", 1492};
     const auto report = run();
     EXPECT_THAT(report.done, Not(IsEmpty()));
     EXPECT_THAT(report.done, Each(Field(&Reconciler::Done::restored, false)));

@@ -12,59 +12,59 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::ElementsAre;
-using Send = WayWatch::Send;
+using Send = EgressMonitor::Send;
 
 constexpr std::chrono::steady_clock::time_point kStart{1000s};
 
-Way way(const char* link, const char* source) { return {link, 1500, ip("198.51.100.1"), ip(source)}; }
+Egress egress(const char* link, const char* source) { return {link, 1500, ip("198.51.100.1"), ip(source)}; }
 
-// --- the way ---
+// --- the egress ---
 
-TEST(WayWatch, AnotherSourceOnTheSameLinkIsAnotherWay) {
-    WayWatch watch;
-    watch.expect(way("eth0", "198.51.100.7"));
-    EXPECT_EQ(watch.update(way("eth0", "198.51.100.7"), kStart), Send::no);
-    EXPECT_EQ(watch.update(way("eth0", "198.51.100.8"), kStart), Send::by_new_way);
-    EXPECT_EQ(watch.update(way("eth0", "198.51.100.8"), kStart + 1s), Send::no);
-    EXPECT_EQ(watch.update(way("eth1", "198.51.100.8"), kStart + 1s), Send::by_new_way);
+TEST(EgressMonitor, AnotherSourceOnTheSameLinkIsAnotherEgress) {
+    EgressMonitor watch;
+    watch.expect(egress("eth0", "198.51.100.7"));
+    EXPECT_EQ(watch.update(egress("eth0", "198.51.100.7"), kStart), Send::no);
+    EXPECT_EQ(watch.update(egress("eth0", "198.51.100.8"), kStart), Send::by_new_egress);
+    EXPECT_EQ(watch.update(egress("eth0", "198.51.100.8"), kStart + 1s), Send::no);
+    EXPECT_EQ(watch.update(egress("eth1", "198.51.100.8"), kStart + 1s), Send::by_new_egress);
 }
 
-TEST(WayWatch, AnotherMtuIsNot) {
-    WayWatch watch;
-    Way now = way("eth0", "198.51.100.7");
+TEST(EgressMonitor, AnotherMtuIsNot) {
+    EgressMonitor watch;
+    Egress now = egress("eth0", "198.51.100.7");
     watch.expect(now);
     now.mtu = 1400;
     EXPECT_EQ(watch.update(now, kStart), Send::no);
 }
 
-TEST(WayWatch, AWayThatComesBackIsUsedAtOnce) {
-    WayWatch watch;
-    watch.expect(way("eth0", "198.51.100.7"));
+TEST(EgressMonitor, AnEgressThatComesBackIsUsedAtOnce) {
+    EgressMonitor watch;
+    watch.expect(egress("eth0", "198.51.100.7"));
     EXPECT_EQ(watch.update(std::nullopt, kStart), Send::no);
     EXPECT_EQ(watch.deadline(), std::nullopt);
-    EXPECT_EQ(watch.update(way("eth0", "198.51.100.7"), kStart + 1s), Send::by_new_way);
+    EXPECT_EQ(watch.update(egress("eth0", "198.51.100.7"), kStart + 1s), Send::by_new_egress);
 }
 
-TEST(WayWatch, AStormIsAnsweredTenTimesASecondAndItsEndIsNotMissed) {
-    WayWatch watch;
+TEST(EgressMonitor, AStormIsAnsweredTenTimesASecondAndItsEndIsNotMissed) {
+    EgressMonitor watch;
     unsigned sent = 0;
     for (auto now = kStart; now < kStart + 995ms; now += 5ms) {
         const bool odd = ((now - kStart) / 5ms) % 2 == 1;
-        sent += watch.update(way("eth0", odd ? "198.51.100.7" : "198.51.100.8"), now) != Send::no ? 1 : 0;
+        sent += watch.update(egress("eth0", odd ? "198.51.100.7" : "198.51.100.8"), now) != Send::no ? 1 : 0;
     }
     EXPECT_EQ(sent, 10U);
     ASSERT_EQ(watch.deadline(), kStart + 1s);
-    EXPECT_EQ(watch.update(way("eth0", "198.51.100.8"), kStart + 1s), Send::by_new_way);
+    EXPECT_EQ(watch.update(egress("eth0", "198.51.100.8"), kStart + 1s), Send::by_new_egress);
     EXPECT_EQ(watch.deadline(), std::nullopt);
 }
 
-TEST(WayWatch, WhatWeHaveChangedOurselvesIsNoNews) {
-    WayWatch watch;
-    watch.expect(way("eth0", "198.51.100.7"));
-    watch.expect(way("eth1", "203.0.113.7"));
-    EXPECT_EQ(watch.update(way("eth1", "203.0.113.7"), kStart), Send::no);
+TEST(EgressMonitor, WhatWeHaveChangedOurselvesIsNoNews) {
+    EgressMonitor watch;
+    watch.expect(egress("eth0", "198.51.100.7"));
+    watch.expect(egress("eth1", "203.0.113.7"));
+    EXPECT_EQ(watch.update(egress("eth1", "203.0.113.7"), kStart), Send::no);
     watch.send_now();
-    EXPECT_EQ(watch.update(way("eth1", "203.0.113.7"), kStart), Send::again);
+    EXPECT_EQ(watch.update(egress("eth1", "203.0.113.7"), kStart), Send::again);
 }
 
 // --- the contact ---
@@ -88,8 +88,8 @@ TEST(RelayContact, AnAnswerIsAHandshakeOrMoreBytesFromTheAddressThatIsTried) {
     RelayContact contact{"192.0.2.1", 51820};
     EndpointRace::View view;
     view.addresses = contact.addresses.all();
-    view.own_way = [](const net::IpAddress&) { return std::optional{Uplink{"wan0", std::nullopt}}; };
-    view.other_ways = [](const net::IpAddress&) { return std::vector<Uplink>{}; };
+    view.own_uplink = [](const net::IpAddress&) { return std::optional{Uplink{"wan0", std::nullopt}}; };
+    view.other_uplinks = [](const net::IpAddress&) { return std::vector<Uplink>{}; };
     const auto attempt = contact.race.update(view, kStart);
     ASSERT_TRUE(attempt);
     EXPECT_EQ(contact.endpoint(), net::parse_endpoint("192.0.2.1:51820"));

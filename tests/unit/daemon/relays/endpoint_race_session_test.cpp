@@ -21,7 +21,7 @@ TEST(EndpointRace, AfterALossTheLastWinnerIsTheFirst) {
 TEST(EndpointRace, ALostSessionIsGivenARoundTripBeforeThePeerIsMadeAnew) {
     Story story;
     story.answering = {"192.0.2.1"};
-    story.ways = {IpFamily::ipv4};
+    story.families = {IpFamily::ipv4};
     story.lose_after(10s);
     story.answering.clear();
     story.run(1s);
@@ -53,7 +53,7 @@ TEST(EndpointRace, APeerThatIsGoneHasNoSessionToSpare) {
 
 TEST(EndpointRace, WithoutADaemonForLongWireGuardIsDisturbedOnceAMinute) {
     Story story;
-    story.ways = {IpFamily::ipv4};
+    story.families = {IpFamily::ipv4};
     story.answering = {"192.0.2.1"};
     story.lose_after(10s);
     story.daemon_runs = false;
@@ -61,12 +61,12 @@ TEST(EndpointRace, WithoutADaemonForLongWireGuardIsDisturbedOnceAMinute) {
     EXPECT_LE(story.tried.size(), 12U);
 }
 
-TEST(EndpointRace, LeavesAtOnceWhatHasNoWayAnyMore) {
+TEST(EndpointRace, LeavesAtOnceWhatHasNoEgressAnyMore) {
     Story story;
     story.answering = {"2001:db8::1", "192.0.2.1"};
     story.run(10s);
     story.tried.clear();
-    story.ways = {IpFamily::ipv4};
+    story.families = {IpFamily::ipv4};
     story.run(1s);
     EXPECT_THAT(story.tried, ElementsAre(Story::Tried{10000ms, "192.0.2.1 kept"}));
     EXPECT_TRUE(story.alive);

@@ -35,7 +35,7 @@ public:
     EndpointRace race;
     TimePoint now = kStart;
     std::vector<net::IpAddress> addresses{kSix, kFour};
-    std::set<IpFamily> ways{IpFamily::ipv6, IpFamily::ipv4};
+    std::set<IpFamily> families{IpFamily::ipv6, IpFamily::ipv4};
     Uplink own = kOwn;
     std::vector<Uplink> spares;
     std::set<std::string> answering;  // "2001:db8::1", "192.0.2.1 wan1"
@@ -110,10 +110,10 @@ private:
             alive = true;
         EndpointRace::View view;
         view.addresses = addresses;
-        view.own_way = [this](const net::IpAddress& address) {
-            return ways.contains(family_of(address)) ? std::optional{own} : std::nullopt;
+        view.own_uplink = [this](const net::IpAddress& address) {
+            return families.contains(family_of(address)) ? std::optional{own} : std::nullopt;
         };
-        view.other_ways = [this](const net::IpAddress&) { return spares; };
+        view.other_uplinks = [this](const net::IpAddress&) { return spares; };
         if (has_peer) view.in_use = race.choice();
         view.may_send = may_send;
         view.alive = alive;

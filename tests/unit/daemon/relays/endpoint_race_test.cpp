@@ -55,8 +55,8 @@ TEST(EndpointRace, WhatWorkedBeforeARestartIsKept) {
     EndpointRace race;
     EndpointRace::View view;
     view.addresses = {kSix, kFour};
-    view.own_way = [](const net::IpAddress&) { return std::optional{kOwn}; };
-    view.other_ways = [](const net::IpAddress&) { return std::vector<Uplink>{kSpare}; };
+    view.own_uplink = [](const net::IpAddress&) { return std::optional{kOwn}; };
+    view.other_uplinks = [](const net::IpAddress&) { return std::vector<Uplink>{kSpare}; };
     view.in_use = Candidate{kFour, kSpare};
     view.alive = true;
     EXPECT_EQ(race.update(view, kStart), std::nullopt);
@@ -65,7 +65,7 @@ TEST(EndpointRace, WhatWorkedBeforeARestartIsKept) {
 
 TEST(EndpointRace, AFamilyWithoutAWayIsNotTried) {
     Story story;
-    story.ways = {IpFamily::ipv4};
+    story.families = {IpFamily::ipv4};
     story.answering = {"192.0.2.1"};
     story.run(1s);
     EXPECT_THAT(story.tried, ElementsAre(Story::Tried{0ms, "192.0.2.1"}));
@@ -76,20 +76,20 @@ TEST(EndpointRace, WithoutAnyWayNothingIsTriedAndTheChoiceStays) {
     story.answering = {"192.0.2.1"};
     story.run(10s);
     story.tried.clear();
-    story.ways.clear();
+    story.families.clear();
     story.lose();
     story.run(10s);
     EXPECT_THAT(story.tried, IsEmpty());
     EXPECT_EQ(story.choice(), "192.0.2.1");
     EXPECT_EQ(story.race.deadline(), std::nullopt);
     // Back again, at once.
-    story.ways = {IpFamily::ipv4};
+    story.families = {IpFamily::ipv4};
     EXPECT_LE(story.until_alive(), 100ms);
 }
 
 TEST(EndpointRace, WithoutAWayTheFirstAddressIsTheEndpoint) {
     Story story;
-    story.ways.clear();
+    story.families.clear();
     story.run(1s);
     EXPECT_EQ(story.choice(), "2001:db8::1");
 }
@@ -169,11 +169,11 @@ TEST(EndpointRace, AnAddressThatCameLateGetsItsChanceSoon) {
 
 TEST(EndpointRace, AnotherNetworkGivesThePreferredFamilyAChance) {
     Story story;
-    story.ways = {IpFamily::ipv4};
+    story.families = {IpFamily::ipv4};
     story.answering = {"192.0.2.1", "2001:db8::1"};
     story.run(10s);
     story.tried.clear();
-    story.ways = {IpFamily::ipv4, IpFamily::ipv6};
+    story.families = {IpFamily::ipv4, IpFamily::ipv6};
     story.race.network_changed(story.now);
     story.run(1min);
     EXPECT_THAT(story.tried, ElementsAre(Story::Tried{12000ms, "2001:db8::1 kept"}));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/unit/wg/control/path_choice_story.h"
 
-// Which relay carries what has no reason to go another way.
+// Which relay carries what has no reason to take another path.
 namespace ulagate::wg::control::path_choice_default_test {
 namespace {
 

@@ -15,7 +15,7 @@ protected:
     }
 };
 
-TEST_F(PathChoiceDetours, TheOnlyWayIsNoReasonToMove) {
+TEST_F(PathChoiceDetours, TheOnlyPathIsNoReasonToMove) {
     dies(2);
     dies(3);
     lists(1, {kOwn}, {kB});

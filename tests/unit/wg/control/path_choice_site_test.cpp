@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/unit/wg/control/path_choice_story.h"
 
-// Sites that take another way than the rest.
+// Sites that take another path than the rest.
 namespace ulagate::wg::control::path_choice_site_test {
 namespace {
 
@@ -186,7 +186,7 @@ TEST_F(PathChoiceSites, WhoHasJustMovedIsNotMovedAgainByAFasterDefault) {
     end_to_end(kB, 1, false);
     end_to_end(kB, 1, true);
     run_until(108s);
-    end_to_end(kB, 2, false);  // its way back is a death: to the default
+    end_to_end(kB, 2, false);  // its path back is a death: to the default
     EXPECT_EQ(on(kB), "r1");
     end_to_end(kB, 2, true);
     run_until(110s);

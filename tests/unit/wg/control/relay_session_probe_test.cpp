@@ -43,7 +43,7 @@ TEST_F(RelaySessionStory, ThreeProbesWithoutAnAnswerAreTheEnd) {
     EXPECT_EQ(session_.round_trip(), 100ms);
 }
 
-TEST_F(RelaySessionStory, ProbesAtOnceWhenTheWayHasChanged) {
+TEST_F(RelaySessionStory, ProbesAtOnceWhenTheEgressHasChanged) {
     start();
     relay_echoes();
     run_until(300ms);
