@@ -84,7 +84,7 @@ std::string speaking_interface(const LanConfig& lan);
 // What the Active router of a LAN with [lan.vrrp] holds, leased; first the one that hosts send to.
 std::vector<AddressKey> virtual_addresses(const LanConfig& lan);
 
-// Whether this router may have a peer at the relay now. A stock relay knows one key for a site: its routers
+// Whether this router may have a peer at the relay now. A plain relay knows one key for a site: its routers
 // share it, and only the Active one uses it.
 bool may_use(const Config& config, const Facts& facts, const RelayConfig& relay);
 

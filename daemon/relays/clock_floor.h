@@ -25,7 +25,7 @@ public:
         // What it is at the relays, by what they said inside their tunnels; the latest of them. Nothing: none
         // has said anything yet.
         std::optional<Time> relays;
-        bool relays_speak = true;  // there is one that could (a stock relay cannot)
+        bool relays_speak = true;  // there is one that could (a plain relay cannot)
     };
     // What the clock says. A synchronised one is believed, also when it goes back. What relays say ends a
     // floor that was never right, and keeps a clock that is far ahead of theirs from becoming one; more than

@@ -17,7 +17,7 @@ public:
     Ending(const Context& context, Host& host, Parts& parts, Shutdown& shutdown);
 
     // A clean stop: the virtual addresses are given up, and this router goes on forwarding until the relays
-    // know the one that takes over. No packet is lost meanwhile, but for those that a stock relay sends too
+    // know the one that takes over. No packet is lost meanwhile, but for those that a plain relay sends too
     // late.
     void hand_over();
     // The site leaves. `answer`: an error, or "" when it is done.

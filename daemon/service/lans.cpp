@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kMaxAdvertisedFile = 1U << 20U;
 // After another router was heard as Active. It claims the site before it has told the hosts, who send to this
-// one until they know, and a busy machine may be late. A stock relay sends to whoever of the site shook hands
+// one until they know, and a busy machine may be late. A plain relay sends to whoever of the site shook hands
 // last, and tells nobody: what was on its way here before that arrives within a round trip.
 constexpr auto kLastPackets = 300ms;
 

@@ -35,7 +35,7 @@ RelayConnections::RelayConnections(const Context& context, NameResolver& resolve
       egress_(egress, context.reconciler),
       mtu_probe_(context.loop, [this] { context_.turn.reconcile_next(); }),
       contact_(context.loop, [this] { on_deadline(); }),
-      reminder_(context.loop, [this] { remind_stock_relays(); }) {}
+      reminder_(context.loop, [this] { remind_plain_relays(); }) {}
 
 void RelayConnections::load() {
     if (const auto text = read_file(context_.paths.relays_file(), kMaxRelaysFile)) memory_.load(*text);
@@ -81,7 +81,7 @@ void RelayConnections::set_config() {
         contacts.emplace(relay.name, std::move(contact));
     }
     contacts_ = std::move(contacts);
-    stock_relays_.clear();
+    plain_relays_.clear();
     relays_.clear();
     observe();
 }
@@ -129,9 +129,9 @@ void RelayConnections::on_deadline() {
     context_.turn.reconcile();
 }
 
-void RelayConnections::remind_stock_relays() {
-    for (auto& [name, stock] : stock_relays_) {
-        if (stock.take_reminder(context_.loop.now())) contacts_.at(name).egress.send_now();
+void RelayConnections::remind_plain_relays() {
+    for (auto& [name, plain] : plain_relays_) {
+        if (plain.take_reminder(context_.loop.now())) contacts_.at(name).egress.send_now();
     }
     context_.turn.reconcile();
 }
@@ -226,7 +226,7 @@ void RelayConnections::note_changes() {
         if (alive) {
             log::info(relay.name, "tunnel up, endpoint {}", endpoint ? net::to_string(*endpoint) : "unknown");
         } else if (!may_use(relay)) {
-            log::info(relay.name, "tunnel at rest: another router of the site is Active");
+            log::info(relay.name, "tunnel on standby: another router of the site is Active");
         } else {
             log::notice(relay.name, "tunnel down: {}",
                         peer_of(relay) == nullptr             ? "its peer is gone"
@@ -290,9 +290,9 @@ void RelayConnections::note_received(const RelayConfig& relay) {
 
 bool RelayConnections::is_reachable(const RelayConfig& relay) const {
     if (relay.kind == RelayKind::ulagate || is_alive(relay)) return is_alive(relay);
-    const auto known = stock_relays_.find(relay.name);
+    const auto known = plain_relays_.find(relay.name);
     return !around_.clock_behind &&
-           (known == stock_relays_.end() || !known->second.unreachable(context_.loop.now()));
+           (known == plain_relays_.end() || !known->second.unreachable(context_.loop.now()));
 }
 
 bool RelayConnections::any_reachable() const {
@@ -315,8 +315,8 @@ void RelayConnections::schedule() {
     }
     contact_.set(contact);
     std::optional<Loop::TimePoint> reminder;
-    for (const auto& [name, stock] : stock_relays_) {
-        if (stock.deadline() && (!reminder || *stock.deadline() < *reminder)) reminder = stock.deadline();
+    for (const auto& [name, plain] : plain_relays_) {
+        if (plain.deadline() && (!reminder || *plain.deadline() < *reminder)) reminder = plain.deadline();
     }
     reminder_.set(reminder);
 }

@@ -13,7 +13,7 @@
 #include "daemon/relays/contact.h"
 #include "daemon/relays/memory.h"
 #include "daemon/relays/mtu_probe.h"
-#include "daemon/relays/stock_relay.h"
+#include "daemon/relays/plain_relay.h"
 #include "daemon/relays/talk.h"
 #include "daemon/service/context.h"
 #include "daemon/service/egress_cache.h"
@@ -96,7 +96,7 @@ private:
     void note_uplinks();
     void network_changed();
     void on_deadline();
-    void remind_stock_relays();
+    void remind_plain_relays();
     void schedule();
 
     Context context_;
@@ -106,7 +106,7 @@ private:
     EgressCache egress_;
     Surroundings around_;
     std::map<std::string, RelayContact> contacts_;  // by relay, as all that follow
-    std::map<std::string, StockRelay> stock_relays_;
+    std::map<std::string, PlainRelay> plain_relays_;
     std::map<std::string, RelayFacts> relays_;
     std::map<std::string, bool> logged_up_;                   // what the log said of its tunnel last
     struct Received {

@@ -26,7 +26,7 @@ void RelayConnections::choose(const RelayConfig& relay) {
     const wg::Peer* peer = peer_of(relay);
     facts.alive = is_alive(relay);
     const bool may_use_it = may_use(relay) && !around_.clock_behind && !around_.handing_over;
-    if (relay.kind == RelayKind::plain) stock_relays_[relay.name].update(may_use_it, facts.alive, now);
+    if (relay.kind == RelayKind::plain) plain_relays_[relay.name].update(may_use_it, facts.alive, now);
 
     EndpointRace::View view;
     view.addresses = contact.addresses.all();

@@ -193,7 +193,7 @@ void add_relays(Status& status, const Context& context, const RelayConnections& 
         if (relays.is_alive(config)) {
             relay.state = "up";
         } else if (!relays.may_use(config)) {
-            relay.state = "at rest: a stock relay, only the Active router of the site talks to it";
+            relay.state = "standby: a plain WireGuard relay is used only by the site's Active router";
         } else if (clock != nullptr && clock->behind()) {
             relay.state = "down: waiting for the clock";
         } else if (!trouble.empty()) {

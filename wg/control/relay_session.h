@@ -146,7 +146,7 @@ public:
     SessionOutcome stop(Now now);
     [[nodiscard]] std::optional<TimePoint> deadline() const;
 
-    // Round trips work. False for a relay that never says a word (a stock one): has_answered() is then false
+    // Round trips work. False for a relay that never says a word (a plain one): has_answered() is then false
     // too, and the age of the handshake is all there is to go by. One that has said something owes answers to
     // probes, also to the first ones.
     [[nodiscard]] bool alive() const { return probes_.alive(); }

@@ -122,8 +122,8 @@ TEST(DesiredPair, V37_TheFirewallClosesTheVirtualAddressUnlessAcceptIsOn) {
                 ElementsAre(firewall::Lan{"eth0", lan, true, {}}, firewall::Lan{"ulg-v51", lan, true, {}}));
 }
 
-// A stock relay has one key for the site: two routers that use it at once would fight for it.
-TEST(DesiredPair, OnlyTheActiveRouterTalksToAStockRelay) {
+// A plain relay has one key for the site: two routers that use it at once would fight for it.
+TEST(DesiredPair, OnlyTheActiveRouterTalksToAPlainRelay) {
     Config config = pair();
     config.relays.front().kind = RelayKind::plain;
     const auto peers = [&](const Facts& now) {
@@ -138,7 +138,7 @@ TEST(DesiredPair, OnlyTheActiveRouterTalksToAStockRelay) {
     EXPECT_TRUE(may_use(config, facts(config), config.relays.front()));
 }
 
-// What a stock relay still sends to the old router until the new one has shaken hands is forwarded; but the
+// What a plain relay still sends to the old router until the new one has shaken hands is forwarded; but the
 // shared key may not be heard from the old one any more, or the relay would answer to there.
 TEST(DesiredPair, ASharedKeyIsKeptWhileItsRouterHandsOverAndNotUsed) {
     Config config = pair();

@@ -180,11 +180,11 @@ TEST(ClockFloor, F12_MoreThanAYearAheadNeedsTwo) {
     EXPECT_EQ(floor.take_write(kStart, true), std::nullopt) << "the time service alone";
     floor.update(later, relays_say(later));
     EXPECT_NE(floor.take_write(kStart, true), std::nullopt) << "the clock and a relay";
-    ClockFloor stock = with_file("1795262400\n");
-    stock.update(later, {false, std::nullopt, false});
-    EXPECT_EQ(stock.take_write(kStart, true), std::nullopt);
-    stock.update(later, {true, std::nullopt, false});
-    EXPECT_NE(stock.take_write(kStart, true), std::nullopt) << "a stock relay cannot say anything";
+    ClockFloor plain = with_file("1795262400\n");
+    plain.update(later, {false, std::nullopt, false});
+    EXPECT_EQ(plain.take_write(kStart, true), std::nullopt);
+    plain.update(later, {true, std::nullopt, false});
+    EXPECT_NE(plain.take_write(kStart, true), std::nullopt) << "a plain relay cannot say anything";
     ClockFloor unset = with_file("100\n");
     unset.update(kNoon, {false, std::nullopt, true});
     EXPECT_NE(unset.take_write(kStart, true), std::nullopt) << "from a clock that was never set";

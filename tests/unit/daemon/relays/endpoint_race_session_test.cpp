@@ -108,7 +108,7 @@ TEST(EndpointRace, TrafficPutsATrialOff) {
     EXPECT_EQ(story.tried.size(), 1U);
 }
 
-TEST(EndpointRace, AStockRelayNeedsAHandshakeForATrialAndForTheWayBack) {
+TEST(EndpointRace, APlainRelayNeedsAHandshakeForATrialAndForTheWayBack) {
     Story story;
     story.answers_probes = false;
     story.settle_on("192.0.2.1");

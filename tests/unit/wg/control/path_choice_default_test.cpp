@@ -179,7 +179,7 @@ TEST_F(PathChoiceStory, ARelayThatComesBackAsGoodAsTheOtherIsNotReturnedTo) {
     EXPECT_EQ(by_default(), "r2");
 }
 
-TEST_F(PathChoiceStory, StockRelaysGoByTheConfigurationWithTheSamePatience) {
+TEST_F(PathChoiceStory, PlainRelaysGoByTheConfigurationWithTheSamePatience) {
     lives(1, std::nullopt);
     lives(2, std::nullopt);
     run_until(20s);

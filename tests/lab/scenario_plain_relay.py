@@ -11,7 +11,7 @@ from daemon import VIRTUAL_ADDRESS
 from keepalived import holds
 from pings import SteadyPings
 
-AT_REST = "at rest: a stock relay, only the Active router of the site talks to it"
+STANDBY = "standby: a plain WireGuard relay is used only by the site's Active router"
 
 LONG = "WireGuard's own timers"
 
@@ -25,7 +25,7 @@ def scenario():
     overlay = lab.overlay(world)
     one, two = (overlay.edges[edge.name] for edge in site.edges)
     for daemon in (one, two):
-        use_stock_relay(daemon, classic)
+        use_plain_relay(daemon, classic)
         daemon.start(wait=False)
     for daemon in (one, two):
         daemon.wait_ready()
@@ -43,7 +43,7 @@ def scenario():
     story.relay_out_of_reach(one, two)
 
 
-def use_stock_relay(daemon, classic):
+def use_plain_relay(daemon, classic):
     """The source design's relay knows one key, one tunnel address and one port for the site."""
     with open(daemon.key_path, "w", encoding="ascii") as file:
         file.write(classic.site_keys["a"][0] + "\n")
@@ -63,7 +63,7 @@ class Story:
 
     def check_parts(self, one, two):
         lab.wait_for(lambda: one.relay_status().get("state") == "up", 10, "a1 says that its tunnel is up")
-        lab.check_equal(two.relay_status()["state"], AT_REST, "a2 says why its tunnel is not")
+        lab.check_equal(two.relay_status()["state"], STANDBY, "a2 says why its tunnel is not")
         for daemon in (one, two):
             lab.check_equal(daemon.problems(), [], f"{daemon.node.name} reports no problem")
             vrrp = daemon.status()["lans"][0]["vrrp"]
@@ -107,7 +107,7 @@ class Story:
             (start or one.start)()
             lab.wait_for(lambda: active(one) and not active(two), 15, "a1 takes over again")
         self.during("the old router returns", lambda: self.takes_over(one, back), 1.0)
-        lab.wait_for(lambda: two.relay_status().get("state") == AT_REST, 5, "a2 rests")
+        lab.wait_for(lambda: two.relay_status().get("state") == STANDBY, 5, "a2 rests")
 
     def killed(self, one, two):
         def kill():

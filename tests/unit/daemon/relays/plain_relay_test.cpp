@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/relays/stock_relay.h"
+#include "daemon/relays/plain_relay.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <vector>
 
-namespace ulagate::stock_relay_test {
+namespace ulagate::plain_relay_test {
 namespace {
 
 using namespace std::chrono_literals;
 
-class StockRelayStory : public testing::Test {
+class PlainRelayStory : public testing::Test {
 protected:
     // It stays like this for a while, looked at once a second.
     void stays(bool used, bool session, std::chrono::seconds how_long) {
@@ -22,16 +22,16 @@ protected:
     }
     [[nodiscard]] bool unreachable() const { return relay_.unreachable(now_); }
 
-    StockRelay relay_;
-    StockRelay::TimePoint now_{1000s};
+    PlainRelay relay_;
+    PlainRelay::TimePoint now_{1000s};
 };
 
-TEST_F(StockRelayStory, ABackupHasNoPeerThereAndThinksNoIllOfIt) {
+TEST_F(PlainRelayStory, ABackupHasNoPeerThereAndThinksNoIllOfIt) {
     stays(false, false, 1h);
     EXPECT_FALSE(unreachable());
 }
 
-TEST_F(StockRelayStory, ARouterThatTookOverWaitsForTheHandshake) {
+TEST_F(PlainRelayStory, ARouterThatTookOverWaitsForTheHandshake) {
     stays(false, false, 1h);
     stays(true, false, 10s);
     EXPECT_FALSE(unreachable());
@@ -39,7 +39,7 @@ TEST_F(StockRelayStory, ARouterThatTookOverWaitsForTheHandshake) {
     EXPECT_FALSE(unreachable());
 }
 
-TEST_F(StockRelayStory, WithoutASessionForMoreThanTenSecondsItIsOutOfReach) {
+TEST_F(PlainRelayStory, WithoutASessionForMoreThanTenSecondsItIsOutOfReach) {
     stays(true, false, 11s);  // the last look is 10 s after the first
     EXPECT_FALSE(unreachable());
     stays(true, false, 1s);
@@ -48,7 +48,7 @@ TEST_F(StockRelayStory, WithoutASessionForMoreThanTenSecondsItIsOutOfReach) {
     EXPECT_TRUE(unreachable());
 }
 
-TEST_F(StockRelayStory, ASessionThatEndedCountsFromItsEnd) {
+TEST_F(PlainRelayStory, ASessionThatEndedCountsFromItsEnd) {
     stays(true, true, 1h);
     stays(true, false, 11s);
     EXPECT_FALSE(unreachable());
@@ -56,7 +56,7 @@ TEST_F(StockRelayStory, ASessionThatEndedCountsFromItsEnd) {
     EXPECT_TRUE(unreachable());
 }
 
-TEST_F(StockRelayStory, ARouterThatBecameBackupForItRemembersItForFiveMinutes) {
+TEST_F(PlainRelayStory, ARouterThatBecameBackupForItRemembersItForFiveMinutes) {
     stays(true, false, 12s);
     stays(false, false, 298s);  // 299 s since it was judged last
     EXPECT_TRUE(unreachable());
@@ -64,7 +64,7 @@ TEST_F(StockRelayStory, ARouterThatBecameBackupForItRemembersItForFiveMinutes) {
     EXPECT_FALSE(unreachable());
 }
 
-TEST_F(StockRelayStory, AHandshakeEndsItAtOnce) {
+TEST_F(PlainRelayStory, AHandshakeEndsItAtOnce) {
     stays(true, false, 1min);
     ASSERT_TRUE(unreachable());
     stays(true, true, 1s);
@@ -73,7 +73,7 @@ TEST_F(StockRelayStory, AHandshakeEndsItAtOnce) {
     EXPECT_FALSE(unreachable());
 }
 
-TEST_F(StockRelayStory, TheNextTryHasItsTenSecondsAgain) {
+TEST_F(PlainRelayStory, TheNextTryHasItsTenSecondsAgain) {
     stays(true, false, 12s);
     stays(false, false, 5min);
     stays(true, false, 11s);
@@ -82,7 +82,7 @@ TEST_F(StockRelayStory, TheNextTryHasItsTenSecondsAgain) {
     EXPECT_TRUE(unreachable());
 }
 
-TEST_F(StockRelayStory, WhoTookOverRemindsItSevenTimes) {
+TEST_F(PlainRelayStory, WhoTookOverRemindsItSevenTimes) {
     relay_.update(false, false, now_);
     EXPECT_EQ(relay_.deadline(), std::nullopt);
     const auto start = now_;
@@ -99,7 +99,7 @@ TEST_F(StockRelayStory, WhoTookOverRemindsItSevenTimes) {
     EXPECT_FALSE(relay_.take_reminder(now_ + 1h));
 }
 
-TEST_F(StockRelayStory, WhoIsNotActiveAnyMoreDoesNotRemindIt) {
+TEST_F(PlainRelayStory, WhoIsNotActiveAnyMoreDoesNotRemindIt) {
     relay_.update(true, false, now_);
     relay_.update(false, false, now_ + 10ms);
     EXPECT_FALSE(relay_.take_reminder(now_ + 1s));
@@ -108,4 +108,4 @@ TEST_F(StockRelayStory, WhoIsNotActiveAnyMoreDoesNotRemindIt) {
 }
 
 }  // namespace
-}  // namespace ulagate::stock_relay_test
+}  // namespace ulagate::plain_relay_test

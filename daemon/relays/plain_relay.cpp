@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/relays/stock_relay.h"
+#include "daemon/relays/plain_relay.h"
 
 namespace ulagate {
 namespace {
@@ -18,7 +18,7 @@ constexpr unsigned kReminders = 7;
 
 }  // namespace
 
-void StockRelay::update(bool used, bool session, TimePoint now) {
+void PlainRelay::update(bool used, bool session, TimePoint now) {
     if (used != used_) {
         used_ = used;
         reminders_ = 0;
@@ -36,7 +36,7 @@ void StockRelay::update(bool used, bool session, TimePoint now) {
     }
 }
 
-bool StockRelay::take_reminder(TimePoint now) {
+bool PlainRelay::take_reminder(TimePoint now) {
     if (!remind_at_ || now < *remind_at_) return false;
     ++reminders_;
     remind_at_.reset();

@@ -6,10 +6,10 @@
 
 namespace ulagate {
 
-// What there is to know about a stock relay (WireGuard only). It answers no probes, and only the Active
-// router of a site has a peer there: whether it is out of reach a Backup cannot know, and one that has just
-// taken over does not know yet. Pure.
-class StockRelay {
+// State of a plain relay (WireGuard only). It answers no probes, and only the Active router of a site has a
+// peer there, so a Backup cannot know whether it is out of reach, and a router that has just taken over
+// does not know yet. Pure.
+class PlainRelay {
 public:
     using TimePoint = std::chrono::steady_clock::time_point;
 
