@@ -346,7 +346,7 @@ void want_last_endpoint(wg::PeerConfig& peer, const wg::PublicKey& key, const Fa
     const auto last = facts.last_endpoints.find(key);
     if (!there && last != facts.last_endpoints.end()) peer.endpoint = last->second;
     // A keepalive that is switched on is sent at once.
-    if (facts.knocking.contains(key)) peer.keepalive_seconds = kKnockSeconds;
+    if (facts.reconnecting.contains(key)) peer.keepalive_seconds = kReconnectKeepalive;
 }
 
 void want_slots(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {

@@ -12,8 +12,8 @@
 
 namespace ulagate {
 
-// The keepalive of a router that the relay reaches out to; the others have none.
-inline constexpr std::uint16_t kKnockSeconds = 25;
+// Seconds: the keepalive of a router that the relay initiates handshakes to; the others have none.
+inline constexpr std::uint16_t kReconnectKeepalive = 25;
 
 // What the daemon has learnt about one relay, beside the configuration.
 struct RelayFacts {
@@ -48,7 +48,8 @@ struct Facts {
     std::map<net::Ipv6Prefix, std::size_t> owners;
     // Relay: where the routers that were connected are, for a device that has to be made anew.
     std::map<wg::PublicKey, net::Endpoint> last_endpoints;
-    std::set<wg::PublicKey> knocking;  // relay: routers that it reaches out to (KnockSchedule)
+    // Relay: routers that it initiates handshakes to (ReconnectSchedule).
+    std::set<wg::PublicKey> reconnecting;
     // Relay: peers that are to be taken away, so that they can be added anew.
     std::set<wg::PublicKey> renew_peers;
     bool operator==(const Facts&) const = default;

@@ -30,7 +30,7 @@ RouterRegistry::RouterRegistry(const Context& context, std::unique_ptr<ControlLi
       control_(context.loop, std::move(link),
                {[this](const auto& moved) { move_prefixes(moved); }, [this] { take_detours(); },
                 [this] { context_.turn.reconcile_next(); }}),
-      knock_(context.loop, [this] { knock(); }),
+      reconnect_(context.loop, [this] { reconnect(); }),
       adopted_(context.loop, [this] {
           take_owners();
           context_.turn.reconcile();
@@ -132,7 +132,7 @@ void RouterRegistry::not_written(const std::string& file) {
 }
 
 void RouterRegistry::find_silent() {
-    std::vector<KnockSchedule::Silent> silent;
+    std::vector<ReconnectSchedule::Silent> silent;
     for (const auto& [interface, device] : context_.reconciler.have().tunnels) {
         for (const auto& [key, peer] : device.peers) {
             const auto known = memory_.routers().find(key);
@@ -140,36 +140,36 @@ void RouterRegistry::find_silent() {
                 silent.push_back({key, known->second.last_handshake});
         }
     }
-    if (const std::size_t found = knocks_.update(silent, context_.loop.now()); found > 0)
-        log::info("routers", "reaching out to {} that were connected before", found);
-    knock();
+    if (const std::size_t found = schedule_.update(silent, context_.loop.now()); found > 0)
+        log::info("routers", "initiating handshakes to {} that were connected before", found);
+    reconnect();
 }
 
-void RouterRegistry::knock() {
+void RouterRegistry::reconnect() {
     std::map<std::string, wg::DeviceChange> changes;  // by interface
-    for (const wg::PublicKey& key : knocks_.take(context_.loop.now())) {
+    for (const wg::PublicKey& key : schedule_.take(context_.loop.now())) {
         for (const auto& [interface, device] : context_.reconciler.have().tunnels) {
             const auto peer = device.peers.find(key);
             if (peer == device.peers.end()) continue;
             wg::PeerChange& change = changes[interface].peers.emplace_back();
             change.key = key;
             change.update_only = true;
-            change.keepalive_seconds = kKnockSeconds;
+            change.keepalive_seconds = kReconnectKeepalive;
             if (!peer->second.endpoint) change.endpoint = last_endpoints_.at(key);
         }
     }
-    knocking_ = knocks_.knocking();
+    reconnecting_ = schedule_.reconnecting();
     for (auto& [interface, change] : changes) {
         context_.fast_path.write(ConfigureTunnel{interface, std::move(change)},
                                  {.routine = true, .known = true});
     }
-    knock_.set(knocks_.deadline());
+    reconnect_.set(schedule_.deadline());
 }
 
 bool RouterRegistry::contribute(Facts& facts) const {
-    // Written ahead, which is all that a plan would do. That nobody knocks at those that were given up any
-    // more can wait for one.
-    facts.knocking = knocking_;
+    // Written ahead, which is all that a plan would do. To end the attempts that were given up can wait for a
+    // plan.
+    facts.reconnecting = reconnecting_;
     const bool owners = assign(facts.owners, owners_);
     const bool detours = assign(facts.detours, detours_);
     return assign(facts.last_endpoints, last_endpoints_) || owners || detours;

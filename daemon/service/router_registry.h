@@ -11,8 +11,8 @@
 
 #include "daemon/kernel/desired.h"
 #include "daemon/routers/copied_routers.h"
-#include "daemon/routers/knock_schedule.h"
 #include "daemon/routers/memory.h"
+#include "daemon/routers/reconnect_schedule.h"
 #include "daemon/routers/relay_control.h"
 #include "daemon/service/context.h"
 
@@ -20,7 +20,7 @@ namespace ulagate {
 
 // What a relay knows of its routers: which of them carries what, which sites are reached through another
 // relay, where the routers are and were before the relay lost its tunnels. Role relay. Owns these facts:
-// owners, detours, last_endpoints, knocking.
+// owners, detours, last_endpoints, reconnecting.
 class RouterRegistry {
 public:
     RouterRegistry(const Context& context, std::unique_ptr<ControlLink> link);
@@ -56,7 +56,7 @@ private:
     void move_prefixes(const std::vector<wg::control::OwnerChanged>& moved);
     void take_owners();
     void take_detours();
-    void knock();
+    void reconnect();
     void keep(bool stopping);
     void name_copied();
 
@@ -65,13 +65,13 @@ private:
     RelayControl control_;
     RouterMemory memory_;
     CopiedRouters copied_;
-    KnockSchedule knocks_;
+    ReconnectSchedule schedule_;
     std::map<net::Ipv6Prefix, std::size_t> owners_;
     std::map<net::Ipv6Prefix, std::string> detours_;
     std::map<wg::PublicKey, net::Endpoint> last_endpoints_;
-    std::set<wg::PublicKey> knocking_;
+    std::set<wg::PublicKey> reconnecting_;
     std::map<wg::PublicKey, std::uint64_t> endpoint_changes_;
-    Alarm knock_;
+    Alarm reconnect_;
     Alarm adopted_;
 };
 

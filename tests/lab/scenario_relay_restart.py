@@ -99,10 +99,10 @@ class Story:
 
     def with_traffic(self):
         self.pinging("power off and on", self.reboot)
-        lab.check(self.relay.lines("reaching out to 2"), "the relay has reached out to both")
-        lab.wait_for(lambda: self.knocks() == [], 15, "and stopped doing so when they had answered")
+        lab.check(self.relay.lines("initiating handshakes to 2"), "the relay has reconnected to both")
+        lab.wait_for(lambda: self.reconnects() == [], 15, "and stopped doing so when they had answered")
 
-    def knocks(self):
+    def reconnects(self):
         return [key for key, seconds in self.wg("persistent-keepalive") if seconds != "off"]
 
     def without_any_action_of_the_edges(self):
@@ -143,7 +143,7 @@ class Story:
             file.write(lines[0].encode() + b"\n" + lines[1][:50].encode() + b"\0" * 4000)
         self.relay.start_again()
         lab.check(self.relay.lines("warning routers", "no router and its endpoint: 1,"), "it says that a line is torn")
-        lab.check(self.relay.lines("reaching out to 1 "), "and uses the one that is whole")
+        lab.check(self.relay.lines("initiating handshakes to 1 "), "and uses the one that is whole")
         lab.wait_for(lambda: lab.can_ping(self.host, self.destination), 30, "the other site comes by itself")
 
     def disk_full(self):

@@ -190,7 +190,7 @@ TEST_F(RouterRegistryTest, AFileThatSaysSomethingElseIsIgnoredLineByLine) {
     EXPECT_THAT(registry->last_endpoints(), SizeIs(1));
 }
 
-// The relay's devices are gone, and with them where its routers are: it knows from before, and knocks.
+// The relay's devices are gone, and with them where its routers are: it knows from before, and reconnects.
 TEST_F(RouterRegistryTest, ARelayThatLostItsTunnelsReachesOutToTheRoutersThatWereConnected) {
     start();
     shakes_hands(1, endpoint("203.0.113.2:40000"));
@@ -201,7 +201,7 @@ TEST_F(RouterRegistryTest, ARelayThatLostItsTunnelsReachesOutToTheRoutersThatWer
     reconciler.mark(Stale::all());
     start();
     EXPECT_EQ(peer(1).endpoint, endpoint("203.0.113.2:40000"));
-    EXPECT_EQ(peer(1).keepalive_seconds, kKnockSeconds);
+    EXPECT_EQ(peer(1).keepalive_seconds, kReconnectKeepalive);
     EXPECT_EQ(peer(0).keepalive_seconds, 0) << "never connected";
     // It answers: from now on it speaks first again.
     shakes_hands(1, endpoint("203.0.113.2:40000"));
@@ -259,7 +259,7 @@ TEST_F(RouterRegistryTest, APeerWhoseHandshakesAreIgnoredIsTakenAwayAndComesAnew
     EXPECT_TRUE(facts.renew_peers.empty());
 }
 
-TEST_F(RouterRegistryTest, APeerThatIsLiveIsNotDisturbedByWhoKnocks) {
+TEST_F(RouterRegistryTest, ALivePeerIsNotDisturbedByInitiations) {
     start();
     shakes_hands(1, endpoint("203.0.113.2:40000"));
     for (int i = 0; i < 12; ++i) {

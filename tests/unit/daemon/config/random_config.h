@@ -79,7 +79,7 @@ public:
         for (const SiteConfig& site : config.sites) {
             for (const RouterConfig& router : site.routers) {
                 if (maybe()) facts.last_endpoints[router.public_key] = kRelay4;
-                if (maybe()) facts.knocking.insert(router.public_key);
+                if (maybe()) facts.reconnecting.insert(router.public_key);
             }
             if (!config.relays.empty() && maybe())
                 facts.detours[site.prefixes.front()] = config.relays.back().name;

@@ -139,10 +139,10 @@ TEST(DesiredRelay, ANewPeerHasTheLastEndpointOfItsRouterAndAKeepaliveWhenItIsIts
     there.endpoint = fake::kRelay4;
     EXPECT_EQ(peer(have).endpoint, std::nullopt) << "what the device has learnt is newer";
     EXPECT_EQ(peer(have).keepalive_seconds, 0);
-    now.knocking = {router_key};
+    now.reconnecting = {router_key};
     EXPECT_EQ(peer(have).keepalive_seconds, 25);
     there.keepalive_seconds = 25;
-    now.knocking.clear();
+    now.reconnecting.clear();
     EXPECT_EQ(peer(have).keepalive_seconds, 0);
 
     now.last_endpoints.clear();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/routers/knock_schedule.h"
+#include "daemon/routers/reconnect_schedule.h"
 
 #include <algorithm>
 
@@ -15,13 +15,13 @@ constexpr auto kGiveUp = 30s;
 
 }  // namespace
 
-std::size_t KnockSchedule::update(const std::vector<Silent>& routers, TimePoint now) {
+std::size_t ReconnectSchedule::update(const std::vector<Silent>& routers, TimePoint now) {
     std::map<wg::PublicKey, WallTime> silent;
     for (const Silent& router : routers) silent.emplace(router.key, router.last_handshake);
     for (const auto& [key, last] : known_) {
         if (silent.contains(key)) continue;
         waiting_.erase({last, key});
-        knocking_.erase(key);
+        reconnecting_.erase(key);
     }
     std::erase_if(known_, [&](const auto& entry) { return !silent.contains(entry.first); });
     std::size_t found = 0;
@@ -34,30 +34,30 @@ std::size_t KnockSchedule::update(const std::vector<Silent>& routers, TimePoint 
     return found;
 }
 
-std::vector<wg::PublicKey> KnockSchedule::take(TimePoint now) {
-    std::erase_if(knocking_, [&](const auto& entry) { return now >= entry.second + kGiveUp; });
+std::vector<wg::PublicKey> ReconnectSchedule::take(TimePoint now) {
+    std::erase_if(reconnecting_, [&](const auto& entry) { return now >= entry.second + kGiveUp; });
     std::vector<wg::PublicKey> out;
     if (waiting_.empty() || now < next_) return out;
     next_ = now + kEvery;
     while (out.size() < kAtOnce && !waiting_.empty()) {
         const wg::PublicKey key = waiting_.begin()->second;
         waiting_.erase(waiting_.begin());
-        knocking_.emplace(key, now);
+        reconnecting_.emplace(key, now);
         out.push_back(key);
     }
     return out;
 }
 
-std::set<wg::PublicKey> KnockSchedule::knocking() const {
+std::set<wg::PublicKey> ReconnectSchedule::reconnecting() const {
     std::set<wg::PublicKey> out;
-    for (const auto& [key, since] : knocking_) out.insert(out.end(), key);
+    for (const auto& [key, since] : reconnecting_) out.insert(out.end(), key);
     return out;
 }
 
-std::optional<KnockSchedule::TimePoint> KnockSchedule::deadline() const {
+std::optional<ReconnectSchedule::TimePoint> ReconnectSchedule::deadline() const {
     std::optional<TimePoint> first;
     if (!waiting_.empty()) first = next_;
-    for (const auto& [key, since] : knocking_)
+    for (const auto& [key, since] : reconnecting_)
         first = std::min(first.value_or(since + kGiveUp), since + kGiveUp);
     return first;
 }

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/routers/knock_schedule.h"
+#include "daemon/routers/reconnect_schedule.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
 
-namespace ulagate::knock_schedule_test {
+namespace ulagate::reconnect_schedule_test {
 namespace {
 
 using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
-using Silent = KnockSchedule::Silent;
+using Silent = ReconnectSchedule::Silent;
 
 wg::PublicKey key(unsigned n) {
     wg::PublicKey out;
@@ -22,11 +22,11 @@ wg::PublicKey key(unsigned n) {
     return out;
 }
 
-class Knocking : public testing::Test {
+class Reconnecting : public testing::Test {
 protected:
     // The router n, whose last handshake was so long ago.
     static Silent silent(unsigned n, std::chrono::seconds ago) {
-        return {key(n), KnockSchedule::WallTime{1'800'000'000s} - ago};
+        return {key(n), ReconnectSchedule::WallTime{1'800'000'000s} - ago};
     }
     void update(const std::vector<Silent>& routers) { schedule_.update(routers, now_); }
     std::vector<wg::PublicKey> take() { return schedule_.take(now_); }
@@ -35,26 +35,26 @@ protected:
         return std::chrono::duration_cast<std::chrono::milliseconds>(*schedule_.deadline() - kStart);
     }
 
-    static constexpr KnockSchedule::TimePoint kStart{1000s};
-    KnockSchedule::TimePoint now_ = kStart;
-    KnockSchedule schedule_;
+    static constexpr ReconnectSchedule::TimePoint kStart{1000s};
+    ReconnectSchedule::TimePoint now_ = kStart;
+    ReconnectSchedule schedule_;
 };
 
-TEST_F(Knocking, NobodyIsSilent) {
+TEST_F(Reconnecting, NobodyIsSilent) {
     update({});
     EXPECT_EQ(deadline(), std::nullopt);
     EXPECT_THAT(take(), IsEmpty());
 }
 
-TEST_F(Knocking, BeginsAtOnceWithWhoWasThereLast) {
+TEST_F(Reconnecting, BeginsAtOnceWithWhoWasThereLast) {
     update({silent(1, 300s), silent(2, 5s), silent(3, 100s)});
     EXPECT_EQ(deadline(), 0ms);
     EXPECT_THAT(take(), ElementsAre(key(2), key(3), key(1)));
-    EXPECT_THAT(schedule_.knocking(), ElementsAre(key(1), key(2), key(3)));
+    EXPECT_THAT(schedule_.reconnecting(), ElementsAre(key(1), key(2), key(3)));
     EXPECT_THAT(take(), IsEmpty()) << "once";
 }
 
-TEST_F(Knocking, TenThousandComeInHalfAMinuteThirtyATime) {
+TEST_F(Reconnecting, TenThousandComeInHalfAMinuteThirtyATime) {
     constexpr unsigned kRouters = 10'000;
     std::vector<Silent> routers;
     for (unsigned i = 0; i < kRouters; ++i) routers.push_back(silent(i, std::chrono::seconds{i}));
@@ -74,7 +74,7 @@ TEST_F(Knocking, TenThousandComeInHalfAMinuteThirtyATime) {
     for (unsigned i = 0; i < kRouters; ++i) ASSERT_EQ(order[i], key(i));
 }
 
-TEST_F(Knocking, AStallDoesNotMakeACrowd) {
+TEST_F(Reconnecting, AStallDoesNotMakeACrowd) {
     std::vector<Silent> routers;
     for (unsigned i = 0; i < 100; ++i) routers.push_back(silent(i, 1s));
     update(routers);
@@ -86,7 +86,7 @@ TEST_F(Knocking, AStallDoesNotMakeACrowd) {
     EXPECT_THAT(take(), SizeIs(30));
 }
 
-TEST_F(Knocking, WhoComesByItselfNeedsNoKnock) {
+TEST_F(Reconnecting, WhoComesByItselfNeedsNoReconnect) {
     std::vector<Silent> routers;
     for (unsigned i = 0; i < 40; ++i) routers.push_back(silent(i, std::chrono::seconds{i}));
     update(routers);
@@ -94,24 +94,24 @@ TEST_F(Knocking, WhoComesByItselfNeedsNoKnock) {
     routers.erase(routers.begin() + 31, routers.end());  // 31 to 39 have come
     routers.erase(routers.begin());                      // and the first has answered
     update(routers);
-    EXPECT_THAT(schedule_.knocking(), SizeIs(29));
+    EXPECT_THAT(schedule_.reconnecting(), SizeIs(29));
     now_ += 100ms;
     EXPECT_THAT(take(), ElementsAre(key(30)));
     update({});
-    EXPECT_THAT(schedule_.knocking(), IsEmpty());
+    EXPECT_THAT(schedule_.reconnecting(), IsEmpty());
     EXPECT_EQ(deadline(), std::nullopt);
 }
 
-TEST_F(Knocking, GivesUpAfterHalfAMinuteAndDoesNotBeginAgain) {
+TEST_F(Reconnecting, GivesUpAfterHalfAMinuteAndDoesNotBeginAgain) {
     update({silent(1, 5s)});
     EXPECT_THAT(take(), SizeIs(1));
     EXPECT_EQ(deadline(), 30s);
     now_ += 29'999ms;
     take();
-    EXPECT_THAT(schedule_.knocking(), SizeIs(1));
+    EXPECT_THAT(schedule_.reconnecting(), SizeIs(1));
     now_ += 1ms;
     EXPECT_THAT(take(), IsEmpty());
-    EXPECT_THAT(schedule_.knocking(), IsEmpty());
+    EXPECT_THAT(schedule_.reconnecting(), IsEmpty());
     update({silent(1, 5s)});
     EXPECT_EQ(deadline(), std::nullopt);
     // It was there, and its device is lost once more.
@@ -121,4 +121,4 @@ TEST_F(Knocking, GivesUpAfterHalfAMinuteAndDoesNotBeginAgain) {
 }
 
 }  // namespace
-}  // namespace ulagate::knock_schedule_test
+}  // namespace ulagate::reconnect_schedule_test
