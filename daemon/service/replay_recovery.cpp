@@ -43,11 +43,11 @@ void ReplayRecovery::take_initiations(std::size_t which) {
 }
 
 void ReplayRecovery::on_initiation(const net::Endpoint& from, std::size_t slot) {
-    cure_.on_initiation(from, slot, now());
+    policy_.on_initiation(from, slot, now());
 }
 
-ClockCure::Peer ReplayRecovery::peer(const RouterConfig& config, std::size_t slot) const {
-    ClockCure::Peer out;
+ReplayPolicy::Peer ReplayRecovery::peer(const RouterConfig& config, std::size_t slot) const {
+    ReplayPolicy::Peer out;
     out.slot = slot;
     out.key = config.public_key;
     const auto last = routers_.last_endpoints().find(config.public_key);
@@ -69,13 +69,13 @@ ClockCure::Peer ReplayRecovery::peer(const RouterConfig& config, std::size_t slo
 }
 
 void ReplayRecovery::tick() {
-    if (!cure_.is_due(context_.loop.now())) return;
+    if (!policy_.is_due(context_.loop.now())) return;
     Stale stale;
     stale.tunnels = true;
     context_.reconciler.mark(stale);
     if (const auto read = context_.reconciler.refresh(); !read) return;  // the next tick reports it
     routers_.remember_endpoints();
-    std::vector<ClockCure::Peer> peers;
+    std::vector<ReplayPolicy::Peer> peers;
     std::map<wg::PublicKey, std::string> names;
     for (const SiteConfig& site : context_.config.sites) {
         for (std::size_t slot = 0; slot < site.routers.size(); ++slot) {
@@ -84,7 +84,7 @@ void ReplayRecovery::tick() {
         }
     }
     std::string who;
-    for (const wg::PublicKey& key : cure_.judge(peers, now())) {
+    for (const wg::PublicKey& key : policy_.judge(peers, now())) {
         renew_.insert(key);
         who += (who.empty() ? "" : ", ") + names[key];
     }

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "daemon/kernel/desired.h"
-#include "daemon/routers/clock_cure.h"
+#include "daemon/routers/replay_policy.h"
 #include "daemon/service/context.h"
 #include "daemon/service/router_registry.h"
 #include "wg/device/handshake_watch.h"
@@ -26,7 +26,7 @@ public:
     void set_config();
     // A handshake initiation came to the device of a slot.
     void on_initiation(const net::Endpoint& from, std::size_t slot);
-    // Each second: makes the peers anew whose routers knock in vain.
+    // Each second: adds the peers again whose handshake initiations are ignored.
     void tick();
     bool contribute(Facts& facts) const;
     // The peers have been taken away; true if there were any, so that they come anew.
@@ -38,12 +38,12 @@ private:
         std::unique_ptr<Readable> readable;
     };
     void take_initiations(std::size_t which);
-    [[nodiscard]] ClockCure::Peer peer(const RouterConfig& config, std::size_t slot) const;
-    [[nodiscard]] ClockCure::Now now() const { return {context_.loop.now(), context_.loop.wall_clock()}; }
+    [[nodiscard]] ReplayPolicy::Peer peer(const RouterConfig& config, std::size_t slot) const;
+    [[nodiscard]] ReplayPolicy::Now now() const { return {context_.loop.now(), context_.loop.wall_clock()}; }
 
     Context context_;
     RouterRegistry& routers_;
-    ClockCure cure_;
+    ReplayPolicy policy_;
     std::vector<Watch> watches_;
     std::pair<std::uint16_t, std::uint16_t> watched_ports_{0, 0};  // the first, how many
     std::set<wg::PublicKey> renew_;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Clocks that went back. WireGuard ignores, without a word, a handshake that is older than the last one it saw.
 
-An edge with a floor for its clock on disk waits for time; one without (another disk, say) is cured by its relay. The
+An edge with a floor for its clock on disk waits for time; one without (another disk, say) is added again by its relay. The
 second needs a clock that may be set and a WireGuard that keeps its own: the kernel's, in the rig."""
 
 import ctypes
@@ -27,7 +27,7 @@ def scenario():
     edge = overlay.edge("a")
     waits_for_its_clock(overlay, edge)
     if not may_set_clock(edge.node):
-        print("  the relay's cure is not shown: it needs the kernel's WireGuard and a clock that may be set", flush=True)
+        print("  the relay's replay recovery is not shown: it needs the kernel's WireGuard and a clock that may be set", flush=True)
         return
     is_cured_by_its_relay(world, overlay, edge, addresses[1])
 

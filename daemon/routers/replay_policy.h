@@ -12,14 +12,14 @@
 
 namespace ulagate {
 
-// A router whose clock went back knocks at its relay in vain: the relay's WireGuard remembers the newest
-// timestamp of each peer, and ignores a handshake that carries an older one, without a word to anybody. Only
-// a peer that is removed and added again forgets it. This decides which peers to make anew. Pure.
+// When the clock of a router went back, its relay ignores its handshakes: WireGuard remembers the newest
+// timestamp of each peer and drops an initiation with an older one as a replay, silently. Only a peer that
+// is removed and added again forgets the timestamp. This decides which peers to add again. Pure.
 //
-// Nobody can tell from the packet whose handshake it is, and anybody can send one. So only peers are chosen
-// that have no session to lose, each ever more seldom while it does not help; what is given up for it is that
-// an old handshake of theirs could be replayed, as after each start of the relay.
-class ClockCure {
+// The packet does not show whose handshake it is, and anybody can send one. So only peers without a session
+// are chosen, and each less often while it does not help. The price: an old handshake of theirs could be
+// replayed, as after each start of the relay.
+class ReplayPolicy {
 public:
     using TimePoint = std::chrono::steady_clock::time_point;
     using WallTime = std::chrono::system_clock::time_point;
@@ -40,10 +40,10 @@ public:
 
     // A handshake initiation came in, for the device of a slot.
     void on_initiation(const net::Endpoint& from, std::size_t slot, Now now);
-    // Somebody may be knocking in vain: to be judged by how the peers are at this moment, which is costly to
-    // read. Not more often than once in four seconds.
+    // Initiations may be ignored: call judge() with the present peers, which are costly to read. True at most
+    // once in four seconds.
     [[nodiscard]] bool is_due(TimePoint now) const;
-    // The peers to be removed and added again, eight at most for each who knocks.
+    // The peers to be removed and added again, at most eight for each source.
     std::vector<wg::PublicKey> judge(const std::vector<Peer>& peers, Now now);
 
 private:
@@ -52,13 +52,13 @@ private:
         net::Endpoint from;
         auto operator<=>(const Place&) const = default;
     };
-    // Who knocks.
+    // Where initiations come from.
     struct Source {
         Now first;
         TimePoint last;
         unsigned count = 0;
     };
-    // A peer that was made anew.
+    // A peer that was added again.
     struct Renewal {
         Now when;
         unsigned times = 0;

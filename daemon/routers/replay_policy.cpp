@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/routers/clock_cure.h"
+#include "daemon/routers/replay_policy.h"
 
 #include <algorithm>
 #include <set>
@@ -21,13 +21,13 @@ constexpr std::chrono::seconds kLongestWait = 10min;
 constexpr auto kSlack = 1s;
 
 // A handshake in the future was before this machine's own clock went back.
-bool since(ClockCure::WallTime then, ClockCure::WallTime handshake, ClockCure::WallTime now) {
+bool since(ReplayPolicy::WallTime then, ReplayPolicy::WallTime handshake, ReplayPolicy::WallTime now) {
     return handshake + kSlack >= then && handshake <= now + kSlack;
 }
 
 }  // namespace
 
-void ClockCure::on_initiation(const net::Endpoint& from, std::size_t slot, Now now) {
+void ReplayPolicy::on_initiation(const net::Endpoint& from, std::size_t slot, Now now) {
     const Place place{slot, from};
     auto known = sources_.find(place);
     if (known != sources_.end() && now.steady - known->second.last > kForget) {
@@ -46,17 +46,17 @@ void ClockCure::on_initiation(const net::Endpoint& from, std::size_t slot, Now n
     if (known->second.count < kTries) ++known->second.count;
 }
 
-bool ClockCure::in_vain(const Source& source) {
+bool ReplayPolicy::in_vain(const Source& source) {
     return source.count >= kTries && source.last - source.first.steady >= kInVain;
 }
 
-bool ClockCure::is_due(TimePoint now) const {
+bool ReplayPolicy::is_due(TimePoint now) const {
     if (judged_at_ && now - *judged_at_ < kInVain) return false;
     return std::any_of(sources_.begin(), sources_.end(),
                        [](const auto& entry) { return in_vain(entry.second); });
 }
 
-std::vector<wg::PublicKey> ClockCure::judge(const std::vector<Peer>& peers, Now now) {
+std::vector<wg::PublicKey> ReplayPolicy::judge(const std::vector<Peer>& peers, Now now) {
     judged_at_ = now.steady;
     for (const Peer& peer : peers) {
         const auto renewal = renewals_.find(peer.key);
@@ -83,7 +83,7 @@ std::vector<wg::PublicKey> ClockCure::judge(const std::vector<Peer>& peers, Now 
         if (!answered) {
             for (const Peer* peer : candidates(peers, place, now.steady)) chosen.insert(peer->key);
         }
-        source = sources_.erase(source);  // if it goes on knocking, it is judged again
+        source = sources_.erase(source);  // if more initiations come, it is judged again
     }
     for (const wg::PublicKey& key : chosen) {
         Renewal& renewal = renewals_[key];
@@ -93,7 +93,7 @@ std::vector<wg::PublicKey> ClockCure::judge(const std::vector<Peer>& peers, Now 
     return {chosen.begin(), chosen.end()};
 }
 
-bool ClockCure::may_renew(const wg::PublicKey& key, TimePoint now) const {
+bool ReplayPolicy::may_renew(const wg::PublicKey& key, TimePoint now) const {
     const auto known = renewals_.find(key);
     if (known == renewals_.end()) return true;
     const unsigned doublings = std::min(known->second.times - 1, 10U);
@@ -103,8 +103,8 @@ bool ClockCure::may_renew(const wg::PublicKey& key, TimePoint now) const {
 
 // Those last seen at the same address; if all of these were tried just now, or there is none, any that it
 // could be: a router may come back with another address.
-std::vector<const ClockCure::Peer*> ClockCure::candidates(const std::vector<Peer>& peers, const Place& place,
-                                                          TimePoint now) const {
+std::vector<const ReplayPolicy::Peer*> ReplayPolicy::candidates(const std::vector<Peer>& peers,
+                                                                const Place& place, TimePoint now) const {
     std::vector<const Peer*> near;
     std::vector<const Peer*> far;
     for (const Peer& peer : peers) {
