@@ -119,9 +119,9 @@ json::object to_json(const Status::Relay& relay) {
                      {"probes", relay.probes},
                      {"probes_lost", relay.lost},
                      {"connected", relay.connected ? json::value(*relay.connected) : json::value(nullptr)},
-                     {"passed_on", relay.passed_on},
-                     {"detours", texts(relay.detours)},
-                     {"detour_count", relay.detour_count},
+                     {"transit_sites", relay.transit_sites},
+                     {"transit", texts(relay.transit)},
+                     {"transit_count", relay.transit_count},
                      {"carries_ms", age(relay.carries_since)},
                      {"carries_why", relay.carries_why},
                      {"owners", list(relay.owners)}};
@@ -231,15 +231,15 @@ void print_relay(Out out, const json::value& relay) {
                        number_of(relay, "probes_lost"), probes);
     }
     if (has(relay, "connected")) {
-        const auto passed_on = number_of(relay, "passed_on");
+        const auto transit_sites = number_of(relay, "transit_sites");
         fmt::format_to(out, "         {} prefixes connected{}\n", number_of(relay, "connected"),
-                       passed_on > 0 ? fmt::format(", {} through other relays", passed_on) : "");
+                       transit_sites > 0 ? fmt::format(", {} through other relays", transit_sites) : "");
     }
-    const json::array& detours = list_of(relay, "detours");
-    for (const json::value& prefix : detours)
-        fmt::format_to(out, "         detour to {}, which is not connected here\n", string_of(prefix));
-    if (const auto count = number_of(relay, "detour_count"); count > detours.size())
-        fmt::format_to(out, "         ... {} more detours\n", count - detours.size());
+    const json::array& transit = list_of(relay, "transit");
+    for (const json::value& prefix : transit)
+        fmt::format_to(out, "         transit to {}, which is not connected here\n", string_of(prefix));
+    if (const auto count = number_of(relay, "transit_count"); count > transit.size())
+        fmt::format_to(out, "         ... {} more in transit\n", count - transit.size());
     for (const json::value& owner : list_of(relay, "owners")) {
         const std::string router = text_of(owner, "router");
         fmt::format_to(out, "         {} is carried by {}\n", text_of(owner, "prefix"),

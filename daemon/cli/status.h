@@ -87,9 +87,9 @@ struct Status {
         unsigned lost = 0;                 // of these
         Probes measured;
         std::optional<std::size_t> connected;  // prefixes, as the relay says
-        std::size_t passed_on = 0;             // prefixes that it reaches through another relay, as it says
-        std::vector<std::string> detours;  // of a relay: prefixes that we reach through it; the first of many
-        std::size_t detour_count = 0;      // all of them
+        std::size_t transit_sites = 0;         // prefixes that it reaches through another relay, as it says
+        std::vector<std::string> transit;  // of a relay: prefixes that we reach through it; the first of many
+        std::size_t transit_count = 0;     // all of them
         Age carries_since;
         std::string carries_why;
         std::vector<Owner> owners;
@@ -108,7 +108,7 @@ struct Status {
         std::string relay;   // that carries it
         bool alone = false;  // not the one that carries most sites
         bool busy = false;
-        bool detour = false;  // the relay passes on to another relay
+        bool transit = false;  // reached through the relay and another relay
         Age since;
         std::string why;
         std::vector<Candidate> candidates;

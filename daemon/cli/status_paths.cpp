@@ -77,7 +77,7 @@ json::object to_json(const Status::Site& site) {
             {"relay", site.relay},
             {"alone", site.alone},
             {"busy", site.busy},
-            {"detour", site.detour},
+            {"transit", site.transit},
             {"since_ms", site.since ? json::value(site.since->count()) : json::value(nullptr)},
             {"why", site.why},
             {"candidates", std::move(candidates)}};
@@ -121,7 +121,7 @@ std::string sites_text(const json::value& status, bool all) {
         const std::string why = text_of(site, "why");
         fmt::format_to(out, "         {} through {}{} for {}{}{}{}\n", text_of(site, "prefix"),
                        relay.empty() ? "no relay" : relay,
-                       flag_of(site, "detour") ? " and another relay" : "",
+                       flag_of(site, "transit") ? " and another relay" : "",
                        human_duration(std::chrono::milliseconds{number_of(site, "since_ms")}),
                        why.empty() ? "" : ": ", why, flag_of(site, "busy") ? "; traffic" : "");
         for (const json::value& candidate : list_of(site, "candidates"))

@@ -386,11 +386,11 @@ void want_slots(Wanted& wanted, const Config& config, const Facts& facts, const 
 }
 
 // Instead of the route to a router that is not there.
-void want_detours(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {
+void want_transit(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {
     for (const RelayConfig& relay : config.relays) {
         const std::string interface = tunnel_interface(relay);
         if (!have.links.contains(interface)) continue;
-        for (const auto& [site, name] : facts.detours) {
+        for (const auto& [site, name] : facts.transit) {
             const auto route = wanted.routes.find({site, kRouteMetric});
             if (name == relay.name && route != wanted.routes.end()) route->second = {interface};
         }
@@ -463,7 +463,7 @@ Wanted desired(const Config& config, const Facts& facts, const Have& have) {
     } else {
         want_slots(wanted, config, facts, have);
         want_relays(wanted, config, facts, have);
-        want_detours(wanted, config, facts, have);
+        want_transit(wanted, config, facts, have);
     }
     want_settings_of_ours(wanted, have);
     return wanted;

@@ -43,7 +43,7 @@ struct Facts {
     std::set<std::string> uplinks;
     bool clock_behind = false;  // edge: a handshake would carry a time that has been before
     // Relay: sites that are not connected here but to the relay of that name.
-    std::map<net::Ipv6Prefix, std::string> detours;
+    std::map<net::Ipv6Prefix, std::string> transit;
     // Relay: the slot that carries a prefix now; without an entry the highest configured priority does.
     std::map<net::Ipv6Prefix, std::size_t> owners;
     // Relay: where the routers that were connected are, for a device that has to be made anew.

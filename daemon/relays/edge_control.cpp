@@ -133,7 +133,7 @@ std::vector<LanCheck::RelayWord> EdgeControl::words_about(const net::Ipv6Prefix&
 bool EdgeControl::is_connected(const net::Ipv6Prefix& prefix) const {
     return std::any_of(peers_.begin(), peers_.end(), [&](const auto& entry) {
         const auto sites = entry.second.session.alive() ? entry.second.session.sites() : nullptr;
-        return sites && (sites->covers(prefix) || sites->detours_to(prefix));
+        return sites && (sites->covers(prefix) || sites->transits_to(prefix));
     });
 }
 

@@ -147,18 +147,18 @@ void RelayControl::on_timer() {
     publisher_->on_deadline(now.steady);
     ownership_.set_sites_generation(publisher_->generation());
     act(ownership_.on_deadline(now));
-    if (detours_ == publisher_->detours() && knew_ == knows_who_is_here()) return;
-    detours_ = publisher_->detours();
+    if (transit_ == publisher_->transit() && knew_ == knows_who_is_here()) return;
+    transit_ = publisher_->transit();
     knew_ = knows_who_is_here();
-    calls_.detoured();
+    calls_.transit_changed();
 }
 
 // What the other relays have now.
 void RelayControl::look_elsewhere() {
-    if (peers_.empty() && publisher_->detours().empty()) return;
+    if (peers_.empty() && publisher_->transit().empty()) return;
     std::vector<wg::control::OtherRelay> relays;
     for (const std::string& name : peers_order_) relays.push_back({name, peers_.at(name).talk.sites()});
-    publisher_->set_elsewhere(wg::control::choose_detours(own_, relays, publisher_->detours()),
+    publisher_->set_elsewhere(wg::control::choose_transit(own_, relays, publisher_->transit()),
                               link_->now().steady);
 }
 

@@ -29,7 +29,7 @@ public:
         // These prefixes have another owner now.
         std::function<void(const std::vector<wg::control::OwnerChanged>&)> moved;
         // Other sites are reached through other relays now.
-        std::function<void()> detoured;
+        std::function<void()> transit_changed;
         // Another relay can be reached, or not any more.
         std::function<void()> changed;
     };
@@ -51,7 +51,7 @@ public:
     [[nodiscard]] const wg::control::RelaySession* session(const std::string& relay) const override;
 
     [[nodiscard]] const wg::control::Ownership& ownership() const { return ownership_; }
-    [[nodiscard]] const wg::control::SitePublisher::Detours& detours() const { return publisher_->detours(); }
+    [[nodiscard]] const wg::control::SitePublisher::Transit& transit() const { return publisher_->transit(); }
     // Whether all routers that live had the time to say so, since our start.
     [[nodiscard]] bool knows_who_is_here() const { return publisher_->generation() != 0; }
     // Routers and other relays that say what cannot be.
@@ -81,7 +81,7 @@ private:
     std::vector<std::string> peers_order_;  // as in the configuration
     std::map<std::string, Peer> peers_;     // by name
     std::optional<wg::control::SitePublisher> publisher_;
-    wg::control::SitePublisher::Detours detours_;  // as told
+    wg::control::SitePublisher::Transit transit_;  // as told
     bool knew_ = false;                            // the same of knows_who_is_here()
     bool stopped_ = false;
     std::unique_ptr<ControlLink> link_;

@@ -243,7 +243,7 @@ void RelayConnections::note_reachable() {
 }
 
 // A relay that carries something now has to be missed sooner when it dies.
-void RelayConnections::tick(const std::set<std::string>& detours) {
+void RelayConnections::tick(const std::set<std::string>& transit) {
     for (const RelayConfig& relay : context_.config.relays) {
         note_received(relay);
         const wg::Peer* peer = peer_of(relay);
@@ -251,7 +251,7 @@ void RelayConnections::tick(const std::set<std::string>& detours) {
         const std::uint64_t bytes = peer->rx_bytes + peer->tx_bytes;
         const std::uint64_t before = std::exchange(tunnel_bytes_[relay.name], bytes);
         // With thousands of peers the counters are not read each second.
-        traffic_[relay.name] = detours.contains(relay.name) || bytes > before + kIdleBytes;
+        traffic_[relay.name] = transit.contains(relay.name) || bytes > before + kIdleBytes;
         const bool suspected = context_.loop.now() < suspected_until_[relay.name];
         talk_.set_traffic(relay.name, traffic_[relay.name] || suspected);
     }

@@ -64,8 +64,8 @@ public:
     void note_reachable();
     // Problems with source ports, by name of the relay.
     void report_source_ports();
-    // Each second. `detours`: relays that carry what is for sites that are not here.
-    void tick(const std::set<std::string>& detours);
+    // Each second. `transit`: relays that carry what is for sites that are not here.
+    void tick(const std::set<std::string>& transit);
     void keep(bool stopping);
 
     // Its tunnel works.

@@ -54,9 +54,9 @@ void RelayParts::planned() {
 
 void RelayParts::tick() {
     if (!means_.shutdown.stopping()) recovery_.tick();
-    std::set<std::string> detours;
-    for (const auto& [site, relay] : routers_.detours()) detours.insert(relay);
-    relays_.tick(detours);
+    std::set<std::string> transit;
+    for (const auto& [site, relay] : routers_.transit()) transit.insert(relay);
+    relays_.tick(transit);
     routers_.tick();
 }
 
@@ -88,7 +88,7 @@ void RelayParts::stop() {
 
 void RelayParts::add_status(Status& status) const {
     add_relays(status, context_, relays_, nullptr);
-    add_detours(status, routers_);
+    add_transit(status, routers_);
     add_routers(status, context_, routers_);
 }
 

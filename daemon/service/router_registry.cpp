@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kClaimedAgain = 5s;
 constexpr auto kShookHandsNow = 5s;
-constexpr std::size_t kDetoursLogged = 8;  // lines at once
+constexpr std::size_t kTransitLogged = 8;  // lines at once
 constexpr std::size_t kMaxRoutersFile = std::size_t{4} << 20U;
 
 }  // namespace
@@ -28,7 +28,7 @@ RouterRegistry::RouterRegistry(const Context& context, std::unique_ptr<ControlLi
     : context_(context),
       file_(context.paths.routers_file()),
       control_(context.loop, std::move(link),
-               {[this](const auto& moved) { move_prefixes(moved); }, [this] { take_detours(); },
+               {[this](const auto& moved) { move_prefixes(moved); }, [this] { take_transit(); },
                 [this] { context_.turn.reconcile_next(); }}),
       reconnect_(context.loop, [this] { reconnect(); }),
       adopted_(context.loop, [this] {
@@ -171,8 +171,8 @@ bool RouterRegistry::contribute(Facts& facts) const {
     // plan.
     facts.reconnecting = reconnecting_;
     const bool owners = assign(facts.owners, owners_);
-    const bool detours = assign(facts.detours, detours_);
-    return assign(facts.last_endpoints, last_endpoints_) || owners || detours;
+    const bool transit = assign(facts.transit, transit_);
+    return assign(facts.last_endpoints, last_endpoints_) || owners || transit;
 }
 
 // After a change of configuration: a router that keeps its claim may have another slot.
@@ -198,7 +198,7 @@ void RouterRegistry::adopt() {
                     owners_[prefix] = slot;
             }
             for (const RelayConfig& relay : context_.config.relays) {
-                if (route->second.link == tunnel_interface(relay)) detours_[prefix] = relay.name;
+                if (route->second.link == tunnel_interface(relay)) transit_[prefix] = relay.name;
             }
         }
     }
@@ -207,26 +207,26 @@ void RouterRegistry::adopt() {
 
 // Sites that are connected to another relay and not here, or not any more. Until our own list is out, those
 // of our former life stay.
-void RouterRegistry::take_detours() {
+void RouterRegistry::take_transit() {
     if (!control_.knows_who_is_here()) return;
-    const auto before = std::exchange(detours_, control_.detours());
+    const auto before = std::exchange(transit_, control_.transit());
     std::map<net::Ipv6Prefix, std::string> moved;  // to which interface
-    for (const auto& [site, relay] : detours_) {
+    for (const auto& [site, relay] : transit_) {
         const auto known = before.find(site);
         if (known == before.end() || known->second != relay) moved[site] = kLinkPrefix + relay;
     }
     for (const auto& [site, relay] : before) {
         const auto slot = control_.ownership().owner_slot(site);
-        if (slot && !detours_.contains(site)) moved[site] = slot_interface(*slot);
+        if (slot && !transit_.contains(site)) moved[site] = slot_interface(*slot);
     }
     std::size_t lines = 0;
     for (const auto& [site, interface] : moved) {
-        if (++lines <= kDetoursLogged)
-            log::notice("detours", "{} through {}", net::to_string(site), interface);
+        if (++lines <= kTransitLogged)
+            log::notice("transit", "{} through {}", net::to_string(site), interface);
         if (!context_.reconciler.have().links.contains(interface)) continue;
         context_.fast_path.write(PutRoute{{site, kRouteMetric}, {interface}}, {.routine = true});
     }
-    if (lines > kDetoursLogged) log::notice("detours", "and {} more", lines - kDetoursLogged);
+    if (lines > kTransitLogged) log::notice("transit", "and {} more", lines - kTransitLogged);
     context_.turn.reconcile_soon();
 }
 
@@ -235,7 +235,7 @@ void RouterRegistry::take_detours() {
 void RouterRegistry::move_prefixes(const std::vector<wg::control::OwnerChanged>& moved) {
     for (const auto& move : moved) {
         owners_[move.prefix] = move.to;
-        if (detours_.contains(move.prefix)) continue;
+        if (transit_.contains(move.prefix)) continue;
         const std::string carrier = slot_interface(move.to);
         if (!context_.reconciler.have().links.contains(carrier)) continue;
         context_.fast_path.write(PutRoute{{move.prefix, kRouteMetric}, {carrier}});

@@ -20,7 +20,7 @@ namespace ulagate {
 
 // What a relay knows of its routers: which of them carries what, which sites are reached through another
 // relay, where the routers are and were before the relay lost its tunnels. Role relay. Owns these facts:
-// owners, detours, last_endpoints, reconnecting.
+// owners, transit, last_endpoints, reconnecting.
 class RouterRegistry {
 public:
     RouterRegistry(const Context& context, std::unique_ptr<ControlLink> link);
@@ -45,7 +45,7 @@ public:
 
     [[nodiscard]] RelayControl& control() { return control_; }
     [[nodiscard]] const RelayControl& control() const { return control_; }
-    [[nodiscard]] const std::map<net::Ipv6Prefix, std::string>& detours() const { return detours_; }
+    [[nodiscard]] const std::map<net::Ipv6Prefix, std::string>& transit() const { return transit_; }
     [[nodiscard]] const std::map<wg::PublicKey, net::Endpoint>& last_endpoints() const {
         return last_endpoints_;
     }
@@ -55,7 +55,7 @@ public:
 private:
     void move_prefixes(const std::vector<wg::control::OwnerChanged>& moved);
     void take_owners();
-    void take_detours();
+    void take_transit();
     void reconnect();
     void keep(bool stopping);
     void name_copied();
@@ -67,7 +67,7 @@ private:
     CopiedRouters copied_;
     ReconnectSchedule schedule_;
     std::map<net::Ipv6Prefix, std::size_t> owners_;
-    std::map<net::Ipv6Prefix, std::string> detours_;
+    std::map<net::Ipv6Prefix, std::string> transit_;
     std::map<wg::PublicKey, net::Endpoint> last_endpoints_;
     std::set<wg::PublicKey> reconnecting_;
     std::map<wg::PublicKey, std::uint64_t> endpoint_changes_;

@@ -15,7 +15,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::size_t kDetoursShown = 20;
+constexpr std::size_t kTransitShown = 20;
 
 void add_strangers(Status& status, Status::Lan& lan, const LanPort& port, Loop::TimePoint now) {
     lan.watched = port.watch().counters();
@@ -103,7 +103,7 @@ void add_session(const Context& context, const RelayConfig& config, const RelayT
     relay.measured = probes_of(session->probes(), now);
     if (const auto sites = session->sites()) {
         relay.connected = sites->prefixes().size();
-        relay.passed_on = sites->detours().size();
+        relay.transit_sites = sites->transit().size();
     }
     for (const LanConfig& lan : context.config.lans) {
         const auto owner = session->owner(lan.prefix);
@@ -225,13 +225,13 @@ void add_relays(Status& status, const Context& context, const RelayConnections& 
     }
 }
 
-void add_detours(Status& status, const RouterRegistry& routers) {
+void add_transit(Status& status, const RouterRegistry& routers) {
     for (Status::Relay& relay : status.relays) {
         const wg::control::RelaySession* session = routers.control().session(relay.name);
         if (session == nullptr || !session->has_answered()) continue;
-        for (const auto& [site, through] : routers.detours()) {
+        for (const auto& [site, through] : routers.transit()) {
             if (through != relay.name) continue;
-            if (++relay.detour_count <= kDetoursShown) relay.detours.push_back(net::to_string(site));
+            if (++relay.transit_count <= kTransitShown) relay.transit.push_back(net::to_string(site));
         }
     }
 }

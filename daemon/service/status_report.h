@@ -24,7 +24,7 @@ void add_relays(Status& status, const Context& context, const RelayConnections& 
                 const EdgeClock* clock);
 // The paths to other sites.
 void add_paths(Status& status, const Context& context, const PathControl& paths, const RelayTalk& talk);
-void add_detours(Status& status, const RouterRegistry& routers);
+void add_transit(Status& status, const RouterRegistry& routers);
 void add_routers(Status& status, const Context& context, const RouterRegistry& registry);
 
 }  // namespace ulagate

@@ -60,7 +60,7 @@ void add_paths(Status& status, const Context& context, const PathControl& paths,
         const auto sites = listed_by(config.name);
         if (!sites) continue;
         known.insert(sites->prefixes().begin(), sites->prefixes().end());
-        known.insert(sites->detours().begin(), sites->detours().end());
+        known.insert(sites->transit().begin(), sites->transit().end());
     }
     for (const LanConfig& lan : context.config.lans) known.erase(lan.prefix.network());
     status.sites_known = known.size();
@@ -75,7 +75,7 @@ void add_paths(Status& status, const Context& context, const PathControl& paths,
         site.since = age_of(std::optional{path.since}, context);
         site.why = path.why;
         const auto sites = listed_by(path.relay);
-        site.detour = sites && !sites->covers(prefix) && sites->detours_to(prefix);
+        site.transit = sites && !sites->covers(prefix) && sites->transits_to(prefix);
         add_candidates(site, prefix, paths.probe(), context.loop.now());
     }
 }

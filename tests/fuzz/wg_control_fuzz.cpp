@@ -34,7 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         control::SiteMirror mirror{sites->overlay};
         if (mirror.on_message(*sites, control::TimePoint{}) && mirror.sites()) {
             for (const auto& site : mirror.sites()->prefixes()) require(sites->overlay.contains(site));
-            for (const auto& site : mirror.sites()->detours()) require(sites->overlay.contains(site));
+            for (const auto& site : mirror.sites()->transit()) require(sites->overlay.contains(site));
         }
     }
     return 0;

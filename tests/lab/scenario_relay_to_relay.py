@@ -10,7 +10,7 @@ import lab
 from relays import Relays, report
 
 SITE_B = "fd12:3456:789a:b::/64"
-DETOUR = 12.0  # seconds without a path; on a quiet machine about four (a router counts as gone after three)
+TRANSIT = 12.0  # seconds without a path; on a quiet machine about four (a router counts as gone after three)
 NARROW = 1400  # bytes, between the relays
 
 
@@ -31,7 +31,7 @@ def scenario():
         lab.wait_for(lambda: relay_egress(relays.one, hosts["b"]) == "ulg-r2", 20, "relay 1 sends to b through relay 2")
         lab.wait_for(lambda: relay_egress(relays.two, hosts["a"]) == "ulg-r1", 20, "relay 2 sends to a through relay 1")
     worst = report("a, which lost relay 2, to b, which lost relay 1", results[flow])
-    lab.check(worst < DETOUR * lab.slowness(), f"no gap above {DETOUR} s")
+    lab.check(worst < TRANSIT * lab.slowness(), f"no gap above {TRANSIT} s")
     status(relays)
     packet_too_big(world, relays, hosts)
 
@@ -52,11 +52,11 @@ def relay_egress(daemon, destination):
 
 
 def status(relays):
-    lab.wait_for(lambda: relays.one.relay_status("r2").get("detours") == [SITE_B], 10, "relay 1's status shows the detour")
-    lab.check(f"detour to {SITE_B}" in relays.one.command("status").stdout, "also in words")
-    lab.wait_for(lambda: relays.path("a", "b").get("detour"), 15, "the status of a's router shows it too")
+    lab.wait_for(lambda: relays.one.relay_status("r2").get("transit") == [SITE_B], 10, "relay 1's status shows the transit")
+    lab.check(f"transit to {SITE_B}" in relays.one.command("status").stdout, "also in words")
+    lab.wait_for(lambda: relays.path("a", "b").get("transit"), 15, "the status of a's router shows it too")
     lab.check(f"{SITE_B} through r1 and another relay" in relays.overlay.edge("a").command("status").stdout, "in words")
-    lab.check_equal(relays.overlay.edge("a").relay_status("r1").get("passed_on"), 1, "and how many there are")
+    lab.check_equal(relays.overlay.edge("a").relay_status("r1").get("transit_sites"), 1, "and how many there are")
 
 
 def packet_too_big(world, relays, hosts):

@@ -59,7 +59,7 @@ std::vector<net::Ipv6Prefix> LiarWorld::many(unsigned first, unsigned count) {
     return out;
 }
 
-// Lists that follow what the hearer has, so that they count: of sites of nobody, of all sites as detours or
+// Lists that follow what the hearer has, so that they count: of sites of nobody, of all sites as transit or
 // connected, of none.
 Message LiarWorld::any_sites(std::uint64_t has) {
     Sites sites{kOverlay, pick(0, 1) == 0 ? 0 : has, pick(1, 1U << 30U), 0, 1, {}, {}};
@@ -68,13 +68,13 @@ Message LiarWorld::any_sites(std::uint64_t has) {
             sites.added = many(static_cast<unsigned>(pick(0, 0x8000)), kFresh);
             break;
         case 1:
-            sites.detours = many(static_cast<unsigned>(pick(0, 0x8000)), kFresh);
+            sites.transit = many(static_cast<unsigned>(pick(0, 0x8000)), kFresh);
             break;
         case 2:
             for (const SiteRow& row : rows_) sites.added.push_back(row.prefixes.front());
             break;
         case 3:
-            for (const SiteRow& row : rows_) sites.detours.push_back(row.prefixes.front());
+            for (const SiteRow& row : rows_) sites.transit.push_back(row.prefixes.front());
             break;
         case 4:
             sites.parts = static_cast<std::uint16_t>(pick(1, kMaxParts));
@@ -135,10 +135,10 @@ void LiarWorld::lie_by_lists() {
     Sites sites{kOverlay, 0, told.generation, told.part, parts, {}, {}};
     const unsigned first =
         (is_short ? static_cast<unsigned>(told.number % 2) * 15'000U : 0U) + told.part * kFresh;
-    (told.part % 2 == 0 ? sites.added : sites.detours) = many(first, kFresh);
+    (told.part % 2 == 0 ? sites.added : sites.transit) = many(first, kFresh);
     if (told.part + 1 == parts && told.number % 3 != 0) {
         for (const SiteRow& row : rows_)
-            (told.number % 3 == 1 ? sites.added : sites.detours).push_back(row.prefixes.front());
+            (told.number % 3 == 1 ? sites.added : sites.transit).push_back(row.prefixes.front());
     }
     told.part = static_cast<std::uint16_t>((told.part + 1) % parts);
     if (links_.at(site)[1]) at_router(site, slot, 1, "ulg-r2", {lie_sequence_, std::move(sites)});

@@ -28,7 +28,7 @@ bool is_line(const SessionEvent& event) { return !std::holds_alternative<SitesTo
 
 std::uint64_t size_of(const Message& message) {
     const auto* sites = std::get_if<Sites>(&message);
-    return sites == nullptr ? 1 : sites->added.size() + sites->removed.size() + sites->detours.size();
+    return sites == nullptr ? 1 : sites->added.size() + sites->removed.size() + sites->transit.size();
 }
 
 }  // namespace
@@ -283,7 +283,7 @@ void LiarWorld::act_peer(std::size_t relay, SessionOutcome outcome) {
     std::vector<net::Ipv6Prefix> own;
     for (const SiteRow& row : rows_) own.push_back(row.prefixes.front());
     node.publisher->set_elsewhere(
-        choose_detours(own, {{relays_.at(other).name, node.peer->sites()}}, node.detours), now_);
+        choose_transit(own, {{relays_.at(other).name, node.peer->sites()}}, node.transit), now_);
 }
 
 void LiarWorld::at_peer(std::size_t relay, const Packet& packet) {
@@ -310,8 +310,8 @@ void LiarWorld::step_relays() {
         node.ownership.set_sites_generation(node.publisher->generation());
         if (node.ownership.deadline() && *node.ownership.deadline() <= now_)
             act(relay, node.ownership.on_deadline(both()));
-        if (node.detours == node.publisher->detours()) continue;
-        node.detours = node.publisher->detours();
+        if (node.transit == node.publisher->transit()) continue;
+        node.transit = node.publisher->transit();
         ++node.cost.route_changes;
         note_line(node.cost, node.lines, now_);
     }
@@ -389,7 +389,7 @@ bool LiarWorld::arrives(std::size_t from, std::size_t to) const {
     const std::string& name = active->choice.path_to(prefix_of(to)).relay;
     std::size_t relay = name == "r2" ? 1 : 0;
     if (name.empty() || !relays_.at(relay).runs || !links_.at(from).at(relay)) return false;
-    if (relays_.at(relay).detours.contains(prefix_of(to))) relay = 1 - relay;
+    if (relays_.at(relay).transit.contains(prefix_of(to))) relay = 1 - relay;
     if (!relays_.at(relay).runs || !links_.at(to).at(relay)) return false;
     const auto slot = relays_.at(relay).ownership.owner_slot(prefix_of(to));
     return slot && routers_.at(to).at(*slot).up;

@@ -105,7 +105,7 @@ private:
         Ownership ownership{1};
         std::optional<SitePublisher> publisher;
         std::optional<PeerRelay> peer;
-        SitePublisher::Detours detours;
+        SitePublisher::Transit transit;
         Voices voices;
         Cost cost;
         std::vector<TimePoint> lines;

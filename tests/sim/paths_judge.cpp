@@ -36,7 +36,7 @@ bool PathWorld::surely_good(const PathChoice::Input& input, const net::Ipv6Prefi
     };
     if (found == input.relays.end() || !found->alive || !works(relay)) return false;
     if (!found->sites || found->sites->covers(site)) return true;
-    return found->sites->detours_to(site) &&
+    return found->sites->transits_to(site) &&
            std::none_of(input.relays.begin(), input.relays.end(), [&](const auto& other) {
                return other.alive && other.sites && other.sites->covers(site) && works(other.name);
            });
@@ -173,7 +173,7 @@ void PathWorld::look_at(std::size_t from, std::size_t to) {
         const RelayNode& used = relays_.at(relay_number(remote.relay));
         if (used.runs) begin = std::max(begin, used.says_since.value_or(now_));
     }
-    if (linked_) judge_detours(from, to, begin);
+    if (linked_) judge_transit(from, to, begin);
     for (std::size_t relay = 0; relay < kRelays; ++relay) {
         const auto &here = link(from, relay).good_since, &there = link(to, relay).good_since;
         if (!here || !there) continue;
@@ -188,15 +188,15 @@ void PathWorld::look_at(std::size_t from, std::size_t to) {
 }
 
 // Each of two relays reaches one of the sites.
-void PathWorld::judge_detours(std::size_t from, std::size_t to, TimePoint begin) {
+void PathWorld::judge_transit(std::size_t from, std::size_t to, TimePoint begin) {
     for (std::size_t first = 0; first < kRelays; ++first) {
         for (std::size_t second = 0; second < kRelays; ++second) {
             const auto &here = link(from, first).good_since, &there = link(to, second).good_since;
             const RelayNode &one = relays_.at(first), &two = relays_.at(second);
             if (first == second || !here || !there || !one.says_since || !two.says_since) continue;
             const Duration missed = now_ - std::max({begin, *here, *there, *one.says_since, *two.says_since});
-            worst_detour = std::max(worst_detour, missed);
-            if (missed <= kDetourBudget) continue;
+            worst_transit = std::max(worst_transit, missed);
+            if (missed <= kTransitBudget) continue;
             fault(net::to_string(prefix(from)) + " does not reach " + net::to_string(prefix(to)) +
                   " though " + one.name + " and then " + two.name + " have worked for " + text_of(missed));
         }

@@ -50,12 +50,12 @@ INSTANTIATE_TEST_SUITE_P(All, PathStorms,
 // The same with tunnels between the relays.
 class LinkedPathStorms : public ::testing::TestWithParam<std::tuple<Weather, unsigned>> {};
 
-TEST_P(LinkedPathStorms, EveryPairWithAWorkingPathOrDetourUsesOneAndNothingFlaps) {
+TEST_P(LinkedPathStorms, EveryPairWithAWorkingPathOrTransitUsesOneAndNothingFlaps) {
     const auto& [weather, seed] = GetParam();
     PathWorld world{seed, kSites, true};
     run_storm(world, weather, 60s);
     std::cout << "without a path though there was one: with traffic " << world.worst_busy / 1ms
-              << " ms, without " << world.worst_idle / 1ms << " ms, a detour " << world.worst_detour / 1ms
+              << " ms, without " << world.worst_idle / 1ms << " ms, transit " << world.worst_transit / 1ms
               << " ms; turned back between relays: " << world.turned_back << "\n";
 }
 

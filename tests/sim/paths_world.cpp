@@ -197,18 +197,18 @@ void PathWorld::look_elsewhere(std::size_t relay) {
     for (const auto& [number, peer] : node.peers) others.push_back({relays_.at(number).name, peer.sites()});
     std::vector<net::Ipv6Prefix> own;
     for (const Edge& edge : edges_) own.push_back(edge.prefix);
-    node.publisher->set_elsewhere(choose_detours(own, others, node.publisher->detours()), now_);
+    node.publisher->set_elsewhere(choose_transit(own, others, node.publisher->transit()), now_);
 }
 
 // From which relay a packet that came to `relay` from a site leaves to the other site; nothing: it is
 // dropped.
 std::optional<std::size_t> PathWorld::last_relay(std::size_t relay, std::size_t to) {
-    const auto& detours = relays_.at(relay).publisher->detours();
-    const auto detour = detours.find(prefix(to));
-    if (detour == detours.end()) return relay;
-    const std::size_t other = relay_number(detour->second);
+    const auto& transit = relays_.at(relay).publisher->transit();
+    const auto found = transit.find(prefix(to));
+    if (found == transit.end()) return relay;
+    const std::size_t other = relay_number(found->second);
     if (!relays_.at(other).runs) return std::nullopt;
-    if (!relays_.at(other).publisher->detours().contains(prefix(to))) return other;
+    if (!relays_.at(other).publisher->transit().contains(prefix(to))) return other;
     ++turned_back;
     return std::nullopt;
 }

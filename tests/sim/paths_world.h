@@ -39,7 +39,7 @@ public:
     // How long two sites may be without a path though one has worked all the time.
     static constexpr Duration kBusyBudget = std::chrono::milliseconds{6500};  // with traffic: they probe
     static constexpr Duration kIdleBudget = std::chrono::seconds{15};         // without: the relays' lists
-    static constexpr Duration kDetourBudget = std::chrono::seconds{15};       // from relay to relay
+    static constexpr Duration kTransitBudget = std::chrono::seconds{15};      // from relay to relay
     // What works stays for so long.
     static constexpr Duration kSiteHold = std::chrono::seconds{10};
     static constexpr Duration kDefaultHold = std::chrono::seconds{30};
@@ -85,7 +85,7 @@ public:
     std::vector<std::string> faults;
     Duration worst_busy{};
     Duration worst_idle{};
-    Duration worst_detour{};
+    Duration worst_transit{};
     std::uint64_t turned_back = 0;  // packets that had come from a relay and would have gone to a relay
     std::uint64_t events = 0;
 
@@ -161,7 +161,7 @@ private:
     void note_links(std::size_t relay);
     void look_at_pairs();
     void look_at(std::size_t from, std::size_t to);
-    void judge_detours(std::size_t from, std::size_t to, TimePoint begin);
+    void judge_transit(std::size_t from, std::size_t to, TimePoint begin);
     [[nodiscard]] std::optional<TimePoint> bad_since(std::size_t site, std::size_t relay, bool up) const;
     [[nodiscard]] bool arrives(std::size_t from, std::size_t to);
     void fault(const std::string& what);

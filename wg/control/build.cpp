@@ -121,7 +121,7 @@ struct BodyWriter {
         put_tlv(out, kTlvSitesPart, std::uint32_t{sites.part} << 16U | sites.parts);
         put_sites(out, kTlvSitesAdded, sites.added, sites.overlay);
         put_sites(out, kTlvSitesRemoved, sites.removed, sites.overlay);
-        put_sites(out, kTlvSitesDetours, sites.detours, sites.overlay);
+        put_sites(out, kTlvSitesTransit, sites.transit, sites.overlay);
         return Type::sites;
     }
 };

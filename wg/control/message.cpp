@@ -55,7 +55,7 @@ struct Fields {
     // Still as bytes: they mean something only together with the overlay.
     std::vector<net::ByteReader> added;
     std::vector<net::ByteReader> removed;
-    std::vector<net::ByteReader> detours;
+    std::vector<net::ByteReader> transit;
 };
 
 template <class T>
@@ -118,8 +118,8 @@ Result<void> read_tlv(std::uint16_t type, net::ByteReader value, Fields& fields)
         case kTlvSitesRemoved:
             fields.removed.push_back(value);
             return {};
-        case kTlvSitesDetours:
-            fields.detours.push_back(value);
+        case kTlvSitesTransit:
+            fields.transit.push_back(value);
             return {};
         default:
             return {};
@@ -171,7 +171,7 @@ Result<Message> to_sites(const Fields& fields) {
     if (sites.part >= sites.parts || sites.parts > kMaxParts) return bad("no such part");
     for (const auto& [runs, list] :
          {std::pair{&fields.added, &sites.added}, std::pair{&fields.removed, &sites.removed},
-          std::pair{&fields.detours, &sites.detours}}) {
+          std::pair{&fields.transit, &sites.transit}}) {
         if (auto read = read_runs(*runs, sites.overlay, *list); !read) {
             return tl::unexpected<Error>{std::move(read.error())};
         }

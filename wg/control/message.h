@@ -138,7 +138,7 @@ struct Sites {
     std::uint16_t parts = 1;             // at most kMaxParts
     std::vector<net::Ipv6Prefix> added;  // connected; each in the order of site_before(), without doubles
     std::vector<net::Ipv6Prefix> removed;
-    std::vector<net::Ipv6Prefix> detours =
+    std::vector<net::Ipv6Prefix> transit =
         {};  // not connected to it but to another relay, to which it passes on
     bool operator==(const Sites&) const = default;
 };

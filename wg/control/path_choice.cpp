@@ -96,7 +96,7 @@ void PathChoice::note_relays(TimePoint now) {
     }
 }
 
-// Which sites are in some list and not in this one, or only as a detour.
+// Which sites are in some list and not in this one, or only as transit.
 void PathChoice::note_lists(TimePoint now) {
     Lists lists;
     for (const Relay& relay : input_.relays) lists.emplace_back(relay.name, relay.sites);
@@ -106,7 +106,7 @@ void PathChoice::note_lists(TimePoint now) {
         Comparison& comparison = comparison_.emplace(Comparison{});
         for (const auto& [name, sites] : lists_) {
             if (!sites) continue;
-            for (const auto* more : {&sites->prefixes(), &sites->detours()}) {
+            for (const auto* more : {&sites->prefixes(), &sites->transit()}) {
                 std::vector<net::Ipv6Prefix> both;
                 std::set_union(comparison.all.begin(), comparison.all.end(), more->begin(), more->end(),
                                std::back_inserter(both));
@@ -114,7 +114,7 @@ void PathChoice::note_lists(TimePoint now) {
             }
         }
         comparison.absent.resize(lists_.size());
-        comparison.detours.resize(lists_.size());
+        comparison.transit.resize(lists_.size());
     }
     if (!comparison_) return;
     const std::size_t before = comparison_->next;
@@ -127,7 +127,7 @@ void PathChoice::note_lists(TimePoint now) {
     for (std::size_t i = 0; i < lists_.size(); ++i) {
         Memory& memory = memory_.at(lists_[i].first);
         memory.absent_since = std::move(comparison_->absent[i]);
-        memory.detour_since = std::move(comparison_->detours[i]);
+        memory.transit_since = std::move(comparison_->transit[i]);
     }
     comparison_.reset();
     idle_from_ = std::min(idle_from_.value_or(now), now);
@@ -151,10 +151,10 @@ void PathChoice::compare_slice(Comparison& comparison, TimePoint now) const {
             const auto& [name, sites] = lists_[i];
             if (!sites || sites->covers(site)) continue;
             const Memory& memory = memory_.at(name);
-            if (!sites->detours_to(site)) {
+            if (!sites->transits_to(site)) {
                 note(comparison.absent[i], memory.absent_since, site);
             } else if (somewhere) {
-                note(comparison.detours[i], memory.detour_since, site);
+                note(comparison.transit[i], memory.transit_since, site);
             }
         }
     }
@@ -277,8 +277,8 @@ void PathChoice::keep_where_they_are(const std::string& before, TimePoint now) {
     };
     const Memory& memory = memory_.at(default_.relay);
     for (const auto& [site, since] : memory.absent_since) keep(site, "not connected to ");
-    for (const auto& [site, since] : memory.detour_since) {
-        if (has(*left, site)) keep(site, "only by a detour over ");
+    for (const auto& [site, since] : memory.transit_since) {
+        if (has(*left, site)) keep(site, "only in transit over ");
     }
     for (const auto& [path, works] : input_.end_to_end) {
         if (!works && path.second == default_.relay)
@@ -338,7 +338,7 @@ std::set<net::Ipv6Prefix> PathChoice::suspects(TimePoint now) {
             if (absent->second + kAbsent <= now) out.insert(absent->first);
             wake_at(absent->second + kAbsent, now);
         }
-        if (const auto* detour = covering(memory->second.detour_since, site)) out.insert(detour->first);
+        if (const auto* transit = covering(memory->second.transit_since, site)) out.insert(transit->first);
     }
     work_ += input_.busy.size() + input_.end_to_end.size();
     return out;
@@ -349,8 +349,8 @@ std::set<net::Ipv6Prefix> PathChoice::suspects(TimePoint now) {
 void PathChoice::judge_idle(TimePoint now) {
     const auto found = memory_.find(default_.relay);
     if (found == memory_.end()) return;
-    const Noted &absent = found->second.absent_since, &detours = found->second.detour_since;
-    const std::size_t all = absent.size() + detours.size();
+    const Noted &absent = found->second.absent_since, &transit = found->second.transit_since;
+    const std::size_t all = absent.size() + transit.size();
     const bool many = all > kSlice;
     if (!many || (idle_from_ && *idle_from_ <= now)) {
         next_idle_ = 0;
@@ -364,14 +364,14 @@ void PathChoice::judge_idle(TimePoint now) {
         }
         ++work_;
         const bool is_absent = next_idle_ < absent.size();
-        const auto& [site, since] = is_absent ? absent[next_idle_] : detours[next_idle_ - absent.size()];
+        const auto& [site, since] = is_absent ? absent[next_idle_] : transit[next_idle_ - absent.size()];
         if (is_absent && since + kAbsent > now) {
             wake_at(since + kAbsent, now);
             if (many) idle_from_ = std::min(idle_from_.value_or(since + kAbsent), since + kAbsent);
             continue;
         }
         const bool can_go = std::any_of(open.begin(), open.end(), [&site = site](const Relay* relay) {
-            return !relay->sites || relay->sites->covers(site) || relay->sites->detours_to(site);
+            return !relay->sites || relay->sites->covers(site) || relay->sites->transits_to(site);
         });
         if (!can_go || exceptions_.contains(site)) continue;
         if (judge_default(site, Traffic::none, now)) open = with_room();
@@ -410,7 +410,7 @@ void PathChoice::leave_default(const net::Ipv6Prefix& site, const std::string& t
 void PathChoice::judge_exception(const net::Ipv6Prefix& site, TimePoint now) {
     const std::string here = exceptions_.at(site).relay;
     Site& state = sites_[site];
-    const bool good = fault(site, default_.relay, now).empty() && !detour_ends(site, default_.relay);
+    const bool good = fault(site, default_.relay, now).empty() && !transit_ends(site, default_.relay);
     if (!good) {
         state.good_since.reset();
     } else if (!state.good_since) {
@@ -484,11 +484,11 @@ std::string PathChoice::fault(const net::Ipv6Prefix& site, const std::string& re
 }
 
 // It works, so there is no hurry.
-std::optional<TimePoint> PathChoice::detour_ends(const net::Ipv6Prefix& site,
-                                                 const std::string& relay) const {
+std::optional<TimePoint> PathChoice::transit_ends(const net::Ipv6Prefix& site,
+                                                  const std::string& relay) const {
     const auto memory = memory_.find(relay);
     if (memory == memory_.end()) return std::nullopt;
-    const TimePoint* since = find(memory->second.detour_since, site);
+    const TimePoint* since = find(memory->second.transit_since, site);
     if (since == nullptr) return std::nullopt;
     std::optional<TimePoint> ends;
     for (const Relay& other : input_.relays) {
@@ -502,26 +502,27 @@ std::optional<TimePoint> PathChoice::detour_ends(const net::Ipv6Prefix& site,
     return std::max(*ends, *since + kSteadyAfter);
 }
 
-// A fault, or a detour that has not been needed for long.
+// A fault, or transit that has not been needed for long.
 std::string PathChoice::reason_to_leave(const net::Ipv6Prefix& site, const std::string& relay,
                                         TimePoint now) {
     std::string why = fault(site, relay, now);
-    const auto ends = detour_ends(site, relay);
+    const auto ends = transit_ends(site, relay);
     if (!why.empty() || !ends) return why;
     wake_at(*ends, now);
-    return *ends <= now ? "only by a detour over " + relay : "";
+    return *ends <= now ? "only in transit over " + relay : "";
 }
 
-// Known to work; else who says that it has the site, who does not say, and who only passes on.
+// Preference: relays with a successful end-to-end probe, then relays that list the site, then relays without
+// a list, then transit relays.
 const PathChoice::Relay* PathChoice::best_for(const net::Ipv6Prefix& site, const std::string& except) const {
     std::vector<const Relay*> works;
     std::vector<const Relay*> says;
     std::vector<const Relay*> may;
-    std::vector<const Relay*> detours;
+    std::vector<const Relay*> transit;
     for (const Relay& relay : input_.relays) {
         if (!relay.alive || relay.name == except || is_dead(site, relay.name)) continue;
         if (relay.sites && !has(relay, site)) {
-            if (relay.sites->detours_to(site)) detours.push_back(&relay);
+            if (relay.sites->transits_to(site)) transit.push_back(&relay);
             continue;
         }
         (relay.sites ? says : may).push_back(&relay);
@@ -530,7 +531,7 @@ const PathChoice::Relay* PathChoice::best_for(const net::Ipv6Prefix& site, const
     for (const auto* field : {&works, &says, &may}) {
         if (!field->empty()) return best_of(*field);
     }
-    return best_of(detours);
+    return best_of(transit);
 }
 
 void PathChoice::wake_at(TimePoint when, TimePoint now) {

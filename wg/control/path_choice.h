@@ -81,7 +81,7 @@ private:
         // Sites that another relay has and this one has not.
         Noted absent_since;
         // Sites that it only passes on to another relay, while a relay that we know too has them.
-        Noted detour_since;
+        Noted transit_since;
     };
     using Lists = std::vector<std::pair<std::string, std::shared_ptr<const SiteSet>>>;  // by relay
     // Of the lists that are compared now, how far we are.
@@ -89,7 +89,7 @@ private:
         std::vector<net::Ipv6Prefix> all;
         std::size_t next = 0;
         std::vector<Noted> absent;  // by relay, as in the lists
-        std::vector<Noted> detours;
+        std::vector<Noted> transit;
     };
     // A site that is away from the default, or was not long ago.
     struct Site {
@@ -126,9 +126,9 @@ private:
 
     [[nodiscard]] const Relay* find(const std::string& name) const;
     [[nodiscard]] bool is_dead(const net::Ipv6Prefix& site, const std::string& relay) const;
-    // When the site may leave the relay for one that has it; nothing: it is no detour, or the only path.
-    [[nodiscard]] std::optional<TimePoint> detour_ends(const net::Ipv6Prefix& site,
-                                                       const std::string& relay) const;
+    // When the site may leave the relay for one that has it; nothing: it is no transit, or the only path.
+    [[nodiscard]] std::optional<TimePoint> transit_ends(const net::Ipv6Prefix& site,
+                                                        const std::string& relay) const;
     std::string reason_to_leave(const net::Ipv6Prefix& site, const std::string& relay, TimePoint now);
     [[nodiscard]] std::string fault_of_relay(const std::string& relay) const;
     // Why the site cannot be reached through the relay; "": it can, as far as we know.

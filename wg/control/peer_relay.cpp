@@ -48,12 +48,12 @@ SessionOutcome PeerRelay::on_packet(const Packet& packet, SitePublisher& ours, N
     return numbered(std::move(out));
 }
 
-SitePublisher::Detours choose_detours(const std::vector<net::Ipv6Prefix>& own,
+SitePublisher::Transit choose_transit(const std::vector<net::Ipv6Prefix>& own,
                                       const std::vector<OtherRelay>& relays,
-                                      const SitePublisher::Detours& before) {
-    SitePublisher::Detours detours;
+                                      const SitePublisher::Transit& before) {
+    SitePublisher::Transit transit;
     const bool any = std::any_of(relays.begin(), relays.end(), [](const auto& relay) { return relay.sites; });
-    if (!any) return detours;
+    if (!any) return transit;
     for (const net::Ipv6Prefix& site : own) {
         const auto last = before.find(site);
         const OtherRelay* taken = nullptr;
@@ -62,9 +62,9 @@ SitePublisher::Detours choose_detours(const std::vector<net::Ipv6Prefix>& own,
             const bool same = last != before.end() && last->second == relay.name;
             if (taken == nullptr || same) taken = &relay;
         }
-        if (taken != nullptr) detours.emplace(site, taken->name);
+        if (taken != nullptr) transit.emplace(site, taken->name);
     }
-    return detours;
+    return transit;
 }
 
 }  // namespace ulagate::wg::control

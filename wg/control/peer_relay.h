@@ -58,8 +58,8 @@ struct OtherRelay {
     std::string name;
     std::shared_ptr<const SiteSet> sites;  // nullptr: none
 };
-SitePublisher::Detours choose_detours(const std::vector<net::Ipv6Prefix>& own,
+SitePublisher::Transit choose_transit(const std::vector<net::Ipv6Prefix>& own,
                                       const std::vector<OtherRelay>& relays,
-                                      const SitePublisher::Detours& before);
+                                      const SitePublisher::Transit& before);
 
 }  // namespace ulagate::wg::control

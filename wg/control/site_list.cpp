@@ -16,7 +16,7 @@ bool lies_in(const net::Ipv6Prefix& prefix, const Prefixes& sites) {
     return behind != sites.begin() && std::prev(behind)->contains(prefix);
 }
 
-enum class Connection { direct, detour, none };
+enum class Connection { direct, transit, none };
 struct Site {
     net::Ipv6Prefix prefix;
     Connection connection = Connection::none;
@@ -28,7 +28,7 @@ std::vector<Site> changes_of(const std::vector<std::optional<Sites>>& parts) {
     std::vector<Site> all;
     for (const auto& part : parts) {
         for (const net::Ipv6Prefix& prefix : part->removed) all.push_back({prefix, Connection::none});
-        for (const net::Ipv6Prefix& prefix : part->detours) all.push_back({prefix, Connection::detour});
+        for (const net::Ipv6Prefix& prefix : part->transit) all.push_back({prefix, Connection::transit});
         for (const net::Ipv6Prefix& prefix : part->added) all.push_back({prefix, Connection::direct});
     }
     std::stable_sort(all.begin(), all.end(), before);
@@ -44,7 +44,7 @@ std::vector<Site> all_of(const SiteSet& set) {
     std::vector<Site> all;
     for (const net::Ipv6Prefix& prefix : set.prefixes()) all.push_back({prefix, Connection::direct});
     const auto middle = static_cast<std::ptrdiff_t>(all.size());
-    for (const net::Ipv6Prefix& prefix : set.detours()) all.push_back({prefix, Connection::detour});
+    for (const net::Ipv6Prefix& prefix : set.transit()) all.push_back({prefix, Connection::transit});
     std::inplace_merge(all.begin(), all.begin() + middle, all.end(), before);
     return all;
 }
@@ -57,15 +57,15 @@ std::size_t difference(const Prefixes& a, const Prefixes& b) {
 
 }  // namespace
 
-SiteSet::SiteSet(Prefixes prefixes, Prefixes detours)
-    : prefixes_(std::move(prefixes)), detours_(std::move(detours)) {
+SiteSet::SiteSet(Prefixes prefixes, Prefixes transit)
+    : prefixes_(std::move(prefixes)), transit_(std::move(transit)) {
     std::sort(prefixes_.begin(), prefixes_.end());
-    std::sort(detours_.begin(), detours_.end());
+    std::sort(transit_.begin(), transit_.end());
 }
 
 bool SiteSet::covers(const net::Ipv6Prefix& prefix) const { return lies_in(prefix, prefixes_); }
 
-bool SiteSet::detours_to(const net::Ipv6Prefix& prefix) const { return lies_in(prefix, detours_); }
+bool SiteSet::transits_to(const net::Ipv6Prefix& prefix) const { return lies_in(prefix, transit_); }
 
 bool SiteMirror::on_message(const Sites& message, TimePoint now) {
     if (distrusted(now) || message.overlay != overlay_ || message.to == generation_) return false;
@@ -81,7 +81,7 @@ bool SiteMirror::on_message(const Sites& message, TimePoint now) {
     }
     auto& part = parts_.at(message.part);
     if (part) return false;
-    held_ += message.added.size() + message.removed.size() + message.detours.size();
+    held_ += message.added.size() + message.removed.size() + message.transit.size();
     if (held_ > kMostSites) return distrust(now);
     part = message;
     if (--missing_ > 0) return false;
@@ -100,10 +100,10 @@ bool SiteMirror::apply(TimePoint now) {
     generation_ = parts_.front()->to;
     parts_.clear();
     Prefixes direct;
-    Prefixes detours;
+    Prefixes transit;
     const auto take = [&](const Site& site) {
         if (site.connection == Connection::direct) direct.push_back(site.prefix);
-        if (site.connection == Connection::detour) detours.push_back(site.prefix);
+        if (site.connection == Connection::transit) transit.push_back(site.prefix);
     };
     auto old = known.begin();
     for (const Site& change : changes) {
@@ -112,8 +112,8 @@ bool SiteMirror::apply(TimePoint now) {
         take(change);
     }
     std::for_each(old, known.end(), take);
-    if (direct.size() + detours.size() > kMostSites) return distrust(now);
-    heard_ = std::make_shared<const SiteSet>(std::move(direct), std::move(detours));
+    if (direct.size() + transit.size() > kMostSites) return distrust(now);
+    heard_ = std::make_shared<const SiteSet>(std::move(direct), std::move(transit));
     return show(now);
 }
 
@@ -122,7 +122,7 @@ bool SiteMirror::show(TimePoint now) {
     const SiteSet none;
     const SiteSet& shown = sites_ ? *sites_ : none;
     const std::size_t cost =
-        difference(shown.prefixes(), heard_->prefixes()) + difference(shown.detours(), heard_->detours());
+        difference(shown.prefixes(), heard_->prefixes()) + difference(shown.transit(), heard_->transit());
     if (sites_ && cost == 0) {  // it is back where it was
         show_at_.reset();
         return false;

@@ -19,19 +19,19 @@ class SiteSet {
 public:
     SiteSet() = default;
     // In any order.
-    explicit SiteSet(std::vector<net::Ipv6Prefix> prefixes, std::vector<net::Ipv6Prefix> detours = {});
+    explicit SiteSet(std::vector<net::Ipv6Prefix> prefixes, std::vector<net::Ipv6Prefix> transit = {});
 
     // Whether the prefix lies in a site that is connected to the relay itself.
     [[nodiscard]] bool covers(const net::Ipv6Prefix& prefix) const;
     // Whether it lies in one that the relay reaches through another relay only.
-    [[nodiscard]] bool detours_to(const net::Ipv6Prefix& prefix) const;
+    [[nodiscard]] bool transits_to(const net::Ipv6Prefix& prefix) const;
     [[nodiscard]] const std::vector<net::Ipv6Prefix>& prefixes() const { return prefixes_; }
-    [[nodiscard]] const std::vector<net::Ipv6Prefix>& detours() const { return detours_; }
-    [[nodiscard]] std::size_t size() const { return prefixes_.size() + detours_.size(); }
+    [[nodiscard]] const std::vector<net::Ipv6Prefix>& transit() const { return transit_; }
+    [[nodiscard]] std::size_t size() const { return prefixes_.size() + transit_.size(); }
 
 private:
     std::vector<net::Ipv6Prefix> prefixes_;
-    std::vector<net::Ipv6Prefix> detours_;
+    std::vector<net::Ipv6Prefix> transit_;
 };
 
 // The router's copy of the list that one relay publishes. It believes a message only as a whole: what lacks a

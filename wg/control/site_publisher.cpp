@@ -33,11 +33,11 @@ public:
     explicit Splitter(const Sites& whole) : empty_(whole) {
         empty_.added.clear();
         empty_.removed.clear();
-        empty_.detours.clear();
+        empty_.transit.clear();
         parts_.push_back(empty_);
         put_all(whole.added, &Sites::added);
         put_all(whole.removed, &Sites::removed);
-        put_all(whole.detours, &Sites::detours);
+        put_all(whole.transit, &Sites::transit);
     }
     std::vector<Sites> parts() && {
         for (std::size_t i = 0; i < parts_.size(); ++i) {
@@ -99,7 +99,7 @@ void SitePublisher::set_connected(std::span<const net::Ipv6Prefix> prefixes, Tim
     }
 }
 
-void SitePublisher::set_elsewhere(const Detours& elsewhere, TimePoint now) {
+void SitePublisher::set_elsewhere(const Transit& elsewhere, TimePoint now) {
     for (const auto& [prefix, relay] : elsewhere) {
         const auto before = elsewhere_.find(prefix);
         if (!is_site(prefix, overlay_) || (before != elsewhere_.end() && before->second == relay)) continue;
@@ -161,8 +161,8 @@ bool SitePublisher::settle(const net::Ipv6Prefix& prefix, TimePoint now) {
     const bool connected = entry != entries_.end() && entry->second.until > now;
     const bool moved = connected ? published_.insert(prefix).second : published_.erase(prefix) > 0;
     const auto elsewhere = elsewhere_.find(prefix);
-    if (connected || elsewhere == elsewhere_.end()) return detours_.erase(prefix) > 0 || moved;
-    return detours_.insert_or_assign(prefix, elsewhere->second).second || moved;
+    if (connected || elsewhere == elsewhere_.end()) return transit_.erase(prefix) > 0 || moved;
+    return transit_.insert_or_assign(prefix, elsewhere->second).second || moved;
 }
 
 std::optional<TimePoint> SitePublisher::deadline() const {
@@ -176,11 +176,11 @@ bool SitePublisher::remembers(std::uint64_t generation) const {
 
 Sites SitePublisher::changes_since(std::uint64_t generation, Asker asker) const {
     Sites all{overlay_, 0, generation_, 0, 1, {}, {}};
-    const bool with_detours = asker == Asker::router;
+    const bool with_transit = asker == Asker::router;
     if (generation == 0) {
         all.added.assign(published_.begin(), published_.end());
-        for (const auto& [prefix, relay] : detours_) {
-            if (with_detours) all.detours.push_back(prefix);
+        for (const auto& [prefix, relay] : transit_) {
+            if (with_transit) all.transit.push_back(prefix);
         }
     } else {
         all.from = generation;
@@ -189,11 +189,11 @@ Sites SitePublisher::changes_since(std::uint64_t generation, Asker asker) const 
         for (auto step = log_.end() - steps; step != log_.end(); ++step)
             touched.insert(step->begin(), step->end());
         for (const net::Ipv6Prefix& prefix : touched) {
-            const bool detour = with_detours && detours_.contains(prefix);
-            (published_.contains(prefix) ? all.added : detour ? all.detours : all.removed).push_back(prefix);
+            const bool transit = with_transit && transit_.contains(prefix);
+            (published_.contains(prefix) ? all.added : transit ? all.transit : all.removed).push_back(prefix);
         }
     }
-    for (auto* list : {&all.added, &all.removed, &all.detours})
+    for (auto* list : {&all.added, &all.removed, &all.transit})
         std::sort(list->begin(), list->end(), site_before);
     return all;
 }

@@ -37,8 +37,8 @@ public:
     // no live router any more.
     void set_connected(std::span<const net::Ipv6Prefix> prefixes, TimePoint until, TimePoint now);
     // What other relays have, and which of them to take. It counts for sites that are not connected here.
-    using Detours = std::map<net::Ipv6Prefix, std::string>;
-    void set_elsewhere(const Detours& elsewhere, TimePoint now);
+    using Transit = std::map<net::Ipv6Prefix, std::string>;
+    void set_elsewhere(const Transit& elsewhere, TimePoint now);
     // `now` may be late; earlier than deadline() it does nothing.
     void on_deadline(TimePoint now);
     [[nodiscard]] std::optional<TimePoint> deadline() const;
@@ -46,7 +46,7 @@ public:
     // 0: does not say yet.
     [[nodiscard]] std::uint64_t generation() const { return generation_; }
     // What one with that generation lacks: nothing, the change, or the whole list. Also nothing while too
-    // much has been sent in the last second; it will ask again. Another relay never hears of detours: it
+    // much has been sent in the last second; it will ask again. Another relay never hears of transit: it
     // would send to us what we send to it.
     enum class Asker { router, relay };
     std::vector<Sites> answer(std::uint64_t has, TimePoint now, Asker asker = Asker::router);
@@ -54,7 +54,7 @@ public:
     // Those that are connected here; and the others, with the relay that is taken. As the list says, which
     // is a moment behind.
     [[nodiscard]] const std::set<net::Ipv6Prefix>& published() const { return published_; }
-    [[nodiscard]] const Detours& detours() const { return detours_; }
+    [[nodiscard]] const Transit& transit() const { return transit_; }
 
 private:
     struct Entry {
@@ -74,8 +74,8 @@ private:
     std::map<net::Ipv6Prefix, Entry> entries_;              // connected now
     std::set<std::pair<TimePoint, net::Ipv6Prefix>> ends_;  // when to look whether an entry is still
     std::set<net::Ipv6Prefix> published_;
-    Detours elsewhere_;
-    Detours detours_;                    // published
+    Transit elsewhere_;
+    Transit transit_;                    // published
     std::set<net::Ipv6Prefix> touched_;  // may be other than published
     std::optional<TimePoint> commit_at_;
     std::deque<std::vector<net::Ipv6Prefix>>

@@ -41,7 +41,7 @@ inline constexpr std::uint16_t kTlvSitesPart = 12;  // 4: which part (2), of how
 inline constexpr std::uint16_t kTlvSitesAdded =
     13;  // a run, see wg/control/site_codec.h; repeated, the lengths ascending
 inline constexpr std::uint16_t kTlvSitesRemoved = 14;
-inline constexpr std::uint16_t kTlvSitesDetours = 15;
+inline constexpr std::uint16_t kTlvSitesTransit = 15;
 
 inline constexpr std::size_t kPrefixSize = 17;
 inline constexpr std::size_t kOwnerSize = 42;

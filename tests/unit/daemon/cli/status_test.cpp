@@ -82,7 +82,7 @@ TEST(StatusJson, HoldsEveryMember) {
         "relays": [{"name": "r1", "interface": "ulg-r1", "endpoint": "192.0.2.1:51820", "state": "up", "listen_port": 0,
                     "last_handshake_ms_ago": 65000, "rx_bytes": 9999, "tx_bytes": 12345678901234,
                     "mtu": 1432, "path_mtu": 1492, "carries": true, "round_trip_ms": null, "probes": 0, "probes_lost": 0,
-                    "connected": null, "passed_on": 0, "detours": [], "detour_count": 0, "carries_ms": null, "carries_why": "", "owners": [],
+                    "connected": null, "transit_sites": 0, "transit": [], "transit_count": 0, "carries_ms": null, "carries_why": "", "owners": [],
                     "round_trip_us": null, "history_us": []}],
         "sites": [], "sites_known": 0,
         "routers": [],
@@ -235,10 +235,10 @@ TEST(StatusText, OfAMachineThatHasJustStarted) {
               Not(HasSubstr("reload"))));
 }
 
-TEST(StatusText, ShowsDetours) {
+TEST(StatusText, ShowsTransit) {
     Status router = edge();
     router.relays[0].connected = 3;
-    router.relays[0].passed_on = 2;
+    router.relays[0].transit_sites = 2;
     router.sites.push_back({"fd12:3456:789a:b::/64", "r1", false, true, true, {}, "", {}});
     EXPECT_THAT(to_text(to_json(router), false),
                 AllOf(HasSubstr("         3 prefixes connected, 2 through other relays\n"),
@@ -247,11 +247,11 @@ TEST(StatusText, ShowsDetours) {
     Status other = relay(1);
     Status::Relay& peer = other.relays.emplace_back();
     peer.name = "r2";
-    peer.detours = {"fd12:3456:789a:b::/64"};
-    peer.detour_count = 30;
+    peer.transit = {"fd12:3456:789a:b::/64"};
+    peer.transit_count = 30;
     EXPECT_THAT(to_text(to_json(other), false),
-                HasSubstr("         detour to fd12:3456:789a:b::/64, which is not connected here\n"
-                          "         ... 29 more detours\n"));
+                HasSubstr("         transit to fd12:3456:789a:b::/64, which is not connected here\n"
+                          "         ... 29 more in transit\n"));
 }
 
 TEST(StatusText, OfARelayShowsTheFirstRoutersUnlessAllAreWanted) {

@@ -82,7 +82,7 @@ public:
                 if (maybe()) facts.reconnecting.insert(router.public_key);
             }
             if (!config.relays.empty() && maybe())
-                facts.detours[site.prefixes.front()] = config.relays.back().name;
+                facts.transit[site.prefixes.front()] = config.relays.back().name;
         }
         return facts;
     }

@@ -73,7 +73,7 @@ TEST(DesiredRelay, ATunnelToAnotherRelayCarriesTheSitesThatAreNotConnectedHere) 
                     {"b", {prefix("fd12:3456:789a:b::/64")}, {router("b1", 2, 50)}}};
     config.relays = {another_relay("r2", 0x12), another_relay("r3", 0x13)};
     Facts now = facts(config);
-    now.detours = {{prefix("fd12:3456:789a:b::/64"), "r3"},
+    now.transit = {{prefix("fd12:3456:789a:b::/64"), "r3"},
                    {prefix("fd12:3456:789a:d::/64"), "r2"}};  // not in the configuration any more
     now.relays["r3"].path_mtu = 1400;
     const Wanted wanted = desired(config, now, with_tunnels(machine(), {"ulg-s1", "ulg-r2", "ulg-r3"}));

@@ -89,7 +89,7 @@ TEST_F(PathChoiceLiar, F06_WhoeverHadTrafficOnceDoesNotStayForEver) {
     }
 }
 
-TEST_F(PathChoiceLiar, F06_DetoursByTheThousandsMoveNobody) {
+TEST_F(PathChoiceLiar, F06_TransitByTheThousandsMovesNobody) {
     lists(2, {kOwn}, row(0x1000, 16'000));
     lists(1, row(0x1000, 2000), {kB, kC});
     EXPECT_LE(worst_turn(130s), 3 * PathChoice::kSlice + 1000);

@@ -40,8 +40,8 @@ protected:
         relay(number).alive = false;
         decide();
     }
-    void lists(int number, std::vector<net::Ipv6Prefix> sites, std::vector<net::Ipv6Prefix> detours = {}) {
-        relay(number).sites = std::make_shared<const SiteSet>(std::move(sites), std::move(detours));
+    void lists(int number, std::vector<net::Ipv6Prefix> sites, std::vector<net::Ipv6Prefix> transit = {}) {
+        relay(number).sites = std::make_shared<const SiteSet>(std::move(sites), std::move(transit));
         decide();
     }
     void end_to_end(const net::Ipv6Prefix& site, int number, std::optional<bool> works) {

@@ -29,7 +29,7 @@ TEST(PathSimulation, SitesWithoutACommonRelayTalkOverTheRelaysTunnel) {
         }
     }
     world.run_for(30s);
-    EXPECT_GT(world.worst_detour, 2s) << "until the leases ended";
+    EXPECT_GT(world.worst_transit, 2s) << "until the leases ended";
     for (const std::string& fault : world.faults) ADD_FAILURE() << fault;
     for (std::size_t site = 0; site < kFew; ++site) {
         EXPECT_EQ(world.choice(site).default_path().relay, site % 2 == 0 ? "r1" : "r2");
@@ -40,7 +40,7 @@ TEST(PathSimulation, SitesWithoutACommonRelayTalkOverTheRelaysTunnel) {
 TEST(PathSimulation, FiftySitesWithLinkedRelaysAndLinksThatDie) {
     PathWorld world{4, kSites, true};
     run_storm(world, {.cuts = 85, .relays = 4, .splits = 6, .longest_cut = 40s}, 20s);
-    EXPECT_LT(world.worst_detour, PathWorld::kDetourBudget);
+    EXPECT_LT(world.worst_transit, PathWorld::kTransitBudget);
 }
 
 }  // namespace

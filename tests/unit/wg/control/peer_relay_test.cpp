@@ -52,7 +52,7 @@ protected:
         }
         if (outcome.events.empty()) return;
         const std::vector<OtherRelay> others{{from == 0 ? "r2" : "r1", relay.peer.sites()}};
-        relay.list.set_elsewhere(choose_detours(kAll, others, relay.list.detours()), now_);
+        relay.list.set_elsewhere(choose_transit(kAll, others, relay.list.transit()), now_);
     }
     void run_for(Duration time) {
         for (const TimePoint end = now_ + time; now_ < end; now_ += 5ms) {
@@ -78,13 +78,13 @@ protected:
     std::queue<std::tuple<TimePoint, std::size_t, Packet>> wire_;
 };
 
-TEST_F(PeerRelayStory, WhatIsConnectedThereOnlyIsADetour) {
+TEST_F(PeerRelayStory, WhatIsConnectedThereOnlyIsInTransit) {
     relays_[0].here = {kA, kB};
     relays_[1].here = {kB, kC};
     run_for(8s);
     EXPECT_TRUE(relays_[0].peer.session().alive());
-    EXPECT_THAT(relays_[0].list.detours(), ElementsAre(Pair(kC, "r2")));
-    EXPECT_THAT(relays_[1].list.detours(), ElementsAre(Pair(kA, "r1")));
+    EXPECT_THAT(relays_[0].list.transit(), ElementsAre(Pair(kC, "r2")));
+    EXPECT_THAT(relays_[1].list.transit(), ElementsAre(Pair(kA, "r1")));
     EXPECT_TRUE(relays_[0].numbered && relays_[1].numbered);
 }
 
@@ -93,20 +93,20 @@ TEST_F(PeerRelayStory, WhatWasLearntIsNotPassedBack) {
     relays_[1].here = {kB};
     run_for(20s);
     EXPECT_THAT(relays_[0].peer.sites()->prefixes(), ElementsAre(kB));
-    EXPECT_THAT(relays_[0].peer.sites()->detours(), IsEmpty());
+    EXPECT_THAT(relays_[0].peer.sites()->transit(), IsEmpty());
     // A router hears of both.
     SiteMirror router{kOverlay};
     for (const Sites& sites : relays_[0].list.answer(0, now_)) router.on_message(sites, now_);
     EXPECT_THAT(router.sites()->prefixes(), ElementsAre(kA));
-    EXPECT_THAT(router.sites()->detours(), ElementsAre(kB));
+    EXPECT_THAT(router.sites()->transit(), ElementsAre(kB));
     // And nobody stays where no relay has him any more.
     relays_[1].here = {};
     run_for(6s);
-    EXPECT_THAT(relays_[0].list.detours(), IsEmpty());
-    EXPECT_THAT(relays_[1].list.detours(), ElementsAre(Pair(kA, "r1")));
+    EXPECT_THAT(relays_[0].list.transit(), IsEmpty());
+    EXPECT_THAT(relays_[1].list.transit(), ElementsAre(Pair(kA, "r1")));
 }
 
-TEST_F(PeerRelayStory, ASiteThatComesIsNoDetourAnyMore) {
+TEST_F(PeerRelayStory, ASiteThatComesIsNotInTransitAnyMore) {
     relays_[0].here = {kA};
     relays_[1].here = {kA, kB};
     run_for(10s);
@@ -115,25 +115,25 @@ TEST_F(PeerRelayStory, ASiteThatComesIsNoDetourAnyMore) {
     for (const Sites& sites : relays_[0].list.answer(0, now_)) router.on_message(sites, now_);
     relays_[0].here = {kA, kB};
     run_for(300ms);
-    EXPECT_THAT(relays_[0].list.detours(), IsEmpty());
+    EXPECT_THAT(relays_[0].list.transit(), IsEmpty());
     EXPECT_EQ(relays_[0].list.generation(), generation + 1);
     for (const Sites& sites : relays_[0].list.answer(generation, now_)) router.on_message(sites, now_);
     EXPECT_THAT(router.sites()->prefixes(), ElementsAre(kA, kB));
-    EXPECT_THAT(router.sites()->detours(), IsEmpty());
+    EXPECT_THAT(router.sites()->transit(), IsEmpty());
 }
 
 TEST_F(PeerRelayStory, ARelayThatDoesNotAnswerHasNoSites) {
     relays_[0].here = {kA};
     relays_[1].here = {kB};
     run_for(10s);
-    ASSERT_THAT(relays_[0].list.detours(), ElementsAre(Pair(kB, "r2")));
+    ASSERT_THAT(relays_[0].list.transit(), ElementsAre(Pair(kB, "r2")));
     works_ = false;
     run_for(5s);
     EXPECT_EQ(relays_[0].peer.sites(), nullptr);
-    EXPECT_THAT(relays_[0].list.detours(), IsEmpty());
+    EXPECT_THAT(relays_[0].list.transit(), IsEmpty());
     works_ = true;
     run_for(3s);
-    EXPECT_THAT(relays_[0].list.detours(), ElementsAre(Pair(kB, "r2")));
+    EXPECT_THAT(relays_[0].list.transit(), ElementsAre(Pair(kB, "r2")));
 }
 
 TEST_F(PeerRelayStory, ARelayThatSaysGoodbyeIsLeftAtOnce) {
@@ -141,7 +141,7 @@ TEST_F(PeerRelayStory, ARelayThatSaysGoodbyeIsLeftAtOnce) {
     run_for(10s);
     act(1, relays_[1].peer.stop(both()));
     run_for(250ms);
-    EXPECT_THAT(relays_[0].list.detours(), IsEmpty());
+    EXPECT_THAT(relays_[0].list.transit(), IsEmpty());
 }
 
 TEST_F(PeerRelayStory, AClaimOfARelayMeansNothing) {
@@ -151,18 +151,18 @@ TEST_F(PeerRelayStory, AClaimOfARelayMeansNothing) {
     EXPECT_THAT(out.events, IsEmpty());
 }
 
-TEST(Detours, OneStaysWithItsRelayAsLongAsThatHasTheSite) {
+TEST(Transit, OneStaysWithItsRelayAsLongAsThatHasTheSite) {
     const auto has = [](Prefixes sites) { return std::make_shared<const SiteSet>(std::move(sites)); };
-    const auto detours = [](const std::vector<OtherRelay>& relays, const SitePublisher::Detours& before) {
-        return choose_detours({kA, kB}, relays, before);
+    const auto transit = [](const std::vector<OtherRelay>& relays, const SitePublisher::Transit& before) {
+        return choose_transit({kA, kB}, relays, before);
     };
-    EXPECT_THAT(detours({{"r2", has({kA, kC})}, {"r3", has({kA, kB})}}, {}),
+    EXPECT_THAT(transit({{"r2", has({kA, kC})}, {"r3", has({kA, kB})}}, {}),
                 ElementsAre(Pair(kA, "r2"), Pair(kB, "r3")));
-    EXPECT_THAT(detours({{"r2", has({kA})}, {"r3", has({kA})}}, {{kA, "r3"}}), ElementsAre(Pair(kA, "r3")));
-    EXPECT_THAT(detours({{"r2", has({kA})}, {"r3", nullptr}}, {{kA, "r3"}}), ElementsAre(Pair(kA, "r2")));
-    EXPECT_THAT(detours({{"r2", nullptr}}, {{kA, "r2"}}), IsEmpty());
+    EXPECT_THAT(transit({{"r2", has({kA})}, {"r3", has({kA})}}, {{kA, "r3"}}), ElementsAre(Pair(kA, "r3")));
+    EXPECT_THAT(transit({{"r2", has({kA})}, {"r3", nullptr}}, {{kA, "r3"}}), ElementsAre(Pair(kA, "r2")));
+    EXPECT_THAT(transit({{"r2", nullptr}}, {{kA, "r2"}}), IsEmpty());
     // What a relay only passes on itself is not there.
-    EXPECT_THAT(detours({{"r2", std::make_shared<const SiteSet>(Prefixes{}, Prefixes{kA})}}, {}), IsEmpty());
+    EXPECT_THAT(transit({{"r2", std::make_shared<const SiteSet>(Prefixes{}, Prefixes{kA})}}, {}), IsEmpty());
 }
 
 }  // namespace

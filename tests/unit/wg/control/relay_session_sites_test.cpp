@@ -122,7 +122,7 @@ TEST_F(RelaySessionSites, F06_AListThatGrowsWithoutEndIsDistrustedAsAWhole) {
     EXPECT_THAT(session_.sites()->prefixes(), ElementsAre(kLan)) << "and is believed again after a while";
 }
 
-TEST_F(RelaySessionSites, F06_ListsOfTooManyPartsOrDetoursAreDistrusted) {
+TEST_F(RelaySessionSites, F06_ListsOfTooManyPartsOrTooMuchTransitAreDistrusted) {
     for (const bool parts : {true, false}) {
         SiteMirror mirror{kOverlay};
         const std::uint16_t count = parts ? SiteMirror::kMostParts + 1 : 20;

@@ -2,20 +2,20 @@
 #include "tests/unit/wg/control/path_choice_story.h"
 
 // Sites that a relay does not have itself but passes on to another relay.
-namespace ulagate::wg::control::path_choice_detour_test {
+namespace ulagate::wg::control::path_choice_transit_test {
 namespace {
 
 using ::testing::IsEmpty;
 
-class PathChoiceDetours : public PathChoiceStory {
+class PathChoiceTransit : public PathChoiceStory {
 protected:
-    PathChoiceDetours() {
+    PathChoiceTransit() {
         for (const int number : {1, 2, 3}) lives(number);
         run_until(100s);
     }
 };
 
-TEST_F(PathChoiceDetours, TheOnlyPathIsNoReasonToMove) {
+TEST_F(PathChoiceTransit, TheOnlyPathIsNoReasonToMove) {
     dies(2);
     dies(3);
     lists(1, {kOwn}, {kB});
@@ -25,7 +25,7 @@ TEST_F(PathChoiceDetours, TheOnlyPathIsNoReasonToMove) {
     EXPECT_THAT(choice_.exceptions(), IsEmpty());
 }
 
-TEST_F(PathChoiceDetours, WhoIsNotConnectedToTheDefaultGoesWhereItIsAndElseByADetour) {
+TEST_F(PathChoiceTransit, WhoIsNotConnectedToTheDefaultGoesWhereItIsAndElseInTransit) {
     lists(1, {kOwn});
     lists(2, {kOwn}, {kB});
     lists(3, {kOwn, kB});
@@ -36,7 +36,7 @@ TEST_F(PathChoiceDetours, WhoIsNotConnectedToTheDefaultGoesWhereItIsAndElseByADe
     EXPECT_EQ(why(kB), "r3 does not answer");
 }
 
-TEST_F(PathChoiceDetours, ADetourThatIsNotNeededForTenSecondsIsLeft) {
+TEST_F(PathChoiceTransit, ATransitThatIsNotNeededForTenSecondsIsLeft) {
     lists(1, {kOwn}, {kB});
     lists(2, {kOwn});
     lists(3, {kOwn, kB});
@@ -44,7 +44,7 @@ TEST_F(PathChoiceDetours, ADetourThatIsNotNeededForTenSecondsIsLeft) {
     EXPECT_EQ(on(kB), "r1");
     run_until(110s);
     EXPECT_EQ(on(kB), "r3");
-    EXPECT_EQ(why(kB), "only by a detour over r1");
+    EXPECT_EQ(why(kB), "only in transit over r1");
     run_until(300s);
     EXPECT_EQ(since(kB), 110s) << "and it stays there";
     lists(1, {kOwn, kB});
@@ -53,7 +53,7 @@ TEST_F(PathChoiceDetours, ADetourThatIsNotNeededForTenSecondsIsLeft) {
     EXPECT_THAT(choice_.exceptions(), IsEmpty());
 }
 
-TEST_F(PathChoiceDetours, NotForARelayThatHasJustComeBack) {
+TEST_F(PathChoiceTransit, NotForARelayThatHasJustComeBack) {
     dies(3);
     lists(1, {kOwn}, {kB});
     lists(2, {kOwn});
@@ -66,7 +66,7 @@ TEST_F(PathChoiceDetours, NotForARelayThatHasJustComeBack) {
     EXPECT_EQ(on(kB), "r3");
 }
 
-TEST_F(PathChoiceDetours, NotForARelayOverWhichTheSiteDoesNotAnswer) {
+TEST_F(PathChoiceTransit, NotForARelayOverWhichTheSiteDoesNotAnswer) {
     end_to_end(kB, 3, false);
     lists(1, {kOwn}, {kB});
     lists(3, {kOwn, kB});
@@ -76,7 +76,7 @@ TEST_F(PathChoiceDetours, NotForARelayOverWhichTheSiteDoesNotAnswer) {
     EXPECT_EQ(on(kB), "r3");
 }
 
-TEST_F(PathChoiceDetours, ItComesAndGoesMoreSlowlyEachTime) {
+TEST_F(PathChoiceTransit, ItComesAndGoesMoreSlowlyEachTime) {
     lists(1, {kOwn}, {kB});
     lists(2, {kOwn});
     lists(3, {kOwn, kB});
@@ -98,7 +98,7 @@ TEST_F(PathChoiceDetours, ItComesAndGoesMoreSlowlyEachTime) {
     EXPECT_EQ(on(kB), "r3");
 }
 
-TEST_F(PathChoiceDetours, WhenTheDefaultMovesWhoWouldTakeADetourThereStays) {
+TEST_F(PathChoiceTransit, WhenTheDefaultMovesWhoWouldBeInTransitThereStays) {
     lists(1, {kOwn, kB, kC});
     lists(2, {kOwn, kC}, {kB});
     run_until(200s);
@@ -113,4 +113,4 @@ TEST_F(PathChoiceDetours, WhenTheDefaultMovesWhoWouldTakeADetourThereStays) {
 }
 
 }  // namespace
-}  // namespace ulagate::wg::control::path_choice_detour_test
+}  // namespace ulagate::wg::control::path_choice_transit_test
