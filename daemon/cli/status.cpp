@@ -114,7 +114,7 @@ json::object to_json(const Status::Relay& relay) {
                      {"tx_bytes", relay.tx_bytes},
                      {"mtu", relay.mtu},
                      {"path_mtu", relay.path_mtu ? json::value(*relay.path_mtu) : json::value(nullptr)},
-                     {"carries", relay.carries},
+                     {"default", relay.is_default},
                      {"round_trip_ms", age(relay.round_trip)},
                      {"probes", relay.probes},
                      {"probes_lost", relay.lost},
@@ -122,8 +122,8 @@ json::object to_json(const Status::Relay& relay) {
                      {"transit_sites", relay.transit_sites},
                      {"transit", texts(relay.transit)},
                      {"transit_count", relay.transit_count},
-                     {"carries_ms", age(relay.carries_since)},
-                     {"carries_why", relay.carries_why},
+                     {"default_ms", age(relay.default_since)},
+                     {"default_why", relay.default_why},
                      {"owners", list(relay.owners)}};
     add_json(out, relay.measured);
     return out;
@@ -140,7 +140,7 @@ json::object to_json(const Status::Router& router) {
             {"rx_bytes", router.rx_bytes},
             {"tx_bytes", router.tx_bytes},
             {"heard_ms_ago", age(router.heard)},
-            {"carries", texts(router.carries)}};
+            {"owns", texts(router.owns)}};
 }
 
 using Out = std::back_insert_iterator<std::string>;
@@ -206,17 +206,17 @@ void print_lan(Out out, const json::value& lan) {
         print_vrrp(out, *vrrp);
 }
 
-std::string carries_text(const json::value& relay) {
-    if (!has(relay, "carries_ms")) return {};
-    const std::string why = text_of(relay, "carries_why");
+std::string default_text(const json::value& relay) {
+    if (!has(relay, "default_ms")) return {};
+    const std::string why = text_of(relay, "default_why");
     return fmt::format(" for {}{}{}",
-                       human_duration(std::chrono::milliseconds{number_of(relay, "carries_ms")}),
+                       human_duration(std::chrono::milliseconds{number_of(relay, "default_ms")}),
                        why.empty() ? "" : ": ", why);
 }
 
 void print_relay(Out out, const json::value& relay) {
     fmt::format_to(out, "relay  {}  {}{}\n", text_of(relay, "name"), text_of(relay, "state"),
-                   flag_of(relay, "carries") ? ", carries the overlay" + carries_text(relay) : "");
+                   flag_of(relay, "default") ? ", default relay" + default_text(relay) : "");
     const std::string endpoint = text_of(relay, "endpoint");
     const auto path_mtu = number_of(relay, "path_mtu");
     const auto port = number_of(relay, "listen_port");
@@ -242,9 +242,9 @@ void print_relay(Out out, const json::value& relay) {
         fmt::format_to(out, "         ... {} more in transit\n", count - transit.size());
     for (const json::value& owner : list_of(relay, "owners")) {
         const std::string router = text_of(owner, "router");
-        fmt::format_to(out, "         {} is carried by {}\n", text_of(owner, "prefix"),
+        fmt::format_to(out, "         {} is active on {}\n", text_of(owner, "prefix"),
                        flag_of(owner, "us") ? "this router"
-                       : router.empty()     ? "nobody: the relay does not have it in our site"
+                       : router.empty()     ? "no router: the relay does not have it in our site"
                                             : router);
     }
 }
@@ -268,8 +268,8 @@ void print_routers(Out out, const json::array& routers, bool all) {
                        changes == 0 ? std::string{} : fmt::format(" (changed {} times)", changes),
                        ago_of(router, "last_handshake_ms_ago"), size_of(router, "rx_bytes"),
                        size_of(router, "tx_bytes"));
-        for (const json::value& prefix : list_of(router, "carries"))
-            fmt::format_to(out, "           carries {}\n", string_of(prefix));
+        for (const json::value& prefix : list_of(router, "owns"))
+            fmt::format_to(out, "           owns {}\n", string_of(prefix));
     }
 }
 

@@ -59,7 +59,7 @@ struct Status {
         ra::WatchCounters watched;
         std::optional<Vrrp> vrrp;
     };
-    // Who carries a prefix of ours, as a relay told it.
+    // The owner of a prefix of ours, as a relay told it.
     struct Owner {
         std::string prefix;
         std::string router;  // its tunnel address; "" = the relay does not know the prefix
@@ -81,7 +81,7 @@ struct Status {
         std::uint16_t listen_port = 0;  // UDP, of our end; 0: it has none yet
         unsigned mtu = 0;
         std::optional<unsigned> path_mtu;  // bytes, as measured outside the tunnel
-        bool carries = false;              // the route into the overlay leads there
+        bool is_default = false;           // the route to the whole overlay leads there
         Age round_trip;                    // the last one; nothing: it does not answer probes
         unsigned probes = 0;               // the last ones that should have been answered
         unsigned lost = 0;                 // of these
@@ -90,8 +90,8 @@ struct Status {
         std::size_t transit_sites = 0;         // prefixes that it reaches through another relay, as it says
         std::vector<std::string> transit;  // of a relay: prefixes that we reach through it; the first of many
         std::size_t transit_count = 0;     // all of them
-        Age carries_since;
-        std::string carries_why;
+        Age default_since;
+        std::string default_why;
         std::vector<Owner> owners;
     };
     // A relay by which a remote site may be reached, measured end to end.
@@ -106,7 +106,7 @@ struct Status {
     struct Site {
         std::string prefix;
         std::string relay;   // that carries it
-        bool alone = false;  // not the one that carries most sites
+        bool alone = false;  // not the default relay
         bool busy = false;
         bool transit = false;  // reached through the relay and another relay
         Age since;
@@ -124,8 +124,8 @@ struct Status {
         Age last_handshake;
         std::uint64_t rx_bytes = 0;
         std::uint64_t tx_bytes = 0;
-        Age heard;                         // its last word by the overlay control protocol
-        std::vector<std::string> carries;  // prefixes
+        Age heard;                      // its last word by the overlay control protocol
+        std::vector<std::string> owns;  // prefixes
     };
 
     std::string version;

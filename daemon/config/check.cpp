@@ -167,7 +167,7 @@ void check_priorities(std::vector<Located<std::uint8_t>> priorities, Findings& f
         warn(findings, here,
              fmt::format(
                  "{} is also the priority of the router in line {}, so their order in this file decides "
-                 "who carries the site when nobody has claimed it; give each its own",
+                 "the owner of the site while nobody has claimed it; give each its own",
                  here.value, before.line));
     }
 }

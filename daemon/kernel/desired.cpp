@@ -239,14 +239,14 @@ const RelayConfig* carrying_relay(const Config& config, const Facts& facts, cons
     const RelayConfig* candidate = nullptr;
     for (const RelayConfig& relay : config.relays) {
         if (!have.links.contains(tunnel_interface(relay))) continue;
-        if (relay.name == facts.carrier) return &relay;
+        if (relay.name == facts.default_relay) return &relay;
         if (candidate == nullptr) candidate = &relay;
     }
     return candidate;
 }
 
-// The same as one route for each site, in fewer entries: the overlay through the relay that carries most of
-// them, and a longer prefix for each site that takes another relay.
+// The same as one route for each site, in fewer entries: the overlay through the default relay, that of most
+// of them, and a longer prefix for each site that takes another relay.
 void want_overlay(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {
     if (const RelayConfig* relay = carrying_relay(config, facts, have)) {
         wanted.routes[{config.overlay, kRouteMetric}] = {tunnel_interface(*relay)};
@@ -266,7 +266,7 @@ void want_overlay(Wanted& wanted, const Config& config, const Facts& facts, cons
     }
 }
 
-bool carries_the_site(const Config& config, const Facts& facts) {
+bool serves_the_site(const Config& config, const Facts& facts) {
     return std::any_of(config.lans.begin(), config.lans.end(), [&](const LanConfig& lan) {
         return !lan.vrrp || facts.active_lans.contains(lan.interface);
     });
@@ -429,7 +429,7 @@ std::size_t slot_count(const Config& config) {
     return slots;
 }
 bool may_use(const Config& config, const Facts& facts, const RelayConfig& relay) {
-    return relay.kind == RelayKind::ulagate || carries_the_site(config, facts) || facts.handing_over;
+    return relay.kind == RelayKind::ulagate || serves_the_site(config, facts) || facts.handing_over;
 }
 std::uint16_t relay_port(const Config& config, std::size_t index) {
     const std::size_t first = config.tunnel.listen_port + (config.role == Role::relay ? kMaxSlots : 0);

@@ -34,8 +34,8 @@ struct Facts {
     std::optional<Egress> uplink;               // the egress to the internet
     bool handing_over = false;                  // edge, Active and stopping: what still comes is forwarded
     std::set<std::string> active_lans;          // edge, by interface: the virtual router there is ours
-    // Edge: the relay that carries all sites but some, by name; "": not chosen yet.
-    std::string carrier;
+    // Edge: the relay that the route to the whole overlay leads to, by name; "": not chosen yet.
+    std::string default_relay;
     // Edge: sites that take another one.
     std::map<net::Ipv6Prefix, std::string> relay_of_site;
     // Interfaces that a default route has led through, in our time: the machine may live by advertisements
@@ -71,7 +71,7 @@ Sysctls settings_of_ours(const std::string& interface);
 std::vector<std::string> settings_of_others(const std::string& interface);
 // "ulg-r1"
 std::string tunnel_interface(const RelayConfig& relay);
-// Who carries a site while nobody has claimed it: the highest priority, the first listed of equals.
+// The owner of a site while nobody has claimed it: the highest priority, the first listed of equals.
 std::size_t default_slot(const SiteConfig& site);
 // "ulg-s1" for slot 0
 std::string slot_interface(std::size_t slot);

@@ -61,7 +61,7 @@ private:
     std::function<void()> changed_;
     net::Ipv6Prefix overlay_;
     std::vector<net::Ipv6Prefix> own_;
-    std::map<std::string, std::string> interfaces_;  // of relays that pass on, by relay
+    std::map<std::string, std::string> interfaces_;  // by relay
     std::map<std::string, Tunnel> sockets_;          // by relay
     std::vector<net::Ipv6Prefix> active_;
     std::vector<net::Ipv6Prefix> busy_;

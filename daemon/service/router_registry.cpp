@@ -236,9 +236,9 @@ void RouterRegistry::move_prefixes(const std::vector<wg::control::OwnerChanged>&
     for (const auto& move : moved) {
         owners_[move.prefix] = move.to;
         if (transit_.contains(move.prefix)) continue;
-        const std::string carrier = slot_interface(move.to);
-        if (!context_.reconciler.have().links.contains(carrier)) continue;
-        context_.fast_path.write(PutRoute{{move.prefix, kRouteMetric}, {carrier}});
+        const std::string interface = slot_interface(move.to);
+        if (!context_.reconciler.have().links.contains(interface)) continue;
+        context_.fast_path.write(PutRoute{{move.prefix, kRouteMetric}, {interface}});
     }
     context_.turn.reconcile_soon();
 }

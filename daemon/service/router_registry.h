@@ -18,7 +18,7 @@
 
 namespace ulagate {
 
-// What a relay knows of its routers: which of them carries what, which sites are reached through another
+// What a relay knows of its routers: which of them owns what, which sites are reached through another
 // relay, where the routers are and were before the relay lost its tunnels. Role relay. Owns these facts:
 // owners, transit, last_endpoints, reconnecting.
 class RouterRegistry {
@@ -29,7 +29,7 @@ public:
     void load();
     void set_config();
     // After a restart of ours the routers claim again within a second, and until then the routes that are
-    // there say who carries what.
+    // there say who owns what.
     void adopt();
     // Where the connected routers are, by what was read last.
     void remember_endpoints();

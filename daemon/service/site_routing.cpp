@@ -36,7 +36,7 @@ void SiteRouting::adopt() {
     for (const RelayConfig& relay : context_.config.relays) {
         if (route->second.link != tunnel_interface(relay)) continue;
         paths_.adopt(relay.name);
-        carrier_ = relay.name;  // move() is not called for what stays as it is
+        default_relay_ = relay.name;  // move() is not called for what stays as it is
     }
     decide();
 }
@@ -79,7 +79,7 @@ void SiteRouting::move() {
         put(site, relay, {.routine = true});
     }
     const PathChoice::Path& path = choice.default_path();
-    if (carrier_ != path.relay) {
+    if (default_relay_ != path.relay) {
         log::notice("paths", "the overlay through {}{}{}", path.relay, path.why.empty() ? "" : ": ",
                     path.why);
         put(context_.config.overlay, path.relay, {});
@@ -97,7 +97,7 @@ void SiteRouting::move() {
     } else {
         for (const std::string& line : lines) log::notice("paths", "{}", line);
     }
-    carrier_ = path.relay;
+    default_relay_ = path.relay;
     relay_of_site_ = std::move(relay_of_site);
     context_.turn.reconcile_soon();
 }
@@ -125,8 +125,8 @@ void SiteRouting::set_active(const std::set<std::string>& lans) {
 }
 
 bool SiteRouting::contribute(Facts& facts) const {
-    const bool carrier = assign(facts.carrier, carrier_);
-    return assign(facts.relay_of_site, relay_of_site_) || carrier;
+    const bool moved = assign(facts.default_relay, default_relay_);
+    return assign(facts.relay_of_site, relay_of_site_) || moved;
 }
 
 }  // namespace ulagate

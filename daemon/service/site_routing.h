@@ -16,7 +16,7 @@
 namespace ulagate {
 
 // Which relay carries what of an edge's overlay traffic, and the routes that follow at once. Owns these
-// facts: carrier, relay_of_site.
+// facts: default_relay, relay_of_site.
 class SiteRouting {
 public:
     // The remote /64s with traffic now, asked each second while it matters.
@@ -46,7 +46,7 @@ private:
     const RelayConnections& relays_;
     BusySites busy_sites_;
     PathControl paths_;
-    std::string carrier_;
+    std::string default_relay_;
     std::map<net::Ipv6Prefix, std::string> relay_of_site_;
 };
 

@@ -219,7 +219,7 @@ void add_relays(Status& status, const Context& context, const RelayConnections& 
         }
         if (relay.state.starts_with("down"))
             status.problems.push_back(fmt::format("relay {} is {}", relay.name, relay.state));
-        relay.carries = overlay != have.routes.end() && overlay->second.link == relay.interface;
+        relay.is_default = overlay != have.routes.end() && overlay->second.link == relay.interface;
         add_session(context, config, relays.talk(), relay);
         status.relays.push_back(std::move(relay));
     }
@@ -250,7 +250,7 @@ void add_routers(Status& status, const Context& context, const RouterRegistry& r
                 router.heard = age_of(known->last_heard, context);
             for (const net::Ipv6Prefix& prefix : site.prefixes) {
                 if (registry.control().ownership().owner_slot(prefix) == here)
-                    router.carries.push_back(net::to_string(prefix));
+                    router.owns.push_back(net::to_string(prefix));
             }
             const wg::Peer* peer = find_peer(context.reconciler.have(), router.interface, config.public_key);
             if (peer == nullptr) continue;

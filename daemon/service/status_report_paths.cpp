@@ -48,8 +48,8 @@ void add_paths(Status& status, const Context& context, const PathControl& paths,
     const wg::control::PathChoice& choice = paths.choice();
     for (Status::Relay& relay : status.relays) {
         if (relay.name != choice.default_path().relay || status.relays.size() == 1) continue;
-        relay.carries_since = age_of(std::optional{choice.default_path().since}, context);
-        relay.carries_why = choice.default_path().why;
+        relay.default_since = age_of(std::optional{choice.default_path().since}, context);
+        relay.default_why = choice.default_path().why;
     }
     const auto listed_by = [&](const std::string& relay) {
         const wg::control::RelaySession* session = talk.session(relay);

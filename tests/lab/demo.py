@@ -192,8 +192,8 @@ def failover_steps(site, far, destination, steps):
 def relay_steps(world, overlay, far, destination, steps):
     """The relay that site b uses loses its power and gets it back, under 100 pings a second from there."""
     routers = [overlay.edge("a"), overlay.edge("b")]
-    carries = lambda router, name: router.relay_status(name).get("carries")
-    used, other = ("r1", "r2") if carries(routers[1], "r1") else ("r2", "r1")
+    is_default = lambda router, name: router.relay_status(name).get("default")
+    used, other = ("r1", "r2") if is_default(routers[1], "r1") else ("r2", "r1")
     relay, spare = (next(daemon for daemon in overlay.relays if daemon.config["node"] == name) for name in (used, other))
     pings = SteadyPings(far, destination)
     answers_after = lambda when: max(pings.result().replies.values(), default=0) > when
@@ -202,7 +202,7 @@ def relay_steps(world, overlay, far, destination, steps):
     machine = next(each for each in world.relays if each.node is relay.node)
     relay.kill9()
     cut_cable(world, machine)
-    lab.wait_for(lambda: all(carries(router, other) for router in routers), 20, f"all sites go through {spare.node.name}")
+    lab.wait_for(lambda: all(is_default(router, other) for router in routers), 20, f"all sites go through {spare.node.name}")
     taken = time.time()
     lab.wait_for(lambda: answers_after(taken), 10, f"answers through {spare.node.name}")
     gap = max((seconds for _, seconds in pings.result().outages), default=0)

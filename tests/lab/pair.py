@@ -78,7 +78,7 @@ class Pair:
     def far_address(self):
         return lab.addresses(self.far, "fd12:3456:789a:")[0]
 
-    def carrier(self):
+    def active_interface(self):
         """The relay's interface for this site: ulg-s1 for the first router."""
         found = json.loads(self.relay.node.out("ip", "-j", "-6", "route", "show", "table", "117", self.site.prefix))
         return found[0]["dev"] if found else None

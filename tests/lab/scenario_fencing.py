@@ -40,7 +40,7 @@ def lan_dies_tunnel_lives(pair):
     """The relay need not wait for the other router to become Active."""
     def pull():
         lan.pull(pair.site, pair.one.node)
-        took = lab.seconds_until(lambda: pair.carrier() == "ulg-s2", 5, "the relay sends to the other router")
+        took = lab.seconds_until(lambda: pair.active_interface() == "ulg-s2", 5, "the relay sends to the other router")
         lab.check(took < 0.2 * lab.slowness(), f"at once: after {took:.3f} s")
         lab.check(pair.relay_status(pair.one)["state"] == "up", "the router without a LAN still has its tunnel")
         pair.owner(pair.two)
@@ -49,7 +49,7 @@ def lan_dies_tunnel_lives(pair):
     def plug():
         lan.plug(pair.site, pair.one.node)
         pair.owner(pair.one)
-        lab.wait_for(lambda: pair.carrier() == "ulg-s1", 2, "the relay sends to the first router again")
+        lab.wait_for(lambda: pair.active_interface() == "ulg-s1", 2, "the relay sends to the first router again")
     pair.during("the LAN is back", plug, 0)
 
 
@@ -144,7 +144,7 @@ def partition(pair):
         took = lab.seconds_until(lambda: lab.can_ping(host, pair.far_address()), 3, f"{host.name} reaches the far site")
         lab.check(took < 1 * lab.slowness(), f"{host.name} reaches the far site after {took:.2f} s")
     # The loser's claim was the newer one; it gives it up as soon as it is Backup.
-    took = lab.seconds_until(lambda: pair.carrier() == "ulg-s1", FENCED, "the relay sends to it again")
+    took = lab.seconds_until(lambda: pair.active_interface() == "ulg-s1", FENCED, "the relay sends to it again")
     lab.check(took < 0.5 * lab.slowness(), f"and need not wait for the end of a lease: {took:.3f} s")
     lab.check(pair.relay.lines("from slot 2 to slot 1: released"), "the claim was released")
     lab.wait_for(lambda: one.lines("no other router claims"), 2, "the relay tells the one that stays, which tells the hosts")

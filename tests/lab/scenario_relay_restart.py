@@ -42,12 +42,12 @@ def carried_by_the_second_router():
         daemon.config["lan"][0]["vrrp"] |= {"priority": priority, "track": {"tunnel": 0}}
         daemon.write_config()
         daemon.reload()
-    carrier = lambda: world.relay.node.out("ip", "-6", "route", "show", "table", "117",
+    site_route = lambda: world.relay.node.out("ip", "-6", "route", "show", "table", "117",
                                            world.sites["a"].prefix)
-    lab.wait_for(lambda: "ulg-s2" in carrier(), 20, "the second router carries the site")
+    lab.wait_for(lambda: "ulg-s2" in site_route(), 20, "the second router carries the site")
     story.wait_until_remembered()
     story.pinging("power off and on, the second router carries the site", story.reboot)
-    lab.check("ulg-s2" in carrier(), "and carries it again")
+    lab.check("ulg-s2" in site_route(), "and carries it again")
 
 
 class Story:

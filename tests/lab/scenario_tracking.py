@@ -39,7 +39,7 @@ def relay_restarts(pair):
         ready = time.monotonic()
         claimed = lambda: len(pair.relay.lines("claimed")) > 0 or default
         wanted = "ulg-s1" if default else "ulg-s2"
-        took = lab.seconds_until(lambda: claimed() and pair.carrier() == wanted, 5, f"the relay sends to {wanted}")
+        took = lab.seconds_until(lambda: claimed() and pair.active_interface() == wanted, 5, f"the relay sends to {wanted}")
         lab.step(f"the relay sends to {wanted} {took:.2f} s after it was ready")
         lab.check(time.monotonic() - ready < CLAIMED_AGAIN * lab.slowness(), "the owner is known again")
     default = True

@@ -68,7 +68,7 @@ struct About {
     bool operator==(const About&) const = default;
 };
 
-// Who carries a prefix, in the eyes of the relay.
+// The owner of a prefix, as the relay sees it.
 struct Owner {
     net::Ipv6Prefix prefix;
     std::optional<net::Ipv6Address> router;  // its tunnel address; nothing: not a prefix of your site
@@ -90,7 +90,7 @@ struct HelloAck {
     bool operator==(const HelloAck&) const = default;
 };
 
-// "I carry these now." One epoch for each time a router becomes Active; the higher one wins.
+// "I am Active for these now." One epoch for each time a router becomes Active; the higher one wins.
 struct Claim {
     std::vector<net::Ipv6Prefix> prefixes;  // networks, at least one
     std::uint64_t epoch = 0;
@@ -106,7 +106,7 @@ struct ClaimAck {
     bool operator==(const ClaimAck&) const = default;
 };
 
-// "I do not carry these any more": another router has become Active. Or the LAN is dead while the tunnel
+// "I am not Active for these any more": another router has become Active. Or the LAN is dead while the tunnel
 // lives; then it is repeated as long as that is so.
 struct Release {
     std::vector<net::Ipv6Prefix> prefixes;  // networks, at least one
@@ -138,8 +138,7 @@ struct Sites {
     std::uint16_t parts = 1;             // at most kMaxParts
     std::vector<net::Ipv6Prefix> added;  // connected; each in the order of site_before(), without doubles
     std::vector<net::Ipv6Prefix> removed;
-    std::vector<net::Ipv6Prefix> transit =
-        {};  // not connected to it but to another relay, to which it passes on
+    std::vector<net::Ipv6Prefix> transit = {};  // not connected to it but to a peer relay of it
     bool operator==(const Sites&) const = default;
 };
 

@@ -101,7 +101,7 @@ struct Outcome {
     std::vector<OwnershipEvent> events;  // an OwnerChanged for each prefix whose route has to move
 };
 
-// Who carries each prefix of each site: the relay's side of claims, leases and fall-backs, and nothing else.
+// The owner of each prefix of each site: the relay's side of claims, leases and fall-backs, and nothing else.
 // All of it is soft state: a relay that starts anew hears every claim again within a second.
 //
 // A live claim beats none; of several the higher (epoch, priority) wins, then the lower key. Without a live

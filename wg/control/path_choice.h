@@ -21,8 +21,8 @@ namespace ulagate::wg::control {
 // The default is left at once when it dies, for the best that lives. For one that is only better it is left
 // late and seldom. A site leaves the default alone when it cannot be reached there but can elsewhere, and
 // comes back when that has been good for a while, which doubles each time that it was not good for long. A
-// relay that itself passes on to another relay is taken for a site only when no other has it, and left when
-// one has had it for a while.
+// relay that itself uses transit is taken for a site only when no other has it, and left when one has had it
+// for a while.
 //
 // A relay's list may be long, and a lie. Long ones are compared in slices: deadline() is then `now`, so that
 // the caller's loop has its turn in between. A site without traffic leaves the default only while there is
@@ -80,7 +80,7 @@ private:
         std::optional<TimePoint> better_since;  // than the default
         // Sites that another relay has and this one has not.
         Noted absent_since;
-        // Sites that it only passes on to another relay, while a relay that we know too has them.
+        // Sites that it has only in transit, while a relay that we know too has them.
         Noted transit_since;
     };
     using Lists = std::vector<std::pair<std::string, std::shared_ptr<const SiteSet>>>;  // by relay

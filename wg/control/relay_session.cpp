@@ -363,8 +363,8 @@ std::string to_string(const SessionEvent& event) {
             return e.goodbye ? "said goodbye" : "does not answer any more";
         }
         std::string operator()(const OwnerTold& e) const {
-            const std::string who = e.owner.router ? net::to_string(*e.owner.router) : "nobody";
-            return net::to_string(e.owner.prefix) + " is carried by " + who;
+            const std::string who = e.owner.router ? net::to_string(*e.owner.router) : "no router";
+            return net::to_string(e.owner.prefix) + " is active on " + who;
         }
         std::string operator()(const SitesTold& e) const {
             if (!e.count) return "does not say any more which prefixes are connected";

@@ -58,7 +58,7 @@ struct ReachChanged {
     bool operator==(const ReachChanged&) const = default;
 };
 
-// Another router (or nobody) carries the prefix now, as the relay says.
+// Another router (or none) owns the prefix now, as the relay says.
 struct OwnerTold {
     Owner owner;
     bool operator==(const OwnerTold&) const = default;

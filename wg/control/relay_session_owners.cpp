@@ -4,7 +4,7 @@
 
 #include "wg/control/relay_session.h"
 
-// What a relay says about who carries our prefixes, and what that means for our claims.
+// What a relay says about who owns our prefixes, and what that means for our claims.
 namespace ulagate::wg::control {
 namespace {
 

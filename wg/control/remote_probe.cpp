@@ -32,12 +32,12 @@ RemoteProbe::Outcome RemoteProbe::set(const std::vector<net::Ipv6Prefix>& busy,
         if (!sites_.contains(prefix) && sites_.size() >= kMaxSites) continue;
         Site& site = sites_[prefix];
         std::erase_if(site.paths, [&](const auto& entry) { return !living.contains(entry.first); });
-        const std::string carrier = path_of(prefix);
+        const std::string in_use = path_of(prefix);
         for (const std::string& relay : living) {
             const bool is_new = !site.paths.contains(relay);
             Path& path = site.paths[relay];
             const bool was = path.current;
-            path.current = relay == carrier;
+            path.current = relay == in_use;
             if (is_new || (path.current && !was)) path.next = now;
         }
     }

@@ -47,7 +47,7 @@ Status edge() {
     relay.tx_bytes = 12'345'678'901'234;
     relay.mtu = 1432;
     relay.path_mtu = 1492;
-    relay.carries = true;
+    relay.is_default = true;
     status.relays = {relay};
     status.problems = {"clock: not set"};
     status.last_reload = "done";
@@ -81,8 +81,8 @@ TEST(StatusJson, HoldsEveryMember) {
                   "vrrp_sent": 0, "vrrp_received": 0, "vrrp_refused": 0, "vrrp": null}],
         "relays": [{"name": "r1", "interface": "ulg-r1", "endpoint": "192.0.2.1:51820", "state": "up", "listen_port": 0,
                     "last_handshake_ms_ago": 65000, "rx_bytes": 9999, "tx_bytes": 12345678901234,
-                    "mtu": 1432, "path_mtu": 1492, "carries": true, "round_trip_ms": null, "probes": 0, "probes_lost": 0,
-                    "connected": null, "transit_sites": 0, "transit": [], "transit_count": 0, "carries_ms": null, "carries_why": "", "owners": [],
+                    "mtu": 1432, "path_mtu": 1492, "default": true, "round_trip_ms": null, "probes": 0, "probes_lost": 0,
+                    "connected": null, "transit_sites": 0, "transit": [], "transit_count": 0, "default_ms": null, "default_why": "", "owners": [],
                     "round_trip_us": null, "history_us": []}],
         "sites": [], "sites_known": 0,
         "routers": [],
@@ -95,7 +95,7 @@ TEST(StatusJson, HoldsEveryMember) {
     const json::value router = to_json(relay(1)).as_object().at("routers").as_array().at(0);
     EXPECT_EQ(router, json::parse(R"({"site": "site0", "node": "n0", "interface": "", "endpoint": "",
                                       "endpoint_changes": 0, "up": true, "last_handshake_ms_ago": null, "rx_bytes": 0,
-                                      "tx_bytes": 0, "heard_ms_ago": null, "carries": []})"));
+                                      "tx_bytes": 0, "heard_ms_ago": null, "owns": []})"));
 }
 
 // One of two routers, which has lost its tunnel.
@@ -174,9 +174,9 @@ TEST(StatusText, SaysWhoIsActiveAndWhy) {
                       "         1 min 30 s ago: active -> backup: fe80::2 has priority 100\n"
                       "         10 min 0 s ago: backup -> active: no advertisement for 361 ms\n"),
             HasSubstr("         round trip 23 ms ▄×█; 2 of the last 32 probes lost\n"
-                      "         fd12:3456:789a:a::/64 is carried by fd99::a2\n"
-                      "         fd12:3456:789a:aa::/64 is carried by this router\n"
-                      "         fd12:3456:789a:ff::/64 is carried by nobody: the relay does not have it in "
+                      "         fd12:3456:789a:a::/64 is active on fd99::a2\n"
+                      "         fd12:3456:789a:aa::/64 is active on this router\n"
+                      "         fd12:3456:789a:ff::/64 is active on no router: the relay does not have it in "
                       "our site\n")));
 }
 
@@ -189,7 +189,7 @@ TEST(StatusText, SaysWhatMatters) {
               "         advertises from fe80::5eed\n"
               "         advertisements sent 12, last 3.2 s ago; solicitations 3; other routers' "
               "advertisements 4; refused 5\n"
-              "relay  r1  up, carries the overlay\n"
+              "relay  r1  up, default relay\n"
               "         endpoint 192.0.2.1:51820; last handshake 1 min 5 s ago; received 9999 B, sent "
               "12345 GB; ulg-r1 MTU 1432 (measured: 1492 outside)\n"
               "wg     kernel WireGuard\n"
@@ -224,7 +224,7 @@ TEST(StatusText, OfAMachineThatHasJustStarted) {
     status.relays[0].endpoint.clear();
     status.relays[0].state = "relay.example.net is not resolved yet";
     status.relays[0].last_handshake.reset();
-    status.relays[0].carries = false;
+    status.relays[0].is_default = false;
     status.problems.clear();
     status.last_reload.clear();
     EXPECT_THAT(

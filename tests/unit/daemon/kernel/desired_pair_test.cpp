@@ -168,15 +168,15 @@ TEST(DesiredPair, ARelaySendsASiteToTheSlotThatCarriesIt) {
     site.routers = {{"a1", address("fd99::a:1"), key(1), 200}, {"a2", address("fd99::a:2"), key(2), 100}};
     const Have have = with_tunnels(machine(), {"ulg-s1", "ulg-s2"});
     Facts now = facts(config);
-    const auto carrier = [&](std::size_t which) {
+    const auto interface_of = [&](std::size_t which) {
         return desired(config, now, have).routes.at({site.prefixes.at(which), kRouteMetric}).link;
     };
-    EXPECT_EQ(carrier(0), "ulg-s1");  // nobody has claimed it: the priority decides
+    EXPECT_EQ(interface_of(0), "ulg-s1");  // nobody has claimed it: the priority decides
     now.owners[site.prefixes.at(0)] = 1;
-    EXPECT_EQ(carrier(0), "ulg-s2");
-    EXPECT_EQ(carrier(1), "ulg-s1");
+    EXPECT_EQ(interface_of(0), "ulg-s2");
+    EXPECT_EQ(interface_of(1), "ulg-s1");
     now.owners[site.prefixes.at(0)] = 7;  // of a configuration that is gone
-    EXPECT_EQ(carrier(0), "ulg-s1");
+    EXPECT_EQ(interface_of(0), "ulg-s1");
     // Both routers may send at any time.
     const auto peers = desired(config, now, have).tunnels;
     EXPECT_TRUE(peers.at("ulg-s1").device->peers.at(key(1)).allowed_ips.contains(site.prefixes.at(0)));

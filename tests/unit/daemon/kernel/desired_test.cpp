@@ -237,7 +237,7 @@ TEST(DesiredEdge, EveryTunnelHasARouteAndASiteMayTakeAnotherRelay) {
     Config config = edge();
     config.relays.push_back(another_relay("r2", 2));
     Facts now = facts(config);
-    now.carrier = "r2";
+    now.default_relay = "r2";
     const net::Ipv6Prefix site = prefix("fd12:3456:789a:c::/64");
     now.relay_of_site = {{site, "r1"}, {prefix("fd12:3456:789a:d::/64"), "gone"}};
     const auto overlay_routes = [&](const Have& have) {
@@ -266,17 +266,17 @@ TEST(DesiredEdge, TheChosenRelayCarries) {
     config.relays.push_back(another_relay("r2", 2));
     config.relays.push_back(another_relay("r3", 3));
     const Have all = with_tunnels(machine(), {"ulg-r1", "ulg-r2", "ulg-r3"});
-    const auto carries = [&](const std::string& chosen, const Have& have) {
+    const auto default_link = [&](const std::string& chosen, const Have& have) {
         Facts now = facts(config);
-        now.carrier = chosen;
+        now.default_relay = chosen;
         return overlay_link(desired(config, now, have));
     };
-    EXPECT_EQ(carries("r1", all), "ulg-r1");
-    EXPECT_EQ(carries("r3", all), "ulg-r3");
-    EXPECT_EQ(carries("", all), "ulg-r1");
-    EXPECT_EQ(carries("", with_tunnels(machine(), {"ulg-r2", "ulg-r3"})), "ulg-r2");
-    EXPECT_EQ(carries("r1", with_tunnels(machine(), {"ulg-r2"})), "ulg-r2");
-    EXPECT_EQ(carries("r1", machine()), "none");
+    EXPECT_EQ(default_link("r1", all), "ulg-r1");
+    EXPECT_EQ(default_link("r3", all), "ulg-r3");
+    EXPECT_EQ(default_link("", all), "ulg-r1");
+    EXPECT_EQ(default_link("", with_tunnels(machine(), {"ulg-r2", "ulg-r3"})), "ulg-r2");
+    EXPECT_EQ(default_link("r1", with_tunnels(machine(), {"ulg-r2"})), "ulg-r2");
+    EXPECT_EQ(default_link("r1", machine()), "none");
 
     const Wanted wanted = desired(config, facts(config), all);
     EXPECT_EQ(wanted.tunnels.at("ulg-r1").device->listen_port, 51820);

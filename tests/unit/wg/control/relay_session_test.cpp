@@ -354,8 +354,8 @@ TEST_F(RelaySessionStory, SaysWhatHappened) {
     EXPECT_EQ(to_string(ReachChanged{true, false}), "answers");
     EXPECT_EQ(to_string(ReachChanged{false, false}), "does not answer any more");
     EXPECT_EQ(to_string(ReachChanged{false, true}), "said goodbye");
-    EXPECT_EQ(to_string(OwnerTold{owned_by(kOther, 7)}), "fd12:3456:789a:a::/64 is carried by fd99::a2");
-    EXPECT_EQ(to_string(OwnerTold{{kLan, {}, 0, 0}}), "fd12:3456:789a:a::/64 is carried by nobody");
+    EXPECT_EQ(to_string(OwnerTold{owned_by(kOther, 7)}), "fd12:3456:789a:a::/64 is active on fd99::a2");
+    EXPECT_EQ(to_string(OwnerTold{{kLan, {}, 0, 0}}), "fd12:3456:789a:a::/64 is active on no router");
 }
 
 }  // namespace

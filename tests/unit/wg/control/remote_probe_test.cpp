@@ -29,7 +29,7 @@ protected:
     void watch(const std::vector<net::Ipv6Prefix>& busy) {
         busy_ = busy;
         record(probe_.set(
-            busy_, relays_, [this](const auto&) { return carrier_; }, now()));
+            busy_, relays_, [this](const auto&) { return relay_in_use_; }, now()));
     }
     void record(const RemoteProbe::Outcome& outcome) {
         changed_ |= outcome.changed;
@@ -74,7 +74,7 @@ protected:
     RemoteProbe probe_{5000};
     std::vector<net::Ipv6Prefix> busy_;
     std::vector<std::string> relays_{"r1", "r2"};
-    std::string carrier_ = "r1";
+    std::string relay_in_use_ = "r1";
     std::set<PathChoice::SiteAndRelay> works_{{kB, "r1"}, {kB, "r2"}};
     std::vector<std::pair<Duration, RemoteProbe::Send>> answers_;
     std::vector<std::string> sent_;
@@ -145,7 +145,7 @@ TEST_F(RemoteProbeStory, APathThatComesIntoUseIsProbedAtOnce) {
     watch({kB});
     run_until(1s);
     sent();
-    carrier_ = "r2";
+    relay_in_use_ = "r2";
     watch({kB});
     EXPECT_THAT(sent(), ElementsAre("1000 r2"));
     run_until(1'300ms);
@@ -165,7 +165,7 @@ TEST_F(RemoteProbeStory, ARelayThatDiesTakesItsPathsWithIt) {
     watch({kB});
     run_until(1s);
     relays_ = {"r2"};
-    carrier_ = "r2";
+    relay_in_use_ = "r2";
     watch({kB});
     EXPECT_EQ(known(kB, "r1"), std::nullopt);
     EXPECT_EQ(known(kB, "r2"), true);
