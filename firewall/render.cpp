@@ -97,7 +97,7 @@ void Ruleset::sets() {
     out_.dynamic_set("contacted4", "type ipv4_addr . inet_service", kMostContacts, "3m");
     out_.dynamic_set("contacted6", "type ipv6_addr . inet_service", kMostContacts, "3m");
     neighbour_sets();
-    if (notes_traffic()) out_.dynamic_set(kBusySet, "type ipv6_addr", 256, "10s");
+    if (notes_traffic()) out_.dynamic_set(kActivePrefixesSet, "type ipv6_addr", 256, "10s");
 }
 
 // RFC 9568 section 6.1: also with Accept_Mode off, Neighbor Discovery has to work.

@@ -19,7 +19,7 @@ inline constexpr std::uint16_t kProbePort = 51818;
 
 // On an edge router with several tunnels, the set of remote /64s that hosts of ours had traffic with in the
 // last 10 seconds. More of them than it has room for are not in it.
-inline constexpr const char* kBusySet = "busy";
+inline constexpr const char* kActivePrefixesSet = "busy";
 
 // The whole ruleset in nft's language, as one transaction that replaces our table and touches no other. For
 // Mode::off a transaction that makes sure that we have no table.

@@ -20,7 +20,7 @@ std::string note(const char* address) {
     return fmt::format(
         "ip6 {1} & ::ffff:ffff:ffff:ffff != ::756c:672d:7072:6f62 update @{0} {{ ip6 {1} & "
         "ffff:ffff:ffff:ffff:: }}",
-        kBusySet, address);
+        kActivePrefixesSet, address);
 }
 
 }  // namespace

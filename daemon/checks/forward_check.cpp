@@ -14,7 +14,7 @@ namespace ulagate {
 namespace {
 
 constexpr std::size_t kMostInTurn = 32;        // prefixes in a call
-constexpr std::size_t kMostBusy = 32;          // sites with traffic, too
+constexpr std::size_t kMostActive = 32;        // sites with traffic, too
 constexpr std::size_t kMostSentences = 5;      // of a kind
 constexpr std::uint64_t kHost = 0xdeadbeef17;  // an interface identifier that nobody has
 
@@ -153,15 +153,15 @@ std::vector<RouteKey> ForwardCheck::take_turn(const Config& config, const Have& 
     return out;
 }
 
-std::vector<ForwardCheck::Question> ForwardCheck::questions(const Config& config, const Have& have,
-                                                            const std::vector<net::Ipv6Prefix>& busy) {
+std::vector<ForwardCheck::Question> ForwardCheck::questions(
+    const Config& config, const Have& have, const std::vector<net::Ipv6Prefix>& active_prefixes) {
     std::vector<Question> out;
     std::vector<std::pair<net::Ipv6Prefix, std::string>> sites;
     const auto overlay = have.routes.find({config.overlay, kRouteMetric});
     if (config.role == Role::edge) {
         ask_of_lans(config, have, out);
-        for (const net::Ipv6Prefix& site : busy) {
-            if (sites.size() == kMostBusy || overlay == have.routes.end() || !overlay->second.link) break;
+        for (const net::Ipv6Prefix& site : active_prefixes) {
+            if (sites.size() == kMostActive || overlay == have.routes.end() || !overlay->second.link) break;
             if (!have.routes.contains({site, kRouteMetric})) sites.emplace_back(site, *overlay->second.link);
         }
     } else {
@@ -249,8 +249,9 @@ std::vector<Obstacle> ForwardCheck::told() const {
 }
 
 std::vector<Obstacle> ForwardCheck::look(const Config& config, const Have& have,
-                                         const std::vector<net::Ipv6Prefix>& busy, const Ask& ask) {
-    for (Question& question : questions(config, have, busy)) {
+                                         const std::vector<net::Ipv6Prefix>& active_prefixes,
+                                         const Ask& ask) {
+    for (Question& question : questions(config, have, active_prefixes)) {
         const auto answer = ask(question.packet);
         const auto cause = answer ? judge(question, *answer, have.rules) : std::nullopt;
         if (cause) {

@@ -22,10 +22,10 @@ class ForwardCheck {
 public:
     using Ask = std::function<Result<Forwarded>(const Forwarding&)>;
 
-    // As it is now. `busy`: remote prefixes with traffic (edge). At most some dozen questions a call: the
-    // prefixes take turns, what was found about one stays until it is asked about again.
+    // As it is now. `active_prefixes`: remote prefixes with traffic (edge). At most some dozen questions a
+    // call: the prefixes take turns, what was found about one stays until it is asked about again.
     std::vector<Obstacle> look(const Config& config, const Have& have,
-                               const std::vector<net::Ipv6Prefix>& busy, const Ask& ask);
+                               const std::vector<net::Ipv6Prefix>& active_prefixes, const Ask& ask);
 
 private:
     struct Question {
@@ -47,7 +47,7 @@ private:
     };
 
     std::vector<Question> questions(const Config& config, const Have& have,
-                                    const std::vector<net::Ipv6Prefix>& busy);
+                                    const std::vector<net::Ipv6Prefix>& active_prefixes);
     void ask_of_lans(const Config& config, const Have& have, std::vector<Question>& out) const;
     void ask_of_relay(const Have& have, std::vector<Question>& out) const;
     std::vector<RouteKey> take_turn(const Config& config, const Have& have);

@@ -105,9 +105,9 @@ struct Status {
     // A remote site: those with traffic come first, then those that take another relay than most.
     struct Site {
         std::string prefix;
-        std::string relay;   // that carries it
-        bool alone = false;  // not the default relay
-        bool busy = false;
+        std::string relay;     // that carries it
+        bool alone = false;    // not the default relay
+        bool active = false;   // it has traffic
         bool transit = false;  // reached through the relay and another relay
         Age since;
         std::string why;

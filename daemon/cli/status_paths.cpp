@@ -76,7 +76,7 @@ json::object to_json(const Status::Site& site) {
     return {{"prefix", site.prefix},
             {"relay", site.relay},
             {"alone", site.alone},
-            {"busy", site.busy},
+            {"active", site.active},
             {"transit", site.transit},
             {"since_ms", site.since ? json::value(site.since->count()) : json::value(nullptr)},
             {"why", site.why},
@@ -123,7 +123,7 @@ std::string sites_text(const json::value& status, bool all) {
                        relay.empty() ? "no relay" : relay,
                        flag_of(site, "transit") ? " and another relay" : "",
                        human_duration(std::chrono::milliseconds{number_of(site, "since_ms")}),
-                       why.empty() ? "" : ": ", why, flag_of(site, "busy") ? "; traffic" : "");
+                       why.empty() ? "" : ": ", why, flag_of(site, "active") ? "; traffic" : "");
         for (const json::value& candidate : list_of(site, "candidates"))
             fmt::format_to(out, "           {}\n", candidate_text(candidate));
     }

@@ -75,16 +75,16 @@ void PathControl::set_active(const std::vector<net::Ipv6Prefix>& prefixes) {
     schedule();
 }
 
-void PathControl::set_busy(std::vector<net::Ipv6Prefix> sites) {
+void PathControl::set_active_prefixes(std::vector<net::Ipv6Prefix> sites) {
     std::erase_if(sites, [&](const net::Ipv6Prefix& site) {
         return !overlay_.contains(site) ||
                std::any_of(own_.begin(), own_.end(), [&](const auto& own) { return own.overlaps(site); });
     });
     std::sort(sites.begin(), sites.end());
     sites.erase(std::unique(sites.begin(), sites.end()), sites.end());
-    if (sites == busy_) return;
-    busy_ = std::move(sites);
-    input_.busy = {busy_.begin(), busy_.end()};
+    if (sites == active_prefixes_) return;
+    active_prefixes_ = std::move(sites);
+    input_.active_prefixes = {active_prefixes_.begin(), active_prefixes_.end()};
     watch();
     if (decide()) changed_();  // who has traffic now may need another relay than the default
     schedule();
@@ -107,7 +107,7 @@ void PathControl::watch() {
     const bool choice = living.size() > 1 || interfaces_.size() > 1;
     const bool probes = choice && !active_.empty();
     send(probe_.set(
-        probes ? busy_ : std::vector<net::Ipv6Prefix>{}, living,
+        probes ? active_prefixes_ : std::vector<net::Ipv6Prefix>{}, living,
         [this](const net::Ipv6Prefix& site) { return choice_.path_to(site).relay; }, loop_.now()));
 }
 

@@ -32,16 +32,16 @@ public:
     // The LANs (by interface) whose virtual router is ours: only then there is an address to probe from.
     void set_active(const std::vector<net::Ipv6Prefix>& prefixes);
     // Remote /64s with traffic.
-    void set_busy(std::vector<net::Ipv6Prefix> sites);
+    void set_active_prefixes(std::vector<net::Ipv6Prefix> sites);
     // What is known of the relays, in the order of the configuration. True: another path is right now, and
     // `changed` is not called for it.
     bool set_relays(std::vector<wg::control::PathChoice::Relay> relays);
 
     // Whether it matters where the traffic goes: there is a choice, and we probe.
-    [[nodiscard]] bool wants_busy() const { return sockets_.size() > 1 && !active_.empty(); }
+    [[nodiscard]] bool wants_active_prefixes() const { return sockets_.size() > 1 && !active_.empty(); }
     [[nodiscard]] const wg::control::PathChoice& choice() const { return choice_; }
     [[nodiscard]] const wg::control::RemoteProbe& probe() const { return probe_; }
-    [[nodiscard]] const std::vector<net::Ipv6Prefix>& busy() const { return busy_; }
+    [[nodiscard]] const std::vector<net::Ipv6Prefix>& active_prefixes() const { return active_prefixes_; }
 
 private:
     struct Tunnel {
@@ -64,7 +64,7 @@ private:
     std::map<std::string, std::string> interfaces_;  // by relay
     std::map<std::string, Tunnel> sockets_;          // by relay
     std::vector<net::Ipv6Prefix> active_;
-    std::vector<net::Ipv6Prefix> busy_;
+    std::vector<net::Ipv6Prefix> active_prefixes_;
     wg::control::PathChoice::Input input_;
     wg::control::PathChoice choice_;
     wg::control::RemoteProbe probe_;

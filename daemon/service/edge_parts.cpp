@@ -25,7 +25,7 @@ EdgeParts::EdgeParts(const Context& context, const Means& means, Machine machine
           [this](const net::Ipv6Prefix& prefix) { lans_.announce_again(prefix); }),
       relays_(context, means.resolver, means.egress, control_, {}),
       clock_(context, relays_, std::move(machine.clock_is_synchronised)),
-      routing_(context, control_, relays_, std::move(machine.busy_sites)),
+      routing_(context, control_, relays_, std::move(machine.active_prefixes)),
       lans_(context,
             {control_, relays_, means.shutdown,
              [this](const std::set<std::string>& active) {

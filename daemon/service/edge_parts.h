@@ -19,7 +19,7 @@ public:
     struct Machine {
         std::unique_ptr<ControlLink> link;
         LanSockets::Open open_lan;
-        SiteRouting::BusySites busy_sites;
+        SiteRouting::ActivePrefixes active_prefixes;
         std::function<bool()> clock_is_synchronised;
     };
     EdgeParts(const Context& context, const Means& means, Machine machine);
@@ -42,7 +42,9 @@ public:
     void not_written(const std::string& file) override { lans_.not_written(file); }
     void look() override;
     void tick() override;
-    [[nodiscard]] std::vector<net::Ipv6Prefix> busy() const override { return routing_.paths().busy(); }
+    [[nodiscard]] std::vector<net::Ipv6Prefix> active_prefixes() const override {
+        return routing_.paths().active_prefixes();
+    }
     void describe(PassageWatch::View& view) const override;
     void set_forwards(bool) override {}
     HandOver hand_over() override;

@@ -23,7 +23,7 @@ void Health::look_at_passages() {
 }
 
 void Health::check_forwarding() {
-    if (checks_.check_forwarding(parts_.busy())) on_change();
+    if (checks_.check_forwarding(parts_.active_prefixes())) on_change();
 }
 
 void Health::on_change() {

@@ -71,7 +71,7 @@ public:
 
     // --- checks of the result ---
     // Remote prefixes with traffic.
-    [[nodiscard]] virtual std::vector<net::Ipv6Prefix> busy() const = 0;
+    [[nodiscard]] virtual std::vector<net::Ipv6Prefix> active_prefixes() const = 0;
     virtual void describe(PassageWatch::View& view) const = 0;
     // Whether packets of others get through this machine.
     virtual void set_forwards(bool forwards) = 0;

@@ -16,7 +16,7 @@
 #include "daemon/kernel/udp_port.h"
 #include "daemon/service/edge_parts.h"
 #include "daemon/service/relay_parts.h"
-#include "firewall/busy_sites.h"
+#include "firewall/active_prefixes.h"
 
 namespace ulagate {
 namespace {
@@ -26,11 +26,11 @@ using namespace std::chrono_literals;
 constexpr auto kSilence = 1s;  // of a tunnel's process, worth a word
 
 // Opens the reader at the first need, and anew after an error.
-SiteRouting::BusySites read_busy_sites() {
-    return [reader = std::make_shared<std::optional<firewall::BusySites>>()]()
+SiteRouting::ActivePrefixes read_active_prefixes() {
+    return [reader = std::make_shared<std::optional<firewall::ActivePrefixes>>()]()
                -> Result<std::vector<net::Ipv6Prefix>> {
         if (!*reader) {
-            auto opened = firewall::BusySites::open();
+            auto opened = firewall::ActivePrefixes::open();
             if (!opened) return tl::unexpected<Error>{std::move(opened.error())};
             reader->emplace(std::move(*opened));
         }
@@ -80,7 +80,7 @@ Result<void> Process::start(Config config) {
 std::unique_ptr<Parts> Process::compose(Role role, const Context& context, const Parts::Means& means) {
     auto link = std::make_unique<SocketControlLink>(loop_);
     if (role == Role::relay) return std::make_unique<RelayParts>(context, means, std::move(link));
-    EdgeParts::Machine machine{std::move(link), RawLanSockets::open, read_busy_sites(),
+    EdgeParts::Machine machine{std::move(link), RawLanSockets::open, read_active_prefixes(),
                                clock_is_synchronised};
     return std::make_unique<EdgeParts>(context, means, std::move(machine));
 }

@@ -32,7 +32,7 @@ public:
     void not_written(const std::string& file) override { routers_.not_written(file); }
     void look() override {}
     void tick() override;
-    [[nodiscard]] std::vector<net::Ipv6Prefix> busy() const override { return {}; }
+    [[nodiscard]] std::vector<net::Ipv6Prefix> active_prefixes() const override { return {}; }
     void describe(PassageWatch::View& view) const override;
     void set_forwards(bool forwards) override { routers_.control().set_forwards(forwards); }
     HandOver hand_over() override;

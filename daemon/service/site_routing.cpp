@@ -19,11 +19,11 @@ constexpr std::size_t kPathsLogged = 8;  // lines at once
 }  // namespace
 
 SiteRouting::SiteRouting(const Context& context, EdgeControl& control, const RelayConnections& relays,
-                         BusySites busy_sites)
+                         ActivePrefixes active_prefixes)
     : context_(context),
       control_(control),
       relays_(relays),
-      busy_sites_(std::move(busy_sites)),
+      active_prefixes_(std::move(active_prefixes)),
       paths_(context.loop, [this] { move(); }) {}
 
 void SiteRouting::set_config() { paths_.set_config(context_.config); }
@@ -103,13 +103,13 @@ void SiteRouting::move() {
 }
 
 void SiteRouting::tick() {
-    if (!paths_.wants_busy() || !relays_.any_reachable()) {
-        paths_.set_busy({});
+    if (!paths_.wants_active_prefixes() || !relays_.any_reachable()) {
+        paths_.set_active_prefixes({});
         return;
     }
-    auto sites = busy_sites_();
+    auto sites = active_prefixes_();
     if (sites) {
-        paths_.set_busy(std::move(*sites));
+        paths_.set_active_prefixes(std::move(*sites));
     } else {
         log::debug("paths", "{}, going on", sites.error().text());
     }

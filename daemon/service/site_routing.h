@@ -20,9 +20,9 @@ namespace ulagate {
 class SiteRouting {
 public:
     // The remote /64s with traffic now, asked each second while it matters.
-    using BusySites = std::function<Result<std::vector<net::Ipv6Prefix>>()>;
+    using ActivePrefixes = std::function<Result<std::vector<net::Ipv6Prefix>>()>;
     SiteRouting(const Context& context, EdgeControl& control, const RelayConnections& relays,
-                BusySites busy_sites);
+                ActivePrefixes active_prefixes);
 
     void set_config();
     // After a restart of ours, what carried the overlay goes on until a relay answers.
@@ -44,7 +44,7 @@ private:
     Context context_;
     EdgeControl& control_;
     const RelayConnections& relays_;
-    BusySites busy_sites_;
+    ActivePrefixes active_prefixes_;
     PathControl paths_;
     std::string default_relay_;
     std::map<net::Ipv6Prefix, std::string> relay_of_site_;

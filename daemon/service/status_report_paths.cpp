@@ -12,11 +12,11 @@ namespace {
 constexpr std::size_t kMost = 256;
 
 // Sites with traffic first, then those that take another relay than most, then the others.
-std::vector<net::Ipv6Prefix> sites_to_show(const std::vector<net::Ipv6Prefix>& busy,
+std::vector<net::Ipv6Prefix> sites_to_show(const std::vector<net::Ipv6Prefix>& active_prefixes,
                                            const wg::control::PathChoice& choice,
                                            const std::set<net::Ipv6Prefix>& known) {
-    std::vector<net::Ipv6Prefix> shown = busy;
-    std::set<net::Ipv6Prefix> listed{busy.begin(), busy.end()};
+    std::vector<net::Ipv6Prefix> shown = active_prefixes;
+    std::set<net::Ipv6Prefix> listed{active_prefixes.begin(), active_prefixes.end()};
     const auto list = [&](const net::Ipv6Prefix& site) {
         if (shown.size() < kMost && listed.insert(site).second) shown.push_back(site);
     };
@@ -64,14 +64,14 @@ void add_paths(Status& status, const Context& context, const PathControl& paths,
     }
     for (const LanConfig& lan : context.config.lans) known.erase(lan.prefix.network());
     status.sites_known = known.size();
-    const auto& busy = paths.busy();
-    for (const net::Ipv6Prefix& prefix : sites_to_show(busy, choice, known)) {
+    const auto& active_prefixes = paths.active_prefixes();
+    for (const net::Ipv6Prefix& prefix : sites_to_show(active_prefixes, choice, known)) {
         const wg::control::PathChoice::Path& path = choice.path_to(prefix);
         Status::Site& site = status.sites.emplace_back();
         site.prefix = net::to_string(prefix);
         site.relay = path.relay;
         site.alone = choice.exceptions().contains(prefix);
-        site.busy = std::binary_search(busy.begin(), busy.end(), prefix);
+        site.active = std::binary_search(active_prefixes.begin(), active_prefixes.end(), prefix);
         site.since = age_of(std::optional{path.since}, context);
         site.why = path.why;
         const auto sites = listed_by(path.relay);

@@ -182,7 +182,7 @@ void LiarWorld::decide(Router& router, std::size_t site) {
     }
     input.own = {prefix_of(site)};
     for (std::size_t other = 0; other < routers_.size(); ++other) {
-        if (other != site && other % 2 == 0) input.busy.insert(prefix_of(other));
+        if (other != site && other % 2 == 0) input.active_prefixes.insert(prefix_of(other));
     }
     const std::uint64_t before = router.choice.work();
     const bool changed = router.choice.update(input, now_);

@@ -115,7 +115,7 @@ void PathWorld::look_at_pairs() {
     const bool all = judge_idle && looks_++ % kIdleEvery == 0;
     for (std::size_t from = 0; from < edges_.size(); ++from) {
         for (std::size_t to = 0; to < edges_.size(); ++to) {
-            if (from != to && (all || edges_.at(from).to.at(to).busy_since)) look_at(from, to);
+            if (from != to && (all || edges_.at(from).to.at(to).active_since)) look_at(from, to);
         }
     }
     after(kLook, [this] { look_at_pairs(); });
@@ -165,11 +165,11 @@ void PathWorld::look_at(std::size_t from, std::size_t to) {
     }
     if (!remote.without_since || (!linked_ && since > last_look)) remote.without_since = since;
 
-    const bool busy = remote.busy_since.has_value();
-    TimePoint begin = std::max({*remote.without_since, remote.busy_since.value_or(TimePoint::min()),
+    const bool active = remote.active_since.has_value();
+    TimePoint begin = std::max({*remote.without_since, remote.active_since.value_or(TimePoint::min()),
                                 remote.silent_since.value_or(TimePoint::min())});
     // A relay that has just started does not say for a while which sites it lacks.
-    if (!busy && !remote.relay.empty()) {
+    if (!active && !remote.relay.empty()) {
         const RelayNode& used = relays_.at(relay_number(remote.relay));
         if (used.runs) begin = std::max(begin, used.says_since.value_or(now_));
     }
@@ -178,9 +178,9 @@ void PathWorld::look_at(std::size_t from, std::size_t to) {
         const auto &here = link(from, relay).good_since, &there = link(to, relay).good_since;
         if (!here || !there) continue;
         const Duration missed = now_ - std::max({begin, *here, *there});
-        Duration& worst = busy ? worst_busy : worst_idle;
+        Duration& worst = active ? worst_active : worst_idle;
         worst = std::max(worst, missed);
-        if (missed <= (busy ? kBusyBudget : kIdleBudget)) continue;
+        if (missed <= (active ? kActiveBudget : kIdleBudget)) continue;
         fault(net::to_string(prefix(from)) + " does not reach " + net::to_string(prefix(to)) + " through " +
               remote.relay + " though " + relays_.at(relay).name + " has worked for " + text_of(missed));
         remote.without_since = now_;

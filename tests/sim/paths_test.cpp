@@ -14,7 +14,7 @@ TEST_P(PathStorms, EveryPairWithAWorkingPathUsesOneAndNothingFlaps) {
     const auto& [weather, seed] = GetParam();
     PathWorld world{seed, kSites};
     run_storm(world, weather, 60s);
-    std::cout << "without a path though there was one: with traffic " << world.worst_busy / 1ms
+    std::cout << "without a path though there was one: with traffic " << world.worst_active / 1ms
               << " ms, without " << world.worst_idle / 1ms << " ms\n";
 }
 
@@ -54,7 +54,7 @@ TEST_P(LinkedPathStorms, EveryPairWithAWorkingPathOrTransitUsesOneAndNothingFlap
     const auto& [weather, seed] = GetParam();
     PathWorld world{seed, kSites, true};
     run_storm(world, weather, 60s);
-    std::cout << "without a path though there was one: with traffic " << world.worst_busy / 1ms
+    std::cout << "without a path though there was one: with traffic " << world.worst_active / 1ms
               << " ms, without " << world.worst_idle / 1ms << " ms, transit " << world.worst_transit / 1ms
               << " ms; turned back between relays: " << world.turned_back << "\n";
 }

@@ -276,7 +276,7 @@ void PathWorld::tick(std::size_t site) {
     Edge& edge = edges_.at(site);
     std::set<std::string> carrying;
     for (std::size_t other = 0; other < edges_.size(); ++other) {
-        if (!edge.to.at(other).busy_since) continue;
+        if (!edge.to.at(other).active_since) continue;
         carrying.insert(edge.choice.path_to(prefix(other)).relay);
         carrying.insert(choice(other).path_to(edge.prefix).relay);
     }
@@ -300,9 +300,9 @@ void PathWorld::decide(std::size_t site) {
             {relays_.at(relay).name, session.alive(), session.probes().round_trip(), session.sites()});
     }
     edge.input.end_to_end = edge.probe.end_to_end();
-    edge.input.busy.clear();
+    edge.input.active_prefixes.clear();
     for (std::size_t other = 0; other < edges_.size(); ++other) {
-        if (edge.to.at(other).busy_since) edge.input.busy.insert(prefix(other));
+        if (edge.to.at(other).active_since) edge.input.active_prefixes.insert(prefix(other));
     }
     const bool changed = edge.choice.update(edge.input, now_);
     if (changed) note_moves(site);
@@ -311,16 +311,17 @@ void PathWorld::decide(std::size_t site) {
 
 void PathWorld::watch(std::size_t site) {
     Edge& edge = edges_.at(site);
-    std::vector<net::Ipv6Prefix> busy;
+    std::vector<net::Ipv6Prefix> active;
     for (std::size_t other = 0; other < edges_.size(); ++other) {
-        if (edge.to.at(other).busy_since) busy.push_back(prefix(other));
+        if (edge.to.at(other).active_since) active.push_back(prefix(other));
     }
     std::vector<std::string> living;
     for (const PathChoice::Relay& relay : edge.input.relays) {
         if (relay.alive) living.push_back(relay.name);
     }
-    send_probes(site, edge.probe.set(
-                          busy, living, [&](const auto& to) { return edge.choice.path_to(to).relay; }, now_));
+    send_probes(site,
+                edge.probe.set(
+                    active, living, [&](const auto& to) { return edge.choice.path_to(to).relay; }, now_));
 }
 
 void PathWorld::send_probes(std::size_t site, const RemoteProbe::Outcome& outcome) {
@@ -351,14 +352,14 @@ void PathWorld::asked(std::size_t from, std::size_t to, std::size_t relay, const
 }
 
 void PathWorld::talk(std::size_t a, std::size_t b) {
-    if (a == b || edges_.at(a).to.at(b).busy_since) return;
-    edges_.at(a).to.at(b).busy_since = edges_.at(b).to.at(a).busy_since = now_;
+    if (a == b || edges_.at(a).to.at(b).active_since) return;
+    edges_.at(a).to.at(b).active_since = edges_.at(b).to.at(a).active_since = now_;
 }
 
 void PathWorld::fall_silent(std::size_t a, std::size_t b) {
     for (Remote* remote : {&edges_.at(a).to.at(b), &edges_.at(b).to.at(a)}) {
-        if (remote->busy_since) remote->silent_since = now_;
-        remote->busy_since.reset();
+        if (remote->active_since) remote->silent_since = now_;
+        remote->active_since.reset();
     }
 }
 

@@ -37,9 +37,9 @@ class PathWorld {
 public:
     static constexpr std::size_t kRelays = 3;
     // How long two sites may be without a path though one has worked all the time.
-    static constexpr Duration kBusyBudget = std::chrono::milliseconds{6500};  // with traffic: they probe
-    static constexpr Duration kIdleBudget = std::chrono::seconds{15};         // without: the relays' lists
-    static constexpr Duration kTransitBudget = std::chrono::seconds{15};      // from relay to relay
+    static constexpr Duration kActiveBudget = std::chrono::milliseconds{6500};  // with traffic: they probe
+    static constexpr Duration kIdleBudget = std::chrono::seconds{15};           // without: the relays' lists
+    static constexpr Duration kTransitBudget = std::chrono::seconds{15};        // from relay to relay
     // What works stays for so long.
     static constexpr Duration kSiteHold = std::chrono::seconds{10};
     static constexpr Duration kDefaultHold = std::chrono::seconds{30};
@@ -83,7 +83,7 @@ public:
     // The lists cannot know of a link that works one way only.
     bool judge_idle = true;
     std::vector<std::string> faults;
-    Duration worst_busy{};
+    Duration worst_active{};
     Duration worst_idle{};
     Duration worst_transit{};
     std::uint64_t turned_back = 0;  // packets that had come from a relay and would have gone to a relay
@@ -94,7 +94,7 @@ private:
         std::string relay;
         std::optional<TimePoint> moved;
         unsigned moves = 0;
-        std::optional<TimePoint> busy_since;     // traffic flows
+        std::optional<TimePoint> active_since;   // traffic flows
         std::optional<TimePoint> silent_since;   // none any more
         std::optional<TimePoint> without_since;  // a path
         TimePoint looked_at;

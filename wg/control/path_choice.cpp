@@ -272,7 +272,7 @@ void PathChoice::keep_where_they_are(const std::string& before, TimePoint now) {
     std::map<net::Ipv6Prefix, std::string> stay;
     count_exceptions();
     auto keep = [&, looked = std::size_t{0}](const net::Ipv6Prefix& site, const char* why) mutable {
-        if (is_busy(site) || (has_room(before) && ++looked <= kSlice))
+        if (is_active(site) || (has_room(before) && ++looked <= kSlice))
             stay.emplace(site, why + default_.relay);
     };
     const Memory& memory = memory_.at(default_.relay);
@@ -289,24 +289,24 @@ void PathChoice::keep_where_they_are(const std::string& before, TimePoint now) {
     }
     for (const auto& [site, why] : stay) {
         if (there.contains(site) || exceptions_.contains(site) || !fault(site, before, now).empty()) continue;
-        if (!is_busy(site) && !has_room(before)) continue;
+        if (!is_active(site) && !has_room(before)) continue;
         exceptions_[site] = {before, now, why};
-        if (!is_busy(site)) ++idle_[before];
+        if (!is_active(site)) ++idle_[before];
         Site& state = sites_[site];
         state.hold = std::max(state.hold, kSiteHold);
         state.good_since.reset();
     }
 }
 
-bool PathChoice::is_busy(const net::Ipv6Prefix& site) const {
-    const auto first = input_.busy.lower_bound(site);
-    return first != input_.busy.end() && site.contains(*first);
+bool PathChoice::is_active(const net::Ipv6Prefix& site) const {
+    const auto first = input_.active_prefixes.lower_bound(site);
+    return first != input_.active_prefixes.end() && site.contains(*first);
 }
 
 void PathChoice::count_exceptions() {
     idle_.clear();
     for (const auto& [site, path] : exceptions_) {
-        if (!is_busy(site)) ++idle_[path.relay];
+        if (!is_active(site)) ++idle_[path.relay];
     }
     work_ += exceptions_.size();
 }
@@ -333,14 +333,14 @@ std::set<net::Ipv6Prefix> PathChoice::suspects(TimePoint now) {
     }
     const auto memory = memory_.find(default_.relay);
     if (memory == memory_.end()) return out;
-    for (const net::Ipv6Prefix& site : input_.busy) {
+    for (const net::Ipv6Prefix& site : input_.active_prefixes) {
         if (const auto* absent = covering(memory->second.absent_since, site)) {
             if (absent->second + kAbsent <= now) out.insert(absent->first);
             wake_at(absent->second + kAbsent, now);
         }
         if (const auto* transit = covering(memory->second.transit_since, site)) out.insert(transit->first);
     }
-    work_ += input_.busy.size() + input_.end_to_end.size();
+    work_ += input_.active_prefixes.size() + input_.end_to_end.size();
     return out;
 }
 
@@ -428,7 +428,7 @@ void PathChoice::judge_exception(const net::Ipv6Prefix& site, TimePoint now) {
         return;
     }
     // It had traffic when it left, and takes room from those that wait.
-    if (!is_busy(site) && idle_[here] > kMostIdle && now >= state.moved + state.hold) {
+    if (!is_active(site) && idle_[here] > kMostIdle && now >= state.moved + state.hold) {
         --idle_[here];
         return return_to_default(site, now);
     }

@@ -45,8 +45,8 @@ public:
         std::vector<Relay> relays;  // in the order of the configuration, which settles what is equal
         // What end-to-end probes say: works, or does not. Nothing is known of what is not in here.
         std::map<SiteAndRelay, bool> end_to_end;
-        std::set<net::Ipv6Prefix> busy;  // remote /64s with traffic
-        std::set<net::Ipv6Prefix> own;   // never a remote site
+        std::set<net::Ipv6Prefix> active_prefixes;  // remote /64s with traffic
+        std::set<net::Ipv6Prefix> own;              // never a remote site
     };
     struct Path {
         std::string relay;
@@ -105,7 +105,7 @@ private:
     void compare_slice(Comparison& comparison, TimePoint now) const;
     [[nodiscard]] std::set<net::Ipv6Prefix> suspects(TimePoint now);
     void judge_idle(TimePoint now);
-    [[nodiscard]] bool is_busy(const net::Ipv6Prefix& site) const;
+    [[nodiscard]] bool is_active(const net::Ipv6Prefix& site) const;
     [[nodiscard]] bool has_room(const std::string& relay) const;
     [[nodiscard]] std::vector<const Relay*> with_room() const;
     void count_exceptions();

@@ -20,15 +20,15 @@ net::Ipv6Address active_router_of(const net::Ipv6Prefix& site) {
     return net::with_interface_identifier(site.network(), 1);
 }
 
-RemoteProbe::Outcome RemoteProbe::set(const std::vector<net::Ipv6Prefix>& busy,
+RemoteProbe::Outcome RemoteProbe::set(const std::vector<net::Ipv6Prefix>& active_prefixes,
                                       const std::vector<std::string>& relays, const PathOf& path_of,
                                       TimePoint now) {
     Outcome out;
     const auto before = end_to_end();
-    const std::set<net::Ipv6Prefix> wanted{busy.begin(), busy.end()};
+    const std::set<net::Ipv6Prefix> wanted{active_prefixes.begin(), active_prefixes.end()};
     const std::set<std::string> living{relays.begin(), relays.end()};
     std::erase_if(sites_, [&](const auto& entry) { return !wanted.contains(entry.first); });
-    for (const net::Ipv6Prefix& prefix : busy) {
+    for (const net::Ipv6Prefix& prefix : active_prefixes) {
         if (!sites_.contains(prefix) && sites_.size() >= kMaxSites) continue;
         Site& site = sites_[prefix];
         std::erase_if(site.paths, [&](const auto& entry) { return !living.contains(entry.first); });

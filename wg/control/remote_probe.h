@@ -47,7 +47,7 @@ public:
 
     // The sites (/64s) with traffic now, the relays that live, and which of them carries each site. What is
     // in neither list is forgotten.
-    Outcome set(const std::vector<net::Ipv6Prefix>& busy, const std::vector<std::string>& relays,
+    Outcome set(const std::vector<net::Ipv6Prefix>& active_prefixes, const std::vector<std::string>& relays,
                 const PathOf& path_of, TimePoint now);
     Outcome on_answer(const std::string& relay, const net::Ipv6Address& from, const ProbeAck& ack,
                       TimePoint now);

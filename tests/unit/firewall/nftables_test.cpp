@@ -17,7 +17,7 @@
 #include <fstream>
 #include <functional>
 
-#include "firewall/busy_sites.h"
+#include "firewall/active_prefixes.h"
 #include "firewall/nft_child.h"
 #include "firewall/render.h"
 #include "tests/unit/firewall/models.h"
@@ -424,14 +424,14 @@ TEST(Nftables, F07_TheChildIsNobodysCommand) {
     EXPECT_FALSE(run_nft_child(1, none.data()));
 }
 
-TEST(BusySites, ReadsWhatTheRulesNotedWhichIsNoForeignHand) {
+TEST(ActivePrefixes, ReadsWhatTheRulesNotedWhichIsNoForeignHand) {
     in_namespace([] {
         auto nftables = open_nftables();
-        auto busy = BusySites::open();
-        ASSERT_TRUE(busy) << busy.error().text();
-        EXPECT_TRUE(busy->read().value().empty()) << "there is no such set yet";
+        auto active = ActivePrefixes::open();
+        ASSERT_TRUE(active) << active.error().text();
+        EXPECT_TRUE(active->read().value().empty()) << "there is no such set yet";
         install(*nftables, render(edge_model()));
-        EXPECT_TRUE(busy->read().value().empty());
+        EXPECT_TRUE(active->read().value().empty());
         EXPECT_FALSE(foreign_hand(*nftables));
         // The rule of forward_lan, where a packet of this namespace can meet it.
         shell("ip link set lo up && ip -6 address add fd12:3456:789a:a::9/128 dev lo nodad");
@@ -441,13 +441,13 @@ TEST(BusySites, ReadsWhatTheRulesNotedWhichIsNoForeignHand) {
             "ip6 daddr fd12:3456:789a::/48 update @busy '{ ip6 daddr & ffff:ffff:ffff:ffff:: }'");
         EXPECT_TRUE(foreign_hand(*nftables));
         shell("ping -6 -c1 -W1 fd12:3456:789a:a::9 >/dev/null");
-        EXPECT_THAT(busy->read().value(), ElementsAre(prefix("fd12:3456:789a:a::/64")));
+        EXPECT_THAT(active->read().value(), ElementsAre(prefix("fd12:3456:789a:a::/64")));
         EXPECT_FALSE(foreign_hand(*nftables)) << "elements that rules add are nobody's hand";
         for (int i = 0; i < 100; ++i) {
             shell("nft add element inet ulagate busy '{ fd12:3456:789a:" + std::to_string(1000 + i) +
                   ":: }'");
         }
-        EXPECT_EQ(busy->read().value().size(), 101U);
+        EXPECT_EQ(active->read().value().size(), 101U);
     });
 }
 

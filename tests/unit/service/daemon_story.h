@@ -183,9 +183,10 @@ protected:
         auto link = std::make_unique<FakeControlLink>(loop, wire);
         if (context.config.role == Role::relay)
             return std::make_unique<RelayParts>(context, means, std::move(link));
-        EdgeParts::Machine machine{std::move(link), FakeLanSockets::opener(lan),
-                                   [this]() -> Result<std::vector<net::Ipv6Prefix>> { return busy; },
-                                   [this] { return synchronised; }};
+        EdgeParts::Machine machine{
+            std::move(link), FakeLanSockets::opener(lan),
+            [this]() -> Result<std::vector<net::Ipv6Prefix>> { return active_prefixes; },
+            [this] { return synchronised; }};
         return std::make_unique<EdgeParts>(context, means, std::move(machine));
     }
     ResultChecks::Means checks() {
@@ -232,7 +233,7 @@ protected:
     FakeEgress egress;
     FakeControlLink::Wire wire;
     FakeLanSockets::Wire lan;
-    std::vector<net::Ipv6Prefix> busy;
+    std::vector<net::Ipv6Prefix> active_prefixes;
     std::vector<Obstacle> passages;
     bool synchronised = true;  // a time service has set the clock
     std::unique_ptr<Daemon> daemon;

@@ -48,13 +48,14 @@ protected:
     }
     std::vector<Obstacle> look() {
         asked_.clear();
-        return check_.look(config_, have_, busy_, [this](const Forwarding& packet) -> Result<Forwarded> {
-            asked_.push_back(packet);
-            for (const auto& [match, answer] : foreign_) {
-                if (match(packet)) return answer;
-            }
-            return way(have_, packet);
-        });
+        return check_.look(config_, have_, active_prefixes_,
+                           [this](const Forwarding& packet) -> Result<Forwarded> {
+                               asked_.push_back(packet);
+                               for (const auto& [match, answer] : foreign_) {
+                                   if (match(packet)) return answer;
+                               }
+                               return way(have_, packet);
+                           });
     }
     void add_rule(std::size_t at, Rule rule) {
         have_.rules.insert(have_.rules.begin() + static_cast<std::ptrdiff_t>(at), std::move(rule));
@@ -65,7 +66,7 @@ protected:
 
     Config config_;
     Have have_;
-    std::vector<net::Ipv6Prefix> busy_;
+    std::vector<net::Ipv6Prefix> active_prefixes_;
     std::vector<Forwarding> asked_;
     std::vector<std::pair<std::function<bool(const Forwarding&)>, Forwarded>> foreign_;
     ForwardCheck check_;
@@ -84,10 +85,10 @@ TEST_F(ForwardCheckStory, F01_AnEdgeAsksForBothDirections) {
     EXPECT_FALSE(prefix("fd12:3456:789a:a::/64").contains(asked_.at(0).destination));
     EXPECT_EQ(asked_.at(1).from, "ulg-r1");
     EXPECT_TRUE(prefix("fd12:3456:789a:a::/64").contains(asked_.at(1).destination));
-    busy_ = {prefix("fd12:3456:789a:b::/64")};
+    active_prefixes_ = {prefix("fd12:3456:789a:b::/64")};
     look();
     ASSERT_THAT(asked_, SizeIs(3));
-    EXPECT_TRUE(busy_.front().contains(asked_.at(2).destination));
+    EXPECT_TRUE(active_prefixes_.front().contains(asked_.at(2).destination));
 }
 
 TEST_F(ForwardCheckStory, F01_ARuleThatIsAskedBeforeOursIsNamed) {
@@ -151,7 +152,7 @@ TEST_F(ForwardCheckStory, F01_ARouteInOurTableIsNamed) {
 
 TEST_F(ForwardCheckStory, F01_AnAddressOfTheMachineInARemoteSiteIsNamed) {
     use(fake::edge());
-    busy_ = {prefix("fd12:3456:789a:b::/64")};
+    active_prefixes_ = {prefix("fd12:3456:789a:b::/64")};
     answer(
         [](const Forwarding& packet) { return prefix("fd12:3456:789a:b::/64").contains(packet.destination); },
         Forwarded{0, "eth1", {prefix("fd12:3456:789a:b::5/128"), 0, kLocalTable}, RTPROT_KERNEL, RTN_LOCAL});

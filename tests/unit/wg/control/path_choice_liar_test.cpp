@@ -68,21 +68,21 @@ TEST_F(PathChoiceLiar, F06_ASiteWithTrafficLeavesTheDefaultThoughThereIsNoRoom) 
     run_until(130s);
     const net::Ipv6Prefix site = numbered(0x1000 + 15'000);
     EXPECT_EQ(on(site), "r1") << "nobody speaks to it";
-    input_.busy = {site};
+    input_.active_prefixes = {site};
     decide();
     EXPECT_EQ(on(site), "r2");
-    input_.busy.clear();
+    input_.active_prefixes.clear();
     run_until(160s);
     EXPECT_THAT(choice_.exceptions(), SizeIs(PathChoice::kMostIdle)) << "it gives its room back";
 }
 
-// 4,000 busy sites one after the other must leave nothing behind.
+// 4,000 active prefixes one after the other must leave nothing behind.
 TEST_F(PathChoiceLiar, F06_WhoeverHadTrafficOnceDoesNotStayForEver) {
     lists(2, row(0x1000, 16'000));
     run_until(130s);
     for (unsigned i = 0; i < 400; ++i) {
-        input_.busy.clear();
-        for (unsigned k = 0; k < 10; ++k) input_.busy.insert(numbered(0x1400 + 10 * i + k));
+        input_.active_prefixes.clear();
+        for (unsigned k = 0; k < 10; ++k) input_.active_prefixes.insert(numbered(0x1400 + 10 * i + k));
         decide();
         run_until(at_ + 1s);
         ASSERT_LE(choice_.exceptions().size(), PathChoice::kMostIdle + 10 * 13);

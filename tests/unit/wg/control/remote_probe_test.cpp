@@ -26,10 +26,10 @@ const net::Ipv6Prefix kC = prefix("fd12:3456:789a:c::/64");
 // Probes over r1 (which carries all) and r2 in virtual time; what is in `works_` answers after 20 ms.
 class RemoteProbeStory : public ::testing::Test {
 protected:
-    void watch(const std::vector<net::Ipv6Prefix>& busy) {
-        busy_ = busy;
+    void watch(const std::vector<net::Ipv6Prefix>& active_prefixes) {
+        active_prefixes_ = active_prefixes;
         record(probe_.set(
-            busy_, relays_, [this](const auto&) { return relay_in_use_; }, now()));
+            active_prefixes_, relays_, [this](const auto&) { return relay_in_use_; }, now()));
     }
     void record(const RemoteProbe::Outcome& outcome) {
         changed_ |= outcome.changed;
@@ -72,7 +72,7 @@ protected:
     static constexpr TimePoint kStart{1000s};
     Duration at_{};
     RemoteProbe probe_{5000};
-    std::vector<net::Ipv6Prefix> busy_;
+    std::vector<net::Ipv6Prefix> active_prefixes_;
     std::vector<std::string> relays_{"r1", "r2"};
     std::string relay_in_use_ = "r1";
     std::set<PathChoice::SiteAndRelay> works_{{kB, "r1"}, {kB, "r2"}};

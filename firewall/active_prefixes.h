@@ -10,17 +10,17 @@
 
 namespace ulagate::firewall {
 
-// Reads which remote /64s have traffic now: the elements of kBusySet, which the rules themselves put there
-// and the kernel takes away. Decides nothing.
-class BusySites {
+// Reads which remote /64s have traffic now: the elements of kActivePrefixesSet, which the rules themselves
+// put there and the kernel takes away. Decides nothing.
+class ActivePrefixes {
 public:
-    static Result<BusySites> open();
+    static Result<ActivePrefixes> open();
 
     // Empty also while the set is not there.
     Result<std::vector<net::Ipv6Prefix>> read();
 
 private:
-    explicit BusySites(NftSocket socket) : socket_(std::move(socket)) {}
+    explicit ActivePrefixes(NftSocket socket) : socket_(std::move(socket)) {}
 
     NftSocket socket_;
 };
