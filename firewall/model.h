@@ -71,7 +71,7 @@ struct Model {
     Role role = Role::edge;
     net::Ipv6Prefix overlay;
     std::vector<Lan> lans;         // edge
-    std::vector<Tunnel> tunnels;   // edge: one a relay; relay: one a router slot, one a peer relay
+    std::vector<Tunnel> tunnels;   // edge: one a relay; relay: one a router index, one a peer relay
     std::vector<Service> forward;  // relay: what may cross between sites
     std::vector<Service> input;    // on this machine: edge: for its LANs and the overlay; relay: for anybody
     bool status_page = false;      // edge: of the firmware, for its LANs

@@ -174,9 +174,9 @@ std::vector<ForwardCheck::Question> ForwardCheck::questions(
             if (have.links.contains(lan.interface))
                 out.push_back({{lan.interface, host_of(lan.prefix), host_of(site)}, link, lan.interface});
         }
-        if (config.role == Role::relay && have.links.contains(slot_interface(0)))
+        if (config.role == Role::relay && have.links.contains(router_interface(0)))
             out.push_back(
-                {{slot_interface(0), anywhere(config.overlay, have.routes), host_of(site)}, link, {}});
+                {{router_interface(0), anywhere(config.overlay, have.routes), host_of(site)}, link, {}});
     }
     return out;
 }

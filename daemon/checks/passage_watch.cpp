@@ -274,7 +274,8 @@ std::string PassageWatch::culprit(const View& view, const Passage& passage,
         case Kind::wireguard:
             need.kind = Need::Kind::wireguard;
             need.first_port = view.config.tunnel.listen_port;
-            need.last_port = static_cast<std::uint16_t>(need.first_port + slot_count(view.config) - 1);
+            need.last_port =
+                static_cast<std::uint16_t>(need.first_port + router_index_count(view.config) - 1);
             break;
         case Kind::control:
             need.kind = Need::Kind::control;
@@ -438,7 +439,7 @@ void PassageWatch::probe_input(const View& view, const Passage& passage) {
     if (passage.kind != Kind::wireguard) frame.hop_limit = 255;
     std::string interface = passage.interface;
     if (passage.kind == Kind::wireguard) interface = view.uplink;
-    if (passage.kind == Kind::control) interface = slot_interface(0);
+    if (passage.kind == Kind::control) interface = router_interface(0);
     const auto link = view.have.links.find(interface);
     if (link == view.have.links.end() || !link->second.up || is_switched(view.have, link->second)) return;
     frame.link = link->second.index;

@@ -56,8 +56,9 @@ TunnelConfig read_tunnel(TableReader& file, std::optional<Role> role, Facts& fac
     if (const auto file_name = tunnel->require("private_key", "/etc/ulagate/tunnel.key", parse_key_file)) {
         out.private_key_file = file_name->value;
     }
-    // A relay listens on one port a slot, from listen_port on.
-    const auto last_port = static_cast<std::uint16_t>(role == Role::relay ? 65535 - (kMaxSlots - 1) : 65535);
+    // A relay listens on one port for each router index, from listen_port on.
+    const auto last_port =
+        static_cast<std::uint16_t>(role == Role::relay ? 65535 - (kMaxRouters - 1) : 65535);
     out.listen_port = tunnel->integer<std::uint16_t>("listen_port", 51820, 1, last_port).value;
     const auto mtu = tunnel->integer<std::uint16_t>("mtu", 0, 1280, 65455);
     if (mtu.given()) out.mtu = mtu.value;

@@ -82,7 +82,7 @@ struct RelayConfig {
     bool operator==(const RelayConfig&) const = default;
 };
 
-// One [[site.router]] of a relay. Its place in the list is its slot.
+// One [[site.router]] of a relay. Its place in the list is its router index.
 struct RouterConfig {
     std::string node;
     net::Ipv6Address address;
@@ -93,7 +93,7 @@ struct RouterConfig {
 
 // A relay has one tunnel interface and one port for each router of a site, and behind those one for each
 // other relay.
-inline constexpr std::size_t kMaxSlots = 8;
+inline constexpr std::size_t kMaxRouters = 8;
 inline constexpr std::size_t kMaxPeerRelays = 8;
 
 // One [[site]] of a relay.

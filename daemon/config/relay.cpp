@@ -47,9 +47,9 @@ RelayConfig read_relay(TableReader& relay, Facts& facts) {
 }
 
 // The tunnels to the first routers of all sites are "ulg-s1", to the second ones "ulg-s2", ...
-bool is_slot_name(const std::string& name) {
+bool is_router_interface_name(const std::string& name) {
     return name.size() == 2 && name[0] == 's' && name[1] >= '1' &&
-           name[1] <= static_cast<char>('0' + kMaxSlots);
+           name[1] <= static_cast<char>('0' + kMaxRouters);
 }
 
 RouterConfig read_router(TableReader& router, std::vector<Located<std::uint8_t>>& priorities, Facts& facts) {
@@ -110,12 +110,12 @@ SiteConfig read_site(TableReader& site, Facts& facts) {
     auto routers = site.tables("router");
     for (auto& router : routers) out.routers.push_back(read_router(router, priorities, facts));
     check_priorities(std::move(priorities), site.findings());
-    if (routers.size() > kMaxSlots) {
+    if (routers.size() > kMaxRouters) {
         site.findings().error(
-            routers.at(kMaxSlots).line(), site.path_of("router"),
+            routers.at(kMaxRouters).line(), site.path_of("router"),
             fmt::format("a site has at most {} routers, because a relay has a port for each; "
                         "remove {}",
-                        kMaxSlots, routers.size() - kMaxSlots));
+                        kMaxRouters, routers.size() - kMaxRouters));
     }
     site.finish();
     return out;
@@ -138,8 +138,8 @@ std::vector<RelayConfig> read_peer_relays(TableReader& file, const TunnelConfig&
     for (auto& relay : file.tables("peer_relay")) {
         out.push_back(read_relay_itself(relay, facts));
         relay.finish();
-        const std::size_t port = tunnel.listen_port + kMaxSlots + out.size() - 1;
-        if (is_slot_name(out.back().name)) {
+        const std::size_t port = tunnel.listen_port + kMaxRouters + out.size() - 1;
+        if (is_router_interface_name(out.back().name)) {
             file.findings().error(relay.line_of("name"), relay.path_of("name"),
                                   fmt::format("\"{0}\" makes the interface \"ulg-{0}\", which is one of the "
                                               "tunnels to routers; choose another name",

@@ -349,20 +349,21 @@ void want_last_endpoint(wg::PeerConfig& peer, const wg::PublicKey& key, const Fa
     if (facts.reconnecting.contains(key)) peer.keepalive_seconds = kReconnectKeepalive;
 }
 
-void want_slots(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {
-    const std::size_t slots = slot_count(config);
+void want_router_tunnels(Wanted& wanted, const Config& config, const Facts& facts, const Have& have) {
+    const std::size_t interfaces = router_index_count(config);
     const unsigned mtu = tunnel_mtu(config.tunnel, facts.uplink, true);
-    for (std::size_t slot = 0; slot < slots; ++slot) {
-        const auto port = static_cast<std::uint16_t>(config.tunnel.listen_port + slot);
-        want_tunnel(wanted, slot_interface(slot), mtu, port);
+    for (std::size_t router_index = 0; router_index < interfaces; ++router_index) {
+        const auto port = static_cast<std::uint16_t>(config.tunnel.listen_port + router_index);
+        want_tunnel(wanted, router_interface(router_index), mtu, port);
         if (facts.private_key) {
-            wanted.tunnels[slot_interface(slot)].device = wg::DeviceConfig{*facts.private_key, port, {}};
+            wanted.tunnels[router_interface(router_index)].device =
+                wg::DeviceConfig{*facts.private_key, port, {}};
         }
     }
     for (const SiteConfig& site : config.sites) {
-        for (std::size_t slot = 0; slot < site.routers.size(); ++slot) {
-            const RouterConfig& router = site.routers[slot];
-            const std::string interface = slot_interface(slot);
+        for (std::size_t router_index = 0; router_index < site.routers.size(); ++router_index) {
+            const RouterConfig& router = site.routers[router_index];
+            const std::string interface = router_interface(router_index);
             auto& device = wanted.tunnels[interface].device;
             if (device && !facts.renew_peers.contains(router.public_key)) {
                 wg::PeerConfig& peer = device->peers[router.public_key];
@@ -378,9 +379,9 @@ void want_slots(Wanted& wanted, const Config& config, const Facts& facts, const 
         for (const net::Ipv6Prefix& prefix : site.prefixes) {
             const auto owner = facts.owners.find(prefix);
             const bool known = owner != facts.owners.end() && owner->second < site.routers.size();
-            const std::size_t slot = known ? owner->second : default_slot(site);
-            if (have.links.contains(slot_interface(slot)))
-                wanted.routes[{prefix, kRouteMetric}] = {slot_interface(slot)};
+            const std::size_t router_index = known ? owner->second : default_router_index(site);
+            if (have.links.contains(router_interface(router_index)))
+                wanted.routes[{prefix, kRouteMetric}] = {router_interface(router_index)};
         }
     }
 }
@@ -417,25 +418,27 @@ std::vector<std::string> settings_of_others(const std::string& interface) {
 }
 
 std::string tunnel_interface(const RelayConfig& relay) { return kLinkPrefix + relay.name; }
-std::size_t default_slot(const SiteConfig& site) {
+std::size_t default_router_index(const SiteConfig& site) {
     const auto best = std::max_element(site.routers.begin(), site.routers.end(),
                                        [](const auto& a, const auto& b) { return a.priority < b.priority; });
     return static_cast<std::size_t>(best - site.routers.begin());
 }
 
-std::size_t slot_count(const Config& config) {
-    std::size_t slots = 1;
-    for (const SiteConfig& site : config.sites) slots = std::max(slots, site.routers.size());
-    return slots;
+std::size_t router_index_count(const Config& config) {
+    std::size_t interfaces = 1;
+    for (const SiteConfig& site : config.sites) interfaces = std::max(interfaces, site.routers.size());
+    return interfaces;
 }
 bool may_use(const Config& config, const Facts& facts, const RelayConfig& relay) {
     return relay.kind == RelayKind::ulagate || serves_the_site(config, facts) || facts.handing_over;
 }
 std::uint16_t relay_port(const Config& config, std::size_t index) {
-    const std::size_t first = config.tunnel.listen_port + (config.role == Role::relay ? kMaxSlots : 0);
+    const std::size_t first = config.tunnel.listen_port + (config.role == Role::relay ? kMaxRouters : 0);
     return static_cast<std::uint16_t>(first + index);
 }
-std::string slot_interface(std::size_t slot) { return fmt::format("{}s{}", kLinkPrefix, slot + 1); }
+std::string router_interface(std::size_t router_index) {
+    return fmt::format("{}s{}", kLinkPrefix, router_index + 1);
+}
 std::string speaking_interface(const LanConfig& lan) {
     if (!lan.vrrp || !lan.vrrp->virtual_mac) return lan.interface;
     return fmt::format("{}v{}", kLinkPrefix, lan.vrrp->machine.vrid);
@@ -461,7 +464,7 @@ Wanted desired(const Config& config, const Facts& facts, const Have& have) {
         want_relays(wanted, config, facts, have);
         want_overlay(wanted, config, facts, have);
     } else {
-        want_slots(wanted, config, facts, have);
+        want_router_tunnels(wanted, config, facts, have);
         want_relays(wanted, config, facts, have);
         want_transit(wanted, config, facts, have);
     }

@@ -44,7 +44,7 @@ struct Facts {
     bool clock_behind = false;  // edge: a handshake would carry a time that has been before
     // Relay: sites that are not connected here but to the relay of that name.
     std::map<net::Ipv6Prefix, std::string> transit;
-    // Relay: the slot that carries a prefix now; without an entry the highest configured priority does.
+    // Relay: the router index of a prefix's owner; without an entry the highest configured priority owns it.
     std::map<net::Ipv6Prefix, std::size_t> owners;
     // Relay: where the routers that were connected are, for a device that has to be made anew.
     std::map<wg::PublicKey, net::Endpoint> last_endpoints;
@@ -72,11 +72,11 @@ std::vector<std::string> settings_of_others(const std::string& interface);
 // "ulg-r1"
 std::string tunnel_interface(const RelayConfig& relay);
 // The owner of a site while nobody has claimed it: the highest priority, the first listed of equals.
-std::size_t default_slot(const SiteConfig& site);
-// "ulg-s1" for slot 0
-std::string slot_interface(std::size_t slot);
+std::size_t default_router_index(const SiteConfig& site);
+// "ulg-s1" for router index 0
+std::string router_interface(std::size_t router_index);
 // How many of these a relay has: the most routers that a site of it has, at least one.
-std::size_t slot_count(const Config& config);
+std::size_t router_index_count(const Config& config);
 // The configured UDP port of our end of the tunnel to config.relays[index]; of an edge, a wish.
 std::uint16_t relay_port(const Config& config, std::size_t index);
 // Where a LAN's router speaks from, and holds its virtual address: the LAN's own interface, or "ulg-v51", a

@@ -31,12 +31,12 @@ std::vector<wg::control::SiteRow> rows_of(const Config& config) {
     return rows;
 }
 
-// A router's in its slot, another relay's in the tunnel to it.
+// A router's on the interface of its index, another relay's in the tunnel to it.
 wg::control::Voices voices_of(const Config& config) {
     std::map<net::Ipv6Address, std::string> voices;
     for (const SiteConfig& site : config.sites) {
-        for (std::size_t slot = 0; slot < site.routers.size(); ++slot)
-            voices.emplace(site.routers[slot].address, slot_interface(slot));
+        for (std::size_t router_index = 0; router_index < site.routers.size(); ++router_index)
+            voices.emplace(site.routers[router_index].address, router_interface(router_index));
     }
     for (const RelayConfig& relay : config.relays) voices.emplace(relay.address, tunnel_interface(relay));
     return wg::control::Voices{std::move(voices)};

@@ -27,8 +27,8 @@ bool since(ReplayPolicy::WallTime then, ReplayPolicy::WallTime handshake, Replay
 
 }  // namespace
 
-void ReplayPolicy::on_initiation(const net::Endpoint& from, std::size_t slot, Now now) {
-    const Place place{slot, from};
+void ReplayPolicy::on_initiation(const net::Endpoint& from, std::size_t router_index, Now now) {
+    const Place place{router_index, from};
     auto known = sources_.find(place);
     if (known != sources_.end() && now.steady - known->second.last > kForget) {
         sources_.erase(known);
@@ -77,7 +77,7 @@ std::vector<wg::PublicKey> ReplayPolicy::judge(const std::vector<Peer>& peers, N
         const Place& place = source->first;
         const Source& seen = source->second;
         const bool answered = std::any_of(peers.begin(), peers.end(), [&](const Peer& peer) {
-            return peer.slot == place.slot && peer.endpoint == place.from &&
+            return peer.router_index == place.router_index && peer.endpoint == place.from &&
                    since(seen.first.wall, peer.last_handshake, now.wall);
         });
         if (!answered) {
@@ -108,7 +108,7 @@ std::vector<const ReplayPolicy::Peer*> ReplayPolicy::candidates(const std::vecto
     std::vector<const Peer*> near;
     std::vector<const Peer*> far;
     for (const Peer& peer : peers) {
-        if (peer.slot != place.slot || peer.live || !may_renew(peer.key, now)) continue;
+        if (peer.router_index != place.router_index || peer.live || !may_renew(peer.key, now)) continue;
         if (peer.endpoint && peer.endpoint->address == place.from.address) {
             near.push_back(&peer);
         } else if (peer.known) {

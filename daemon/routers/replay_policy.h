@@ -30,7 +30,7 @@ public:
     };
     // One router of a site, as the relay knows it now.
     struct Peer {
-        std::size_t slot = 0;
+        std::size_t router_index = 0;
         wg::PublicKey key;
         std::optional<net::Endpoint> endpoint;  // the last that was seen
         WallTime last_handshake;                // the epoch: none since the peer was added
@@ -38,8 +38,8 @@ public:
         bool live = false;                      // it is connected, and not to be disturbed
     };
 
-    // A handshake initiation came in, for the device of a slot.
-    void on_initiation(const net::Endpoint& from, std::size_t slot, Now now);
+    // A handshake initiation came in, for the device of a router index.
+    void on_initiation(const net::Endpoint& from, std::size_t router_index, Now now);
     // Initiations may be ignored: call judge() with the present peers, which are costly to read. True at most
     // once in four seconds.
     [[nodiscard]] bool is_due(TimePoint now) const;
@@ -48,7 +48,7 @@ public:
 
 private:
     struct Place {
-        std::size_t slot = 0;
+        std::size_t router_index = 0;
         net::Endpoint from;
         auto operator<=>(const Place&) const = default;
     };

@@ -11,7 +11,7 @@ namespace ulagate {
 
 void ReplayRecovery::set_config() {
     const std::pair ports{context_.config.tunnel.listen_port,
-                          static_cast<std::uint16_t>(slot_count(context_.config))};
+                          static_cast<std::uint16_t>(router_index_count(context_.config))};
     if (ports == watched_ports_) return;
     watched_ports_ = ports;
     watches_.clear();
@@ -42,18 +42,19 @@ void ReplayRecovery::take_initiations(std::size_t which) {
         on_initiation(initiation.from, static_cast<std::size_t>(initiation.port - watched_ports_.first));
 }
 
-void ReplayRecovery::on_initiation(const net::Endpoint& from, std::size_t slot) {
-    policy_.on_initiation(from, slot, now());
+void ReplayRecovery::on_initiation(const net::Endpoint& from, std::size_t router_index) {
+    policy_.on_initiation(from, router_index, now());
 }
 
-ReplayPolicy::Peer ReplayRecovery::peer(const RouterConfig& config, std::size_t slot) const {
+ReplayPolicy::Peer ReplayRecovery::peer(const RouterConfig& config, std::size_t router_index) const {
     ReplayPolicy::Peer out;
-    out.slot = slot;
+    out.router_index = router_index;
     out.key = config.public_key;
     const auto last = routers_.last_endpoints().find(config.public_key);
     out.known = last != routers_.last_endpoints().end();
     if (out.known) out.endpoint = last->second;
-    const wg::Peer* peer = find_peer(context_.reconciler.have(), slot_interface(slot), config.public_key);
+    const wg::Peer* peer =
+        find_peer(context_.reconciler.have(), router_interface(router_index), config.public_key);
     if (peer != nullptr) {
         if (peer->endpoint) out.endpoint = peer->endpoint;
         out.known |= peer->ever_connected();
@@ -78,9 +79,9 @@ void ReplayRecovery::tick() {
     std::vector<ReplayPolicy::Peer> peers;
     std::map<wg::PublicKey, std::string> names;
     for (const SiteConfig& site : context_.config.sites) {
-        for (std::size_t slot = 0; slot < site.routers.size(); ++slot) {
-            peers.push_back(peer(site.routers[slot], slot));
-            names[site.routers[slot].public_key] = site.routers[slot].node;
+        for (std::size_t router_index = 0; router_index < site.routers.size(); ++router_index) {
+            peers.push_back(peer(site.routers[router_index], router_index));
+            names[site.routers[router_index].public_key] = site.routers[router_index].node;
         }
     }
     std::string who;

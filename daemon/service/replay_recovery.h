@@ -24,8 +24,8 @@ public:
     ReplayRecovery(const Context& context, RouterRegistry& routers) : context_(context), routers_(routers) {}
 
     void set_config();
-    // A handshake initiation came to the device of a slot.
-    void on_initiation(const net::Endpoint& from, std::size_t slot);
+    // A handshake initiation came to the device of a router index.
+    void on_initiation(const net::Endpoint& from, std::size_t router_index);
     // Each second: adds the peers again whose handshake initiations are ignored.
     void tick();
     bool contribute(Facts& facts) const;
@@ -38,7 +38,7 @@ private:
         std::unique_ptr<Readable> readable;
     };
     void take_initiations(std::size_t which);
-    [[nodiscard]] ReplayPolicy::Peer peer(const RouterConfig& config, std::size_t slot) const;
+    [[nodiscard]] ReplayPolicy::Peer peer(const RouterConfig& config, std::size_t router_index) const;
     [[nodiscard]] ReplayPolicy::Now now() const { return {context_.loop.now(), context_.loop.wall_clock()}; }
 
     Context context_;

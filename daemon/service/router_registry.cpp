@@ -175,13 +175,13 @@ bool RouterRegistry::contribute(Facts& facts) const {
     return assign(facts.last_endpoints, last_endpoints_) || owners || transit;
 }
 
-// After a change of configuration: a router that keeps its claim may have another slot.
+// After a change of configuration: a router that keeps its claim may have another index.
 void RouterRegistry::take_owners() {
     owners_.clear();
     for (const SiteConfig& site : context_.config.sites) {
         for (const net::Ipv6Prefix& prefix : site.prefixes) {
-            const auto slot = control_.ownership().owner_slot(prefix);
-            if (slot && *slot != default_slot(site)) owners_[prefix] = *slot;
+            const auto router_index = control_.ownership().owner_index(prefix);
+            if (router_index && *router_index != default_router_index(site)) owners_[prefix] = *router_index;
         }
     }
 }
@@ -193,9 +193,10 @@ void RouterRegistry::adopt() {
         for (const net::Ipv6Prefix& prefix : site.prefixes) {
             const auto route = routes.find({prefix, kRouteMetric});
             if (route == routes.end()) continue;
-            for (std::size_t slot = 0; slot < site.routers.size(); ++slot) {
-                if (route->second.link == slot_interface(slot) && slot != default_slot(site))
-                    owners_[prefix] = slot;
+            for (std::size_t router_index = 0; router_index < site.routers.size(); ++router_index) {
+                if (route->second.link == router_interface(router_index) &&
+                    router_index != default_router_index(site))
+                    owners_[prefix] = router_index;
             }
             for (const RelayConfig& relay : context_.config.relays) {
                 if (route->second.link == tunnel_interface(relay)) transit_[prefix] = relay.name;
@@ -216,8 +217,8 @@ void RouterRegistry::take_transit() {
         if (known == before.end() || known->second != relay) moved[site] = kLinkPrefix + relay;
     }
     for (const auto& [site, relay] : before) {
-        const auto slot = control_.ownership().owner_slot(site);
-        if (slot && !transit_.contains(site)) moved[site] = slot_interface(*slot);
+        const auto router_index = control_.ownership().owner_index(site);
+        if (router_index && !transit_.contains(site)) moved[site] = router_interface(*router_index);
     }
     std::size_t lines = 0;
     for (const auto& [site, interface] : moved) {
@@ -236,7 +237,7 @@ void RouterRegistry::move_prefixes(const std::vector<wg::control::OwnerChanged>&
     for (const auto& move : moved) {
         owners_[move.prefix] = move.to;
         if (transit_.contains(move.prefix)) continue;
-        const std::string interface = slot_interface(move.to);
+        const std::string interface = router_interface(move.to);
         if (!context_.reconciler.have().links.contains(interface)) continue;
         context_.fast_path.write(PutRoute{{move.prefix, kRouteMetric}, {interface}});
     }

@@ -238,18 +238,18 @@ void add_transit(Status& status, const RouterRegistry& routers) {
 
 void add_routers(Status& status, const Context& context, const RouterRegistry& registry) {
     for (const SiteConfig& site : context.config.sites) {
-        std::size_t slot = 0;
+        std::size_t router_index = 0;
         for (const RouterConfig& config : site.routers) {
             Status::Router& router = status.routers.emplace_back();
             router.site = site.name;
             router.node = config.node;
-            const std::size_t here = slot++;
-            router.interface = slot_interface(here);
+            const std::size_t here = router_index++;
+            router.interface = router_interface(here);
             const auto now = context.loop.now();
             if (const auto known = registry.control().ownership().router(config.address, now))
                 router.heard = age_of(known->last_heard, context);
             for (const net::Ipv6Prefix& prefix : site.prefixes) {
-                if (registry.control().ownership().owner_slot(prefix) == here)
+                if (registry.control().ownership().owner_index(prefix) == here)
                     router.owns.push_back(net::to_string(prefix));
             }
             const wg::Peer* peer = find_peer(context.reconciler.have(), router.interface, config.public_key);

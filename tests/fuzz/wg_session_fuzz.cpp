@@ -94,7 +94,7 @@ private:
         require(session_.epoch() <= kMostEpoch);
         for (const auto& sites : {session_.sites(), peer_.session().sites()})
             require(!sites || sites->size() <= SiteMirror::kMostSites);
-        require(ownership_.owner_slot(site(1)).value() < 2 && ownership_.owner_slot(site(3)).value() == 0);
+        require(ownership_.owner_index(site(1)).value() < 2 && ownership_.owner_index(site(3)).value() == 0);
         require(ownership_.complaints(at_).size() <= 16);
         PathChoice::Input input;
         input.relays = {{"r1", true, {}, nullptr}, {"r2", session_.alive(), {}, session_.sites()}};

@@ -45,7 +45,7 @@ def lan_dies_tunnel_lives(pair):
         lab.check(pair.relay_status(pair.one)["state"] == "up", "the router without a LAN still has its tunnel")
         pair.owner(pair.two)
     pair.during("the LAN dies and the tunnel lives", pull, FAILOVER)
-    lab.check(pair.relay.lines("from slot 1 to slot 2: released"), "the claim was released")
+    lab.check(pair.relay.lines("from router 1 to router 2: released"), "the claim was released")
     def plug():
         lan.plug(pair.site, pair.one.node)
         pair.owner(pair.one)
@@ -146,7 +146,7 @@ def partition(pair):
     # The loser's claim was the newer one; it gives it up as soon as it is Backup.
     took = lab.seconds_until(lambda: pair.active_interface() == "ulg-s1", FENCED, "the relay sends to it again")
     lab.check(took < 0.5 * lab.slowness(), f"and need not wait for the end of a lease: {took:.3f} s")
-    lab.check(pair.relay.lines("from slot 2 to slot 1: released"), "the claim was released")
+    lab.check(pair.relay.lines("from router 2 to router 1: released"), "the claim was released")
     lab.wait_for(lambda: one.lines("no other router claims"), 2, "the relay tells the one that stays, which tells the hosts")
     new = {daemon: daemon.log().splitlines()[logged[daemon]:] for daemon in logged}
     for daemon in (one, two, pair.relay):

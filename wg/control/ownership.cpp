@@ -42,12 +42,12 @@ std::size_t Ownership::highest_priority(const Site& site) {
 
 std::optional<std::size_t> Ownership::best_claim(const Site& site, const Prefix& prefix, TimePoint now) {
     std::optional<std::size_t> best;
-    for (std::size_t slot = 0; slot < site.routers.size(); ++slot) {
-        const Standing& mine = prefix.standings.at(slot);
+    for (std::size_t router_index = 0; router_index < site.routers.size(); ++router_index) {
+        const Standing& mine = prefix.standings.at(router_index);
         if (mine.claimed_until <= now) continue;
         if (best) {
             const Standing& other = prefix.standings.at(*best);
-            const PublicKey& my_key = site.routers.at(slot).row.key;
+            const PublicKey& my_key = site.routers.at(router_index).row.key;
             const PublicKey& other_key = site.routers.at(*best).row.key;
             // The lower key wins, so the keys change sides.
             if (std::tie(mine.epoch, mine.priority, other_key) <=
@@ -55,7 +55,7 @@ std::optional<std::size_t> Ownership::best_claim(const Site& site, const Prefix&
                 continue;
             }
         }
-        best = slot;
+        best = router_index;
     }
     return best;
 }
@@ -63,11 +63,12 @@ std::optional<std::size_t> Ownership::best_claim(const Site& site, const Prefix&
 std::optional<std::size_t> Ownership::best_live(const Site& site, const Prefix& prefix,
                                                 std::optional<std::size_t> except, TimePoint now) {
     std::optional<std::size_t> best;
-    for (std::size_t slot = 0; slot < site.routers.size(); ++slot) {
-        if (slot == except || !live(site.routers.at(slot), now)) continue;
-        if (prefix.standings.at(slot).released_until > now) continue;
-        if (best && site.routers.at(slot).row.priority <= site.routers.at(*best).row.priority) continue;
-        best = slot;
+    for (std::size_t router_index = 0; router_index < site.routers.size(); ++router_index) {
+        if (router_index == except || !live(site.routers.at(router_index), now)) continue;
+        if (prefix.standings.at(router_index).released_until > now) continue;
+        if (best && site.routers.at(router_index).row.priority <= site.routers.at(*best).row.priority)
+            continue;
+        best = router_index;
     }
     return best;
 }
@@ -287,13 +288,13 @@ bool Ownership::may_have_list(const net::Ipv6Address& router, TimePoint now) {
     return place && sites_.at(place->site).routers.at(place->index).lists.take(1, now);
 }
 
-void Ownership::judge_conflict(const Site& site, Prefix& prefix, std::size_t slot, TimePoint now,
+void Ownership::judge_conflict(const Site& site, Prefix& prefix, std::size_t router_index, TimePoint now,
                                Outcome& out) {
     const auto claims = std::count_if(prefix.standings.begin(), prefix.standings.end(),
                                       [now](const Standing& s) { return s.claimed_until > now; });
     if (claims < 2) prefix.conflict = false;
-    Standing& standing = prefix.standings.at(slot);
-    if (prefix.owner == slot) {
+    Standing& standing = prefix.standings.at(router_index);
+    if (prefix.owner == router_index) {
         standing.losing_since.reset();
         return;
     }
@@ -302,7 +303,7 @@ void Ownership::judge_conflict(const Site& site, Prefix& prefix, std::size_t slo
     if (prefix.conflict || now < *standing.losing_since + kConflictPatience) return;
     prefix.conflict = true;
     ++counters_.conflicts;
-    out.events.emplace_back(ConflictSettled{site.name, prefix.prefix, prefix.owner, slot});
+    out.events.emplace_back(ConflictSettled{site.name, prefix.prefix, prefix.owner, router_index});
 }
 
 void Ownership::answer(const std::vector<net::Ipv6Prefix>& named, Place to, std::uint32_t sequence,

@@ -35,7 +35,7 @@ struct RouterRow {
 struct SiteRow {
     std::string name;
     std::vector<net::Ipv6Prefix> prefixes;
-    std::vector<RouterRow> routers;  // the index is the slot
+    std::vector<RouterRow> routers;  // the position is the router index
     bool operator==(const SiteRow&) const = default;
 };
 
@@ -45,7 +45,7 @@ enum class Reason { claimed, lease_ended, released, goodbye, configuration };
 struct OwnerChanged {
     std::string site;
     net::Ipv6Prefix prefix;
-    std::optional<std::size_t> from;  // slots; nothing: the configuration no longer has that router
+    std::optional<std::size_t> from;  // router indexes; nothing: the configuration no longer has that router
     std::size_t to = 0;
     Reason reason = Reason::claimed;
     bool operator==(const OwnerChanged&) const = default;
@@ -55,7 +55,7 @@ struct OwnerChanged {
 struct ConflictSettled {
     std::string site;
     net::Ipv6Prefix prefix;
-    std::size_t winner = 0;  // slots
+    std::size_t winner = 0;  // router indexes
     std::size_t loser = 0;
     bool operator==(const ConflictSettled&) const = default;
 };
@@ -63,7 +63,7 @@ struct ConflictSettled {
 // A claim or release for a prefix that is not of the sender's site; at most once a minute for each router.
 struct ClaimRefused {
     std::string site;  // the sender's
-    std::size_t slot = 0;
+    std::size_t router_index = 0;
     net::Ipv6Prefix prefix;
     bool operator==(const ClaimRefused&) const = default;
 };
@@ -77,7 +77,7 @@ struct StrangerRefused {
 // A claim with an epoch above kMostEpoch, which counts as 0; at most once a minute for each router.
 struct EpochRefused {
     std::string site;
-    std::size_t slot = 0;
+    std::size_t router_index = 0;
     std::uint64_t epoch = 0;
     bool operator==(const EpochRefused&) const = default;
 };
@@ -93,7 +93,7 @@ struct Restless {
 using OwnershipEvent =
     std::variant<OwnerChanged, ConflictSettled, ClaimRefused, StrangerRefused, EpochRefused, Restless>;
 
-// One sentence without the place: "fd12:3456:789a:a::/64 moves from slot 1 to slot 2: claimed".
+// One sentence without the place: "fd12:3456:789a:a::/64 moves from router 1 to router 2: claimed".
 std::string to_string(const OwnershipEvent& event);
 
 struct Outcome {
@@ -108,7 +108,7 @@ struct Outcome {
 // claim a prefix stays with its owner as long as that is heard and has not released it, then goes to another
 // live router of the site, the best priority first; if none is live it stays. A release is not a farewell:
 // for a lease the router is no fall-back, but it may claim again at once. What nobody has ever claimed
-// belongs to the highest configured priority. Slots count from 0.
+// belongs to the highest configured priority. Router indexes count from 0.
 //
 // A prefix that is taken to and fro follows at once kQuickMoves times, and then every kMovePrice; meanwhile
 // it stays with its owner, as long as that lives: a Backup forwards what reaches it.
@@ -123,8 +123,8 @@ public:
     // `first_sequence` is random: routers tell a new start of the relay by it.
     explicit Ownership(std::uint32_t first_sequence) : first_sequence_(first_sequence) {}
 
-    // What is still right is kept: a router that has its address, key and site keeps its claims. Slots may
-    // have other numbers then: ask for every owner_slot() again.
+    // What is still right is kept: a router that has its address, key and site keeps its claims. A router may
+    // have another index then: ask for every owner_index() again.
     Outcome set_config(const std::vector<SiteRow>& rows, Now now);
     Outcome on_packet(const net::Ipv6Address& from, const Packet& packet, Now now);
     // `now` may be late; earlier than deadline() it does nothing.
@@ -152,7 +152,7 @@ public:
     void append(const net::Ipv6Address& to, Message message, Outcome& out);
 
     // Nothing: no prefix of any site, or of a site without routers.
-    [[nodiscard]] std::optional<std::size_t> owner_slot(const net::Ipv6Prefix& prefix) const;
+    [[nodiscard]] std::optional<std::size_t> owner_index(const net::Ipv6Prefix& prefix) const;
 
     // What routers said in the last kRemembered that an honest one has no reason to: names for the status.
     struct Complaint {
@@ -175,7 +175,7 @@ public:
     [[nodiscard]] std::optional<RouterStatus> router(const net::Ipv6Address& address, TimePoint now) const;
 
     struct PrefixStatus {
-        std::size_t slot = 0;
+        std::size_t router_index = 0;
         TimePoint since;
         std::optional<Reason> reason;  // nothing: never moved
         bool claimed = false;          // by a live claim of the owner
@@ -227,7 +227,7 @@ private:
         bool ever_claimed = false;
         std::uint64_t epoch = 0;  // of the last claim that owned it
         bool conflict = false;
-        std::vector<Standing> standings;  // by slot
+        std::vector<Standing> standings;  // by router index
         std::optional<TimePoint> hold_ends;
         Budget moves{kQuickMoves, kMovePrice};
         std::optional<TimePoint> restless_told;
@@ -239,7 +239,7 @@ private:
     };
     struct Place {
         std::size_t site = 0;
-        std::size_t index = 0;  // of the router (its slot) or of the prefix
+        std::size_t index = 0;  // of the router (its router index) or of the prefix
         auto operator<=>(const Place&) const = default;
     };
     // Owners that changed in the course of one event, for the routers of their sites.
@@ -260,7 +260,8 @@ private:
     void on_goodbye(Place from, std::uint32_t sequence, TimePoint now, Outcome& out, Changes& changes);
     std::vector<Prefix*> news_of(const std::vector<net::Ipv6Prefix>& named, Place from,
                                  std::uint32_t sequence, TimePoint now, Outcome& out);
-    void judge_conflict(const Site& site, Prefix& prefix, std::size_t slot, TimePoint now, Outcome& out);
+    void judge_conflict(const Site& site, Prefix& prefix, std::size_t router_index, TimePoint now,
+                        Outcome& out);
 
     void settle_site(std::size_t site, Reason why, TimePoint now, Outcome& out, Changes& changes);
     void settle(Place place, Reason why, TimePoint now, Outcome& out, Changes& changes);

@@ -21,8 +21,8 @@ Ownership::Router Ownership::carried_over(const RouterRow& row) const {
     return router;
 }
 
-// With what the routers of its site have said about the prefix. `owner`: the slot of its present owner, if
-// that is still one of them.
+// With what the routers of its site have said about the prefix. `owner`: the router index of its present
+// owner, if that is still one of them.
 Ownership::Prefix Ownership::carried_over(const net::Ipv6Prefix& name, const std::vector<RouterRow>& routers,
                                           std::optional<std::size_t>& owner) const {
     Prefix prefix;
@@ -32,12 +32,12 @@ Ownership::Prefix Ownership::carried_over(const net::Ipv6Prefix& name, const std
     if (!place) return prefix;
     const Site& site = sites_.at(place->site);
     const Prefix& before = site.prefixes.at(place->index);
-    for (std::size_t slot = 0; slot < routers.size(); ++slot) {
-        const auto router = place_of_router(routers.at(slot).address);
+    for (std::size_t router_index = 0; router_index < routers.size(); ++router_index) {
+        const auto router = place_of_router(routers.at(router_index).address);
         if (!router || router->site != place->site) continue;
-        if (site.routers.at(router->index).row.key != routers.at(slot).key) continue;
-        prefix.standings.at(slot) = before.standings.at(router->index);
-        if (router->index == before.owner) owner = slot;
+        if (site.routers.at(router->index).row.key != routers.at(router_index).key) continue;
+        prefix.standings.at(router_index) = before.standings.at(router->index);
+        if (router->index == before.owner) owner = router_index;
     }
     prefix.since = before.since;
     prefix.reason = before.reason;
@@ -51,7 +51,7 @@ Ownership::Prefix Ownership::carried_over(const net::Ipv6Prefix& name, const std
 }
 
 Outcome Ownership::set_config(const std::vector<SiteRow>& rows, Now now) {
-    // The present owner of each prefix by its new slot, in the order of `rows`.
+    // The present owner of each prefix by its new router index, in the order of `rows`.
     std::vector<std::optional<std::size_t>> owners;
     std::vector<bool> known;
     std::vector<Site> sites;
@@ -60,7 +60,7 @@ Outcome Ownership::set_config(const std::vector<SiteRow>& rows, Now now) {
         site.name = row.name;
         for (const RouterRow& router : row.routers) site.routers.push_back(carried_over(router));
         for (const net::Ipv6Prefix& name : row.prefixes) {
-            known.push_back(owner_slot(name).has_value());
+            known.push_back(owner_index(name).has_value());
             site.prefixes.push_back(carried_over(name, row.routers, owners.emplace_back()));
         }
     }

@@ -9,7 +9,7 @@ namespace ulagate::wg::control {
 namespace {
 
 // As the configuration file counts.
-std::string slot_name(std::size_t slot) { return "slot " + std::to_string(slot + 1); }
+std::string router_name(std::size_t router_index) { return "router " + std::to_string(router_index + 1); }
 
 std::string to_string(Reason reason) {
     switch (reason) {
@@ -29,20 +29,20 @@ std::string to_string(Reason reason) {
 
 struct Sentence {
     std::string operator()(const OwnerChanged& e) const {
-        const std::string from = e.from ? "from " + slot_name(*e.from) + " " : "";
-        return net::to_string(e.prefix) + " moves " + from + "to " + slot_name(e.to) + ": " +
+        const std::string from = e.from ? "from " + router_name(*e.from) + " " : "";
+        return net::to_string(e.prefix) + " moves " + from + "to " + router_name(e.to) + ": " +
                to_string(e.reason);
     }
     std::string operator()(const ConflictSettled& e) const {
-        return "two routers claim " + net::to_string(e.prefix) + ": " + slot_name(e.winner) + " wins over " +
-               slot_name(e.loser);
+        return "two routers claim " + net::to_string(e.prefix) + ": " + router_name(e.winner) +
+               " wins over " + router_name(e.loser);
     }
     std::string operator()(const ClaimRefused& e) const {
-        return slot_name(e.slot) + " claims " + net::to_string(e.prefix) +
+        return router_name(e.router_index) + " claims " + net::to_string(e.prefix) +
                ", which is not this site's, ignoring";
     }
     std::string operator()(const EpochRefused& e) const {
-        return slot_name(e.slot) + " claims with epoch " + std::to_string(e.epoch) +
+        return router_name(e.router_index) + " claims with epoch " + std::to_string(e.epoch) +
                ", which no router can have come to: it counts as 0";
     }
     std::string operator()(const Restless& e) const {
@@ -99,7 +99,7 @@ std::optional<TimePoint> Ownership::deadline() const {
     return holds_.begin()->first;
 }
 
-std::optional<std::size_t> Ownership::owner_slot(const net::Ipv6Prefix& prefix) const {
+std::optional<std::size_t> Ownership::owner_index(const net::Ipv6Prefix& prefix) const {
     const auto place = place_of_prefix(prefix);
     if (!place || sites_.at(place->site).routers.empty()) return std::nullopt;
     return sites_.at(place->site).prefixes.at(place->index).owner;

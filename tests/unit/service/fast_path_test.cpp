@@ -31,7 +31,7 @@ protected:
     Step move() {
         const net::Ipv6Prefix prefix = config.sites.front().prefixes.front();
         facts.owners[prefix] = 1;
-        return PutRoute{{prefix, kRouteMetric}, {slot_interface(1)}};
+        return PutRoute{{prefix, kRouteMetric}, {router_interface(1)}};
     }
 
     Config config = fake::two_routers_a_site();

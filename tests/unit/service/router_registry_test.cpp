@@ -74,12 +74,13 @@ protected:
     void claims(const net::Ipv6Address& router, std::uint64_t epoch) {
         wire.hear(router, Claim{{kSite}, epoch, 100});
     }
-    wg::Peer& peer(std::size_t slot) {
-        return kernel.have.tunnels.at(slot_interface(slot)).peers.at(fake::key(slot == 0 ? 1 : 2));
+    wg::Peer& peer(std::size_t router_index) {
+        return kernel.have.tunnels.at(router_interface(router_index))
+            .peers.at(fake::key(router_index == 0 ? 1 : 2));
     }
-    void shakes_hands(std::size_t slot, const net::Endpoint& from) {
-        peer(slot).endpoint = from;
-        peer(slot).last_handshake = loop.wall_clock();
+    void shakes_hands(std::size_t router_index, const net::Endpoint& from) {
+        peer(router_index).endpoint = from;
+        peer(router_index).last_handshake = loop.wall_clock();
     }
 
     FakeControlLink::Wire wire;
@@ -158,7 +159,7 @@ TEST_F(RouterRegistryTest, ALeaseThatEndsGivesTheSiteToALiveRouter) {
     EXPECT_EQ(route(), "ulg-s1") << "3 s after the only claim";
 }
 
-// A reload in which the routers change places: the claim goes on in the other slot.
+// A reload in which the routers change places: the claim goes on at the other index.
 TEST_F(RouterRegistryTest, AReloadThatReordersTheRoutersKeepsTheClaim) {
     start();
     claims(kA2, 1);

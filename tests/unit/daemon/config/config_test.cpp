@@ -146,7 +146,7 @@ TEST(Config, Tunnel) {
             {9, "[[tunnel]]", "t:9: tunnel: there is only one; write [tunnel] in single brackets"},
         });
     EXPECT_EQ(load_config(with_line(kEdge, 9, "[tunnel]\nmtu = 1412")).config->tunnel.mtu, 1412);
-    // The ports of eight slots have to exist.
+    // The ports of eight routers have to exist.
     EXPECT_THAT(findings(with_line(kRelay, 5, "[tunnel]\nlisten_port = 65529")),
                 ElementsAre(HasSubstr("choose 1 to 65528")));
     EXPECT_THAT(findings(with_line(kRelay, 5, "[tunnel]\nlisten_port = 65528")), IsEmpty());

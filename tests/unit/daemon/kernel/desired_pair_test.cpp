@@ -161,7 +161,7 @@ TEST(DesiredPair, ASharedKeyIsKeptWhileItsRouterHandsOverAndNotUsed) {
     EXPECT_FALSE(peers().contains(relay_key));
 }
 
-TEST(DesiredPair, ARelaySendsASiteToTheSlotThatCarriesIt) {
+TEST(DesiredPair, ARelaySendsASiteToTheRouterThatOwnsIt) {
     Config config = relay();
     SiteConfig& site = config.sites.front();
     site.prefixes = {prefix("fd12:3456:789a:a::/64"), prefix("fd12:3456:789a:aa::/64")};

@@ -24,10 +24,10 @@ TEST(DesiredRelay, OnAFreshMachineAndWithItsInterface) {
     const Wanted wanted = desired(relay(), facts(relay()), machine());
     EXPECT_THAT(addresses(wanted), ElementsAre("add address fd99::1/128 on lo"));
     EXPECT_THAT(routes(wanted), ElementsAre("add route fd12:3456:789a::/48 metric 65535 unreachable"));
-    const TunnelLink& slot = wanted.tunnels.at("ulg-s1");
-    EXPECT_EQ(slot.mtu, 1420U);
-    EXPECT_EQ(slot.device->listen_port, 51820);
-    const wg::PeerConfig& peer = slot.device->peers.begin()->second;
+    const TunnelLink& tunnel = wanted.tunnels.at("ulg-s1");
+    EXPECT_EQ(tunnel.mtu, 1420U);
+    EXPECT_EQ(tunnel.device->listen_port, 51820);
+    const wg::PeerConfig& peer = tunnel.device->peers.begin()->second;
     EXPECT_EQ(peer.endpoint, std::nullopt);
     EXPECT_EQ(peer.keepalive_seconds, 0);
     EXPECT_THAT(peer.allowed_ips,
@@ -41,7 +41,7 @@ TEST(DesiredRelay, OnAFreshMachineAndWithItsInterface) {
                             "add route fd99::a1/128 metric 128 dev ulg-s1"));
 }
 
-TEST(DesiredRelay, EachRouterOfASiteHasASlotAndTheHighestPriorityCarries) {
+TEST(DesiredRelay, EachRouterOfASiteHasAnInterfaceAndTheHighestPriorityOwns) {
     Config config = relay();
     config.sites = {
         {"a", {prefix("fd12:3456:789a:a::/64")}, {router("a1", 1, 50), router("a2", 2, 100)}},

@@ -395,8 +395,8 @@ TEST(Desired, NothingWantedIsWhatWasThereBeforeWhereOursStillStands) {
 
 TEST(Desired, InterfaceNames) {
     EXPECT_EQ(tunnel_interface(edge().relays.front()), "ulg-r1");
-    EXPECT_EQ(slot_interface(0), "ulg-s1");
-    EXPECT_EQ(slot_interface(7), "ulg-s8");
+    EXPECT_EQ(router_interface(0), "ulg-s1");
+    EXPECT_EQ(router_interface(7), "ulg-s8");
 }
 
 }  // namespace

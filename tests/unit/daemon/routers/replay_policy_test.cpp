@@ -31,9 +31,9 @@ protected:
         return peer;
     }
     // As WireGuard does: every 5 s, for so many times.
-    void initiate(const net::Endpoint& from, int times, std::size_t slot = 0) {
+    void initiate(const net::Endpoint& from, int times, std::size_t router_index = 0) {
         for (int i = 0; i < times; ++i) {
-            policy_.on_initiation(from, slot, now_);
+            policy_.on_initiation(from, router_index, now_);
             pass(5s);
         }
     }
@@ -100,9 +100,9 @@ TEST_F(ReplayPolicyStory, ALivePeerIsNeverDisturbed) {
     EXPECT_THAT(judge(), IsEmpty());
 }
 
-TEST_F(ReplayPolicyStory, OnlyPeersOfTheSlotThatWasAskedFor) {
+TEST_F(ReplayPolicyStory, OnlyPeersOfTheInterfaceThatWasAskedFor) {
     peers_[1] = gone(2, kHome);
-    peers_[1].slot = 1;
+    peers_[1].router_index = 1;
     initiate(kHome, 2, 1);
     EXPECT_THAT(judge(), ElementsAre(key(2)));
 }

@@ -25,7 +25,7 @@ TEST_F(OwnershipStory, TheSameConfigurationChangesNothing) {
     EXPECT_EQ(owner(), 2U) << "nobody else is heard by then";
 }
 
-TEST_F(OwnershipStory, AnOwnerKeepsItsClaimInANewSlot) {
+TEST_F(OwnershipStory, AnOwnerKeepsItsClaimAtANewIndex) {
     claim(kA3, 5, 77);
     events(), sent();
     configure({{"a", {kLan}, {router(kA3, 3, 50), router(kA1, 1, 200)}}});
@@ -42,7 +42,7 @@ TEST_F(OwnershipStory, AnOwnerThatIsGoneIsReplacedByALiveOne) {
     auto rows = two_sites();
     rows.front().routers.erase(rows.front().routers.begin());
     configure(rows);
-    EXPECT_EQ(owner(), 1U) << "slot 2 is slot 1 now";
+    EXPECT_EQ(owner(), 1U) << "router 2 is router 1 now";
     EXPECT_THAT(events(), ElementsAre(moved(std::nullopt, 1, Reason::configuration)));
     EXPECT_THAT(sent_to(kA3), ElementsAre(ClaimAck{std::nullopt, {Owner{kLan, kA3, 5, 50}}}));
     claim(kA1, 6);
@@ -127,9 +127,9 @@ TEST_F(OwnershipStory, ManyPrefixesTravelInSeveralMessages) {
 TEST_F(OwnershipStory, TenThousandSitesCostNoMoreThanTheirMessages) {
     constexpr unsigned kSites = 10'000;
     std::vector<SiteRow> rows;
-    const auto numbered = [](unsigned site, std::uint8_t slot) {
+    const auto numbered = [](unsigned site, std::uint8_t router_index) {
         net::Ipv6Address at = address("fd99::");
-        at.bytes[12] = slot;
+        at.bytes[12] = router_index;
         at.bytes[14] = static_cast<std::uint8_t>(site >> 8U);
         at.bytes[15] = static_cast<std::uint8_t>(site);
         return at;

@@ -43,7 +43,7 @@ TEST_F(OwnershipLiar, F06_ClaimsThatAlternateMoveThePrefixAFewTimesAtOnceAndThen
     claim(kA1, 20'000, 200);
     run_until(at_ + 3s);
     EXPECT_EQ(owner(), 0U) << "the last word counts";
-    EXPECT_EQ(relay_.owner_slot(kOtherSite), 0U);
+    EXPECT_EQ(relay_.owner_index(kOtherSite), 0U);
     run_until(at_ + 10min);
     EXPECT_THAT(relay_.complaints(now().steady), IsEmpty());
 }

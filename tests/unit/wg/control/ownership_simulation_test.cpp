@@ -59,7 +59,7 @@ public:
         from_router(i, routers_.at(i)->set_lans({{kLan, part, priority}}, now()));
     }
     RelaySession& router(std::size_t i) { return *routers_.at(i); }
-    [[nodiscard]] std::size_t owner() const { return relay_.owner_slot(kLan).value(); }
+    [[nodiscard]] std::size_t owner() const { return relay_.owner_index(kLan).value(); }
 
     void run_for(Duration duration) {
         const TimePoint end = time_ + duration;

@@ -22,9 +22,9 @@ using std::chrono::milliseconds;
 
 inline const net::Ipv6Prefix kLan = prefix("fd12:3456:789a:a::/64");
 inline const net::Ipv6Prefix kOtherSite = prefix("fd12:3456:789a:b::/64");
-inline const net::Ipv6Address kA1 = address("fd99::a1");  // slot 0, priority 200
-inline const net::Ipv6Address kA2 = address("fd99::a2");  // slot 1, priority 100
-inline const net::Ipv6Address kA3 = address("fd99::a3");  // slot 2, priority 50
+inline const net::Ipv6Address kA1 = address("fd99::a1");  // index 0, priority 200
+inline const net::Ipv6Address kA2 = address("fd99::a2");  // index 1, priority 100
+inline const net::Ipv6Address kA3 = address("fd99::a3");  // index 2, priority 50
 inline const net::Ipv6Address kB1 = address("fd99::b1");
 
 inline RouterRow router(const net::Ipv6Address& at, unsigned key, std::uint8_t priority) {
@@ -73,7 +73,7 @@ protected:
         if (!relay_.deadline()) return std::nullopt;
         return std::chrono::duration_cast<milliseconds>(*relay_.deadline() - kStart);
     }
-    [[nodiscard]] std::optional<std::size_t> owner() const { return relay_.owner_slot(kLan); }
+    [[nodiscard]] std::optional<std::size_t> owner() const { return relay_.owner_index(kLan); }
     std::vector<Outgoing> sent() { return std::exchange(sent_, {}); }
     std::vector<OwnershipEvent> events() { return std::exchange(events_, {}); }
     // What was sent to one router, without its numbers.

@@ -17,7 +17,7 @@ TEST_F(OwnershipStory, UntilSomebodyClaimsTheHighestPriorityOwns) {
     EXPECT_EQ(owner(), 0U);
     EXPECT_EQ(deadline(), std::nullopt);
     EXPECT_THAT(events(), IsEmpty());
-    EXPECT_EQ(relay_.owner_slot(prefix("fd12:3456:789a:c::/64")), std::nullopt);
+    EXPECT_EQ(relay_.owner_index(prefix("fd12:3456:789a:c::/64")), std::nullopt);
 }
 
 TEST_F(OwnershipStory, AClaimTakesThePrefixAtOnceAndEveryLiveRouterOfTheSiteLearnsIt) {
@@ -341,7 +341,7 @@ TEST_F(OwnershipStory, OrderCountsForEachPrefixByItself) {
     EXPECT_EQ(owner(), 0U) << "that a probe overtook it is nothing against a claim";
 }
 
-TEST_F(OwnershipStory, TheLowerKeyWinsInWhateverSlotItIs) {
+TEST_F(OwnershipStory, TheLowerKeyWinsAtWhateverIndexItIs) {
     auto rows = two_sites();
     std::swap(rows.front().routers.at(0).key, rows.front().routers.at(1).key);
     configure(rows);
@@ -374,13 +374,13 @@ TEST_F(OwnershipStory, AtItsEndTheRelaySaysGoodbyeToWhoLives) {
 
 TEST(WgOwnershipEvent, SaysWhatHappened) {
     EXPECT_EQ(to_string(OwnerChanged{"a", kLan, 0, 1, Reason::lease_ended}),
-              "fd12:3456:789a:a::/64 moves from slot 1 to slot 2: the owner was not heard for 3 s");
+              "fd12:3456:789a:a::/64 moves from router 1 to router 2: the owner was not heard for 3 s");
     EXPECT_EQ(to_string(OwnerChanged{"a", kLan, {}, 0, Reason::configuration}),
-              "fd12:3456:789a:a::/64 moves to slot 1: other configuration");
+              "fd12:3456:789a:a::/64 moves to router 1: other configuration");
     EXPECT_EQ(to_string(ConflictSettled{"a", kLan, 1, 0}),
-              "two routers claim fd12:3456:789a:a::/64: slot 2 wins over slot 1");
+              "two routers claim fd12:3456:789a:a::/64: router 2 wins over router 1");
     EXPECT_EQ(to_string(ClaimRefused{"b", 0, kLan}),
-              "slot 1 claims fd12:3456:789a:a::/64, which is not this site's, ignoring");
+              "router 1 claims fd12:3456:789a:a::/64, which is not this site's, ignoring");
     EXPECT_EQ(to_string(StrangerRefused{kA1}),
               "message from fd99::a1, which is no router of any site, ignoring");
 }
