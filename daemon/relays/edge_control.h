@@ -16,14 +16,14 @@
 #include "daemon/loop/control_link.h"
 #include "daemon/loop/loop.h"
 #include "daemon/relays/epoch_memory.h"
-#include "daemon/relays/talk.h"
+#include "daemon/relays/relay_channel.h"
 #include "wg/control/relay_session.h"
 
 namespace ulagate {
 
 // The edge's side of the overlay control protocol: one session with each relay of kind "ulagate", the socket
 // and timers under them, and the epoch on disk. What is claimed is decided by the LANs.
-class EdgeControl : public RelayTalk {
+class EdgeControl : public RelayChannel {
 public:
     // `changed`: a relay can be reached, or not any more, or has another owner for a prefix of ours.
     // `paths_changed`: what the choice between relays depends on; called first, in the same turn of the loop.

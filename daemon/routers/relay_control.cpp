@@ -85,25 +85,25 @@ void RelayControl::set_peers(const Config& config) {
             peers.insert(peers_.extract(known));
             continue;
         }
-        wg::control::PeerRelay talk{
+        wg::control::PeerRelay channel{
             {self_, 0, static_cast<std::uint32_t>(ControlLink::random()), ControlLink::random()}, overlay_};
-        peers.emplace(relay.name, Peer{relay.address, std::move(talk), false});
+        peers.emplace(relay.name, Peer{relay.address, std::move(channel), false});
     }
     // What is left is a relay that the configuration no longer has.
-    for (auto& [name, peer] : peers_) act(name, peer, peer.talk.stop(link_->now()));
+    for (auto& [name, peer] : peers_) act(name, peer, peer.channel.stop(link_->now()));
     peers_ = std::move(peers);
 }
 
 void RelayControl::set_forwards(bool forwards) {
     const std::uint32_t capabilities = forwards ? 0 : wg::control::kCannotForward;
     ownership_.set_capabilities(capabilities);
-    for (auto& [name, peer] : peers_) peer.talk.set_capabilities(capabilities);
+    for (auto& [name, peer] : peers_) peer.channel.set_capabilities(capabilities);
 }
 
 void RelayControl::stop() {
     if (stopped_) return;
     act(ownership_.stop(link_->now()));
-    for (auto& [name, peer] : peers_) act(name, peer, peer.talk.stop(link_->now()));
+    for (auto& [name, peer] : peers_) act(name, peer, peer.channel.stop(link_->now()));
     alarm_.set(std::nullopt);
     stopped_ = true;
 }
@@ -117,7 +117,7 @@ void RelayControl::receive() {
             return entry.second.address == received.from;
         });
         if (peer != peers_.end()) {
-            act(peer->first, peer->second, peer->second.talk.on_packet(received.packet, *publisher_, now));
+            act(peer->first, peer->second, peer->second.channel.on_packet(received.packet, *publisher_, now));
             continue;
         }
         Outcome one = ownership_.on_packet(received.from, received.packet, now);
@@ -143,7 +143,7 @@ void RelayControl::on_timer() {
     // A claim that waits in the socket is none that has ended.
     receive();
     const auto now = link_->now();
-    for (auto& [name, peer] : peers_) act(name, peer, peer.talk.on_deadline(now));
+    for (auto& [name, peer] : peers_) act(name, peer, peer.channel.on_deadline(now));
     publisher_->on_deadline(now.steady);
     ownership_.set_sites_generation(publisher_->generation());
     act(ownership_.on_deadline(now));
@@ -157,7 +157,7 @@ void RelayControl::on_timer() {
 void RelayControl::look_elsewhere() {
     if (peers_.empty() && publisher_->transit().empty()) return;
     std::vector<wg::control::OtherRelay> relays;
-    for (const std::string& name : peers_order_) relays.push_back({name, peers_.at(name).talk.sites()});
+    for (const std::string& name : peers_order_) relays.push_back({name, peers_.at(name).channel.sites()});
     publisher_->set_elsewhere(wg::control::choose_transit(own_, relays, publisher_->transit()),
                               link_->now().steady);
 }
@@ -167,27 +167,27 @@ void RelayControl::set_reachable(const std::string& relay, bool reachable) {
     if (stopped_ || found == peers_.end() || found->second.started == reachable) return;
     Peer& peer = found->second;
     peer.started = reachable;
-    act(relay, peer, reachable ? peer.talk.start(link_->now()) : peer.talk.stop(link_->now()));
+    act(relay, peer, reachable ? peer.channel.start(link_->now()) : peer.channel.stop(link_->now()));
     set_alarm();
 }
 
 void RelayControl::set_traffic(const std::string& relay, bool flows) {
     const auto found = peers_.find(relay);
     if (stopped_ || found == peers_.end()) return;
-    act(relay, found->second, found->second.talk.set_traffic(flows, link_->now()));
+    act(relay, found->second, found->second.channel.set_traffic(flows, link_->now()));
     set_alarm();
 }
 
 void RelayControl::probe_now(const std::string& relay) {
     const auto found = peers_.find(relay);
     if (stopped_ || found == peers_.end()) return;
-    act(relay, found->second, found->second.talk.probe_now(link_->now()));
+    act(relay, found->second, found->second.channel.probe_now(link_->now()));
     set_alarm();
 }
 
 const wg::control::RelaySession* RelayControl::session(const std::string& relay) const {
     const auto found = peers_.find(relay);
-    return found == peers_.end() ? nullptr : &found->second.talk.session();
+    return found == peers_.end() ? nullptr : &found->second.channel.session();
 }
 
 void RelayControl::act(const std::string& relay, Peer& peer, wg::control::SessionOutcome outcome) {
@@ -217,7 +217,7 @@ void RelayControl::set_alarm() {
     const auto publishing = publisher_ ? publisher_->deadline() : std::nullopt;
     if (publishing && (!next || *publishing < *next)) next = publishing;
     for (const auto& [name, peer] : peers_) {
-        const auto due = peer.talk.deadline();
+        const auto due = peer.channel.deadline();
         if (due && (!next || *due < *next)) next = due;
     }
     alarm_.set(next);
@@ -249,7 +249,7 @@ std::vector<Obstacle> RelayControl::untrue() {
     const auto now = link_->now().steady;
     std::vector<Obstacle> out = untrue_words(ownership_.complaints(now));
     for (const auto& [name, peer] : peers_) {
-        auto more = untrue_words(name, peer.talk.session().disbelieved(now));
+        auto more = untrue_words(name, peer.channel.session().disbelieved(now));
         std::move(more.begin(), more.end(), std::back_inserter(out));
     }
     return out;

@@ -14,16 +14,16 @@
 #include "daemon/config/config.h"
 #include "daemon/loop/control_link.h"
 #include "daemon/loop/loop.h"
-#include "daemon/relays/talk.h"
+#include "daemon/relays/relay_channel.h"
 #include "wg/control/ownership.h"
 #include "wg/control/peer_relay.h"
 #include "wg/control/site_publisher.h"
 
 namespace ulagate {
 
-// The relay's side of the overlay control protocol: the claims of all routers, the talk with other relays,
-// the socket and the timer under them.
-class RelayControl : public RelayTalk {
+// The relay's side of the overlay control protocol: the claims of all routers, the sessions with other
+// relays, the socket and the timer under them.
+class RelayControl : public RelayChannel {
 public:
     struct Calls {
         // These prefixes have another owner now.
@@ -60,7 +60,7 @@ public:
 private:
     struct Peer {
         net::Ipv6Address address;
-        wg::control::PeerRelay talk;
+        wg::control::PeerRelay channel;
         bool started = false;
     };
     void receive();

@@ -39,7 +39,7 @@ ClockFloor::Sources EdgeClock::sources() const {
     out.relays_speak = std::any_of(relays.begin(), relays.end(),
                                    [](const RelayConfig& relay) { return relay.kind == RelayKind::ulagate; });
     for (const RelayConfig& relay : relays) {
-        const wg::control::RelaySession* session = relays_.talk().session(relay.name);
+        const wg::control::RelaySession* session = relays_.channel().session(relay.name);
         if (session == nullptr || !session->relay()) continue;
         const auto& [about, heard] = *session->relay();
         const auto time =

@@ -144,7 +144,7 @@ void EdgeParts::stop() {
 void EdgeParts::add_status(Status& status) const {
     add_lans(status, context_, lans_);
     add_relays(status, context_, relays_, &clock_);
-    add_paths(status, context_, routing_.paths(), relays_.talk());
+    add_paths(status, context_, routing_.paths(), relays_.channel());
     if (clock_.floor().behind())
         status.problems.push_back(clock_.floor().trouble(context_.paths.clock_file()));
 }

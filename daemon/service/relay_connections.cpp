@@ -27,11 +27,11 @@ constexpr auto kLongestSilence = 25s;
 }  // namespace
 
 RelayConnections::RelayConnections(const Context& context, NameResolver& resolver, EgressLookup& egress,
-                                   RelayTalk& talk, Manner manner)
+                                   RelayChannel& channel, Manner manner)
     : context_(context),
       manner_(manner),
       resolver_(resolver),
-      talk_(talk),
+      channel_(channel),
       egress_(egress, context.reconciler),
       mtu_probe_(context.loop, [this] { context_.turn.reconcile_next(); }),
       contact_(context.loop, [this] { on_deadline(); }),
@@ -209,8 +209,8 @@ void RelayConnections::send_by_new_egress() {
                             send_at_once(relay.public_key, *facts.endpoint, relay.keepalive_seconds)},
             {.routine = true});
         suspected_until_[relay.name] = context_.loop.now() + kSuspicion;
-        talk_.set_traffic(relay.name, true);
-        if (send == EgressMonitor::Send::again) talk_.probe_now(relay.name);
+        channel_.set_traffic(relay.name, true);
+        if (send == EgressMonitor::Send::again) channel_.probe_now(relay.name);
     }
     if (moved) network_changed();
     schedule();
@@ -229,17 +229,17 @@ void RelayConnections::note_changes() {
             log::info(relay.name, "tunnel on standby: another router of the site is Active");
         } else {
             log::notice(relay.name, "tunnel down: {}",
-                        peer_of(relay) == nullptr             ? "its peer is gone"
-                        : talk_.alive(relay.name).has_value() ? "probes are not answered any more"
-                        : is_silent(relay)                    ? "nothing has come from it for 25 s"
-                                                              : "no handshake in the last 180 s");
+                        peer_of(relay) == nullptr                ? "its peer is gone"
+                        : channel_.alive(relay.name).has_value() ? "probes are not answered any more"
+                        : is_silent(relay)                       ? "nothing has come from it for 25 s"
+                                                                 : "no handshake in the last 180 s");
         }
     }
 }
 
 void RelayConnections::note_reachable() {
     for (const RelayConfig& relay : context_.config.relays)
-        talk_.set_reachable(relay.name, peer_of(relay) != nullptr);
+        channel_.set_reachable(relay.name, peer_of(relay) != nullptr);
 }
 
 // A relay that carries something now has to be missed sooner when it dies.
@@ -253,7 +253,7 @@ void RelayConnections::tick(const std::set<std::string>& transit) {
         // With thousands of peers the counters are not read each second.
         traffic_[relay.name] = transit.contains(relay.name) || bytes > before + kIdleBytes;
         const bool suspected = context_.loop.now() < suspected_until_[relay.name];
-        talk_.set_traffic(relay.name, traffic_[relay.name] || suspected);
+        channel_.set_traffic(relay.name, traffic_[relay.name] || suspected);
     }
     measure_paths();
 }
@@ -265,7 +265,7 @@ const wg::Peer* RelayConnections::peer_of(const RelayConfig& relay) const {
 bool RelayConnections::is_alive(const RelayConfig& relay) const {
     const wg::Peer* peer = peer_of(relay);
     if (peer == nullptr) return false;
-    if (const auto by_round_trip = talk_.alive(relay.name)) return *by_round_trip;
+    if (const auto by_round_trip = channel_.alive(relay.name)) return *by_round_trip;
     return peer->connected(context_.loop.wall_clock()) && !is_silent(relay);
 }
 

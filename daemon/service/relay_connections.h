@@ -14,7 +14,7 @@
 #include "daemon/relays/memory.h"
 #include "daemon/relays/mtu_probe.h"
 #include "daemon/relays/plain_relay.h"
-#include "daemon/relays/talk.h"
+#include "daemon/relays/relay_channel.h"
 #include "daemon/service/context.h"
 #include "daemon/service/egress_cache.h"
 
@@ -31,8 +31,8 @@ public:
         bool reads_default_routes =
             true;  // a relay may hold the whole internet's routes: that is too much to read
     };
-    RelayConnections(const Context& context, NameResolver& resolver, EgressLookup& egress, RelayTalk& talk,
-                     Manner manner);
+    RelayConnections(const Context& context, NameResolver& resolver, EgressLookup& egress,
+                     RelayChannel& channel, Manner manner);
 
     // What other parts know, as it is now.
     struct Surroundings {
@@ -60,7 +60,7 @@ public:
     void send_by_new_egress();
     // What the log says of tunnels that came up or went down.
     void note_changes();
-    // Starts the talk with relays that have a peer now.
+    // Starts the sessions with relays that have a peer now.
     void note_reachable();
     // Problems with source ports, by name of the relay.
     void report_source_ports();
@@ -81,7 +81,7 @@ public:
     }
     // How packets to the internet leave.
     [[nodiscard]] const std::optional<Egress>& uplink() const { return uplink_; }
-    [[nodiscard]] RelayTalk& talk() const { return talk_; }
+    [[nodiscard]] RelayChannel& channel() const { return channel_; }
 
 private:
     [[nodiscard]] RelayAddressRule address_rule() const;
@@ -102,7 +102,7 @@ private:
     Context context_;
     Manner manner_;
     NameResolver& resolver_;
-    RelayTalk& talk_;
+    RelayChannel& channel_;
     EgressCache egress_;
     Surroundings around_;
     std::map<std::string, RelayContact> contacts_;  // by relay, as all that follow

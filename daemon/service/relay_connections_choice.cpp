@@ -44,8 +44,8 @@ void RelayConnections::choose(const RelayConfig& relay) {
     view.alive = facts.alive;
     view.answered = contact.answered(peer);
     view.traffic = traffic_[relay.name];
-    view.answers_probes = talk_.alive(relay.name).has_value();
-    if (const auto* session = talk_.session(relay.name); session != nullptr && session->round_trip())
+    view.answers_probes = channel_.alive(relay.name).has_value();
+    if (const auto* session = channel_.session(relay.name); session != nullptr && session->round_trip())
         view.round_trip = std::chrono::duration_cast<std::chrono::milliseconds>(*session->round_trip());
     if (view.may_send) contact.addresses.set_alive(view.alive, now);
     if (view.alive && contact.race.winner()) contact.addresses.worked(*contact.race.winner());

@@ -90,9 +90,9 @@ std::string firewall_state(const FirewallConfig& config, const Have& have) {
     return fmt::format("{}, {}", mode, have.firewall ? "in force" : "NOT in force");
 }
 
-void add_session(const Context& context, const RelayConfig& config, const RelayTalk& talk,
+void add_session(const Context& context, const RelayConfig& config, const RelayChannel& channel,
                  Status::Relay& relay) {
-    const wg::control::RelaySession* session = talk.session(config.name);
+    const wg::control::RelaySession* session = channel.session(config.name);
     if (session == nullptr || !session->has_answered()) return;
     if (const auto time = session->round_trip())
         relay.round_trip = std::chrono::duration_cast<milliseconds>(*time);
@@ -201,7 +201,7 @@ void add_relays(Status& status, const Context& context, const RelayConnections& 
         } else if (!facts.egress) {
             relay.state = "down: no route to " + relay.endpoint;
         } else {
-            const wg::control::RelaySession* session = relays.talk().session(config.name);
+            const wg::control::RelaySession* session = relays.channel().session(config.name);
             const bool once_spoke = session != nullptr && session->relay();
             if (!relay.last_handshake) {
                 relay.state = once_spoke ? "down: no handshake since its tunnel was made anew"
@@ -220,7 +220,7 @@ void add_relays(Status& status, const Context& context, const RelayConnections& 
         if (relay.state.starts_with("down"))
             status.problems.push_back(fmt::format("relay {} is {}", relay.name, relay.state));
         relay.is_default = overlay != have.routes.end() && overlay->second.link == relay.interface;
-        add_session(context, config, relays.talk(), relay);
+        add_session(context, config, relays.channel(), relay);
         status.relays.push_back(std::move(relay));
     }
 }

@@ -23,7 +23,7 @@ void add_lans(Status& status, const Context& context, const Lans& lans);
 void add_relays(Status& status, const Context& context, const RelayConnections& relays,
                 const EdgeClock* clock);
 // The paths to other sites.
-void add_paths(Status& status, const Context& context, const PathControl& paths, const RelayTalk& talk);
+void add_paths(Status& status, const Context& context, const PathControl& paths, const RelayChannel& channel);
 void add_transit(Status& status, const RouterRegistry& routers);
 void add_routers(Status& status, const Context& context, const RouterRegistry& registry);
 

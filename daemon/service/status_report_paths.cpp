@@ -44,7 +44,8 @@ void add_candidates(Status::Site& out, const net::Ipv6Prefix& site, const wg::co
 
 }  // namespace
 
-void add_paths(Status& status, const Context& context, const PathControl& paths, const RelayTalk& talk) {
+void add_paths(Status& status, const Context& context, const PathControl& paths,
+               const RelayChannel& channel) {
     const wg::control::PathChoice& choice = paths.choice();
     for (Status::Relay& relay : status.relays) {
         if (relay.name != choice.default_path().relay || status.relays.size() == 1) continue;
@@ -52,7 +53,7 @@ void add_paths(Status& status, const Context& context, const PathControl& paths,
         relay.default_why = choice.default_path().why;
     }
     const auto listed_by = [&](const std::string& relay) {
-        const wg::control::RelaySession* session = talk.session(relay);
+        const wg::control::RelaySession* session = channel.session(relay);
         return session == nullptr ? nullptr : session->sites();
     };
     std::set<net::Ipv6Prefix> known;

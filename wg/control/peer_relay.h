@@ -14,7 +14,7 @@
 
 namespace ulagate::wg::control {
 
-// A relay's talk with another relay, the same at both ends: each asks the other as a router without a LAN
+// A relay's session with another relay, the same at both ends: each asks the other as a router without a LAN
 // asks its relay (RelaySession: is it there, which sites does it have), and answers such questions. A claim
 // of another relay means nothing.
 class PeerRelay {

@@ -102,7 +102,7 @@ struct SessionOutcome {
     std::vector<SessionEvent> events;
 };
 
-// A router's talk with one relay of kind ulagate: claims what its LANs are Active for, renews that as a
+// A router's session with one relay of kind ulagate: claims what its LANs are Active for, renews that as a
 // lease, and measures the round trip. Nothing else: no socket, clock or log, and no routes.
 //
 // hello and probe are two exchanges: a hello changes what the relay knows and comes once a second, a probe is

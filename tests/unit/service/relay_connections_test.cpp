@@ -16,7 +16,7 @@ using ::testing::Not;
 using ::testing::SizeIs;
 
 // Relays that do not speak the control protocol: only handshakes tell.
-class FakeTalk final : public RelayTalk {
+class FakeChannel final : public RelayChannel {
 public:
     std::map<std::string, bool> reachable;
     std::map<std::string, bool> traffic;
@@ -45,8 +45,8 @@ protected:
 
     void start() {
         relays.reset();
-        relays =
-            std::make_unique<RelayConnections>(context, resolver, egress, talk, RelayConnections::Manner{});
+        relays = std::make_unique<RelayConnections>(context, resolver, egress, channel,
+                                                    RelayConnections::Manner{});
         relays->load();
         around.has_key = true;
         relays->set_surroundings(around);
@@ -96,7 +96,7 @@ protected:
 
     fake::FakeResolver resolver;
     fake::FakeEgress egress;
-    FakeTalk talk;
+    FakeChannel channel;
     RelayConnections::Surroundings around;
     std::unique_ptr<RelayConnections> relays;
 };
@@ -111,7 +111,7 @@ TEST_F(RelayConnectionsTest, ARelayWithAnAddressHasAPeerAtOnceAndIsUpWithItsFirs
     changed();
     EXPECT_TRUE(relays->any_reachable());
     EXPECT_TRUE(relays->is_alive(config.relays.front()));
-    EXPECT_TRUE(talk.reachable.at("r1"));
+    EXPECT_TRUE(channel.reachable.at("r1"));
 }
 
 // WireGuard answers whom it hears within 10 s, also where nothing behind it understands our words.
@@ -198,7 +198,7 @@ TEST_F(RelayConnectionsTest, WhenTheEgressChangesTheTunnelSendsAtOnceAndNamesAre
     changed();
     EXPECT_THAT(kernel.take_applied(), Contains(HasSubstr("ulg-r1")));
     EXPECT_EQ(resolver.started_again, 1U);
-    EXPECT_TRUE(talk.traffic.at("r1")) << "its death has to be seen soon";
+    EXPECT_TRUE(channel.traffic.at("r1")) << "its death has to be seen soon";
 }
 
 TEST_F(RelayConnectionsTest, ARelayThatIsSilentIsTriedByAnotherUplinkWhoseRouteIsThereBeforeAnythingIsSent) {
@@ -252,7 +252,7 @@ TEST_F(RelayConnectionsTest, NothingIsSentWhileTheClockIsBehind) {
     start();
     seconds(30);
     EXPECT_THAT(kernel.have.pins, IsEmpty());
-    EXPECT_THAT(talk.probed, IsEmpty());
+    EXPECT_THAT(channel.probed, IsEmpty());
     EXPECT_FALSE(facts.relays.at("r1").renew_peer);
 }
 

@@ -8,18 +8,19 @@
 
 namespace ulagate {
 
-// What the daemon asks of its talk with the [[relay]]s of an edge, or the [[peer_relay]]s of a relay. All of
-// it by their names; one that is not known has nothing to say.
-class RelayTalk {
+// The control protocol's channel to the [[relay]]s of an edge, or to the [[peer_relay]]s of a relay, as the
+// daemon uses it. Relays are known by name; a name that is not known has no session.
+class RelayChannel {
 public:
-    RelayTalk() = default;
-    RelayTalk(const RelayTalk&) = delete;
-    RelayTalk& operator=(const RelayTalk&) = delete;
-    RelayTalk(RelayTalk&&) = delete;
-    RelayTalk& operator=(RelayTalk&&) = delete;
-    virtual ~RelayTalk() = default;
+    RelayChannel() = default;
+    RelayChannel(const RelayChannel&) = delete;
+    RelayChannel& operator=(const RelayChannel&) = delete;
+    RelayChannel(RelayChannel&&) = delete;
+    RelayChannel& operator=(RelayChannel&&) = delete;
+    virtual ~RelayChannel() = default;
 
-    // The relays that we can talk to: their tunnels are configured. Starts or goes on; the others rest.
+    // `reachable`: the tunnel is configured, so that messages can be sent. Starts the session, or keeps it
+    // when it runs; false stops it.
     virtual void set_reachable(const std::string& relay, bool reachable) = 0;
     // Whether overlay traffic flows through the relay now.
     virtual void set_traffic(const std::string& relay, bool flows) = 0;
