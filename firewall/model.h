@@ -61,7 +61,7 @@ struct Service {
 };
 
 // From where the ssh of the firmware can be reached. Each includes the ones before it.
-enum class Reach { nobody, lans, overlay, anywhere };
+enum class AccessScope { nobody, lans, overlay, anywhere };
 
 inline constexpr unsigned kNeighbours = 1024;  // the kernel's own choice
 
@@ -75,8 +75,8 @@ struct Model {
     std::vector<Service> forward;  // relay: what may cross between sites
     std::vector<Service> input;    // on this machine: edge: for its LANs and the overlay; relay: for anybody
     bool status_page = false;      // edge: of the firmware, for its LANs
-    Reach ssh = Reach::nobody;     // of the firmware
-    std::set<net::Ipv6Prefix> sites;  // relay: prefixes that sites hold; may be 10,000
+    AccessScope ssh = AccessScope::nobody;  // of the firmware
+    std::set<net::Ipv6Prefix> sites;        // relay: prefixes that sites hold; may be 10,000
     // Tunnel addresses of this machine and of those that it has tunnels with; on a relay may be 20,000.
     std::set<net::Ipv6Address> peers;
     std::set<Bridge> bridges;

@@ -19,7 +19,7 @@ std::set<std::uint16_t> Ruleset::lan_ports() const {
     std::set<std::uint16_t> ports;
     if (!edge_) return ports;
     if (model_.status_page) ports.insert(kPagePort);
-    if (model_.ssh == Reach::lans || model_.ssh == Reach::overlay) ports.insert(kSshPort);
+    if (model_.ssh == AccessScope::lans || model_.ssh == AccessScope::overlay) ports.insert(kSshPort);
     return ports;
 }
 

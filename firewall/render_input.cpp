@@ -49,7 +49,7 @@ void Ruleset::input() {
     out_.line("meta nfproto ipv4 udp dport 68 counter accept comment \"DHCP client\"");
     out_.line("ip6 saddr fe80::/10 udp dport 546 counter accept comment \"DHCPv6 client\"");
     if (has_gateway()) out_.line("iifname @gateways jump input_gateway");
-    if (model_.ssh == Reach::anywhere) out_.line(kSshOfAll);
+    if (model_.ssh == AccessScope::anywhere) out_.line(kSshOfAll);
     if (edge_ && (!model_.input.empty() || !lan_ports().empty())) {
         const char* chain = lan_ports().empty() ? "input_services" : "input_lans";
         out_.rule("iifname @lans ip6 saddr {{ {} }} jump {}", kPrivateIpv6, chain);
@@ -113,7 +113,7 @@ void Ruleset::input_tunnel() {
     out_.line("ct state established,related counter accept");
     out_.line("jump input_icmp");
     out_.line("ct state invalid counter drop");
-    if (model_.ssh == Reach::overlay || model_.ssh == Reach::anywhere)
+    if (model_.ssh == AccessScope::overlay || model_.ssh == AccessScope::anywhere)
         out_.rule("ip6 saddr {} {}", overlay(), kSshOfAll);
     if (!model_.input.empty()) {
         if (edge_) {

@@ -158,17 +158,17 @@ Sysctls wanted_sysctls(const Config& config, const Facts& facts, const Have& hav
     return wanted;
 }
 
-firewall::Reach ssh_reach(const ApplianceConfig& appliance) {
-    if (appliance.ssh_keys.empty()) return firewall::Reach::nobody;
+firewall::AccessScope ssh_scope(const ApplianceConfig& appliance) {
+    if (appliance.ssh_keys.empty()) return firewall::AccessScope::nobody;
     switch (appliance.ssh_from) {
         case ApplianceConfig::SshFrom::overlay:
-            return firewall::Reach::overlay;
+            return firewall::AccessScope::overlay;
         case ApplianceConfig::SshFrom::anywhere:
-            return firewall::Reach::anywhere;
+            return firewall::AccessScope::anywhere;
         case ApplianceConfig::SshFrom::lan:
             break;
     }
-    return firewall::Reach::lans;
+    return firewall::AccessScope::lans;
 }
 
 firewall::Model firewall_model(const Config& config, const Have& have) {
@@ -191,7 +191,7 @@ firewall::Model firewall_model(const Config& config, const Have& have) {
     model.input = config.firewall.input;
     if (config.appliance) {
         model.status_page = config.role == Role::edge;
-        model.ssh = ssh_reach(*config.appliance);
+        model.ssh = ssh_scope(*config.appliance);
     }
     for (const SiteConfig& site : config.sites)
         model.sites.insert(site.prefixes.begin(), site.prefixes.end());

@@ -5,13 +5,13 @@
 
 namespace ulagate {
 
-std::string to_string(Reach reach) {
-    switch (reach) {
-        case Reach::isolated:
+std::string to_string(RouteState state) {
+    switch (state) {
+        case RouteState::isolated:
             return "no relay can be reached";
-        case Reach::not_forwarding:
+        case RouteState::not_forwarding:
             return "the kernel does not forward (net.ipv6.conf.all.forwarding is 0)";
-        case Reach::full:
+        case RouteState::full:
             break;
     }
     return {};
@@ -30,10 +30,10 @@ void OverlayRoute::set_isolated(bool isolated, TimePoint now) {
     }
 }
 
-Reach OverlayRoute::reach(TimePoint now) const {
-    if (!forwarding_) return Reach::not_forwarding;
+RouteState OverlayRoute::state(TimePoint now) const {
+    if (!forwarding_) return RouteState::not_forwarding;
     const auto end = deadline();
-    return end && now >= *end ? Reach::isolated : Reach::full;
+    return end && now >= *end ? RouteState::isolated : RouteState::full;
 }
 
 std::optional<OverlayRoute::TimePoint> OverlayRoute::deadline() const {
@@ -41,13 +41,14 @@ std::optional<OverlayRoute::TimePoint> OverlayRoute::deadline() const {
     return *isolated_since_ + after_;
 }
 
-ra::Config told(ra::Config config, Reach reach) {
-    if (reach == Reach::full) return config;
+ra::Config advertised(ra::Config config, RouteState state) {
+    if (state == RouteState::full) return config;
     for (ra::Option& option : config.advertisement.options) {
         auto* const route = std::get_if<ra::RouteInformation>(&option);
         if (route == nullptr) continue;
         route->lifetime = ra::Seconds{0};
-        if (reach == Reach::isolated) return config;  // the first is the overlay's; the others need no relay
+        if (state == RouteState::isolated)
+            return config;  // the first is the overlay's; the others need no relay
     }
     config.advertisement.router_lifetime = {};
     return config;

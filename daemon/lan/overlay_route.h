@@ -10,15 +10,15 @@
 
 namespace ulagate {
 
-// What this router can do for the hosts of a LAN.
-enum class Reach {
+// Whether the hosts of a LAN have the route to the overlay.
+enum class RouteState {
     full,
     isolated,        // no relay could be reached for so long that hosts are to lose the route to the overlay
     not_forwarding,  // the kernel forwards nothing, so this is no router (RFC 4861 section 6.2.5)
 };
-std::string to_string(Reach reach);  // why hosts have lost the route; empty: they have it
+std::string to_string(RouteState state);  // why hosts have lost the route; empty: they have it
 
-// Whether the route to the overlay leads anywhere, and what hosts are told then. Pure.
+// Whether the route to the overlay leads anywhere, and what is advertised to hosts then. Pure.
 class OverlayRoute {
 public:
     using TimePoint = ra::TimePoint;
@@ -29,8 +29,8 @@ public:
     void set_isolated(bool isolated, TimePoint now);
     void set_forwarding(bool forwarding) { forwarding_ = forwarding; }
 
-    [[nodiscard]] Reach reach(TimePoint now) const;
-    // When reach() turns to isolated, unless a relay answers before.
+    [[nodiscard]] RouteState state(TimePoint now) const;
+    // When state() turns to isolated, unless a relay answers before.
     [[nodiscard]] std::optional<TimePoint> deadline() const;
 
 private:
@@ -42,6 +42,6 @@ private:
 
 // The advertisement with lifetime 0 for what cannot be reached: hosts forget it, and what is behind it fails
 // at once instead of after a timeout.
-ra::Config told(ra::Config config, Reach reach);
+ra::Config advertised(ra::Config config, RouteState state);
 
 }  // namespace ulagate

@@ -174,7 +174,7 @@ LanActions LanPort::set_config(LanConfig config, TimePoint now) {
     }
     config_ = std::move(config);
     route_.set_config(config_);
-    reach_ = route_.reach(now);
+    route_state_ = route_.state(now);
     if (same) {
         take(machine_->set_config(config_.vrrp->machine, now), now, out);
         take(machine_->set_priority(effective_priority(), now), now, out);
@@ -187,7 +187,7 @@ LanActions LanPort::set_config(LanConfig config, TimePoint now) {
         source_.reset();  // forgotten there too, so that set_links() starts anew when this is taken back
         advertise(advertiser_.withdraw(now), out);  // hosts are told, as if the router went
     } else {
-        advertise(advertiser_.set_config(told(config_.ra, reach_), now), out);
+        advertise(advertiser_.set_config(advertised(config_.ra, route_state_), now), out);
     }
     return out;
 }
@@ -223,10 +223,10 @@ LanActions LanPort::set_forwarding(bool forwarding, TimePoint now) {
 }
 
 void LanPort::follow_route(TimePoint now, LanActions& out) {
-    const Reach reach = route_.reach(now);
-    if (reach == reach_ || !leaving_.empty()) return;
-    reach_ = reach;
-    advertise(advertiser_.set_config(told(config_.ra, reach_), now), out);
+    const RouteState state = route_.state(now);
+    if (state == route_state_ || !leaving_.empty()) return;
+    route_state_ = state;
+    advertise(advertiser_.set_config(advertised(config_.ra, route_state_), now), out);
 }
 
 LanActions LanPort::on_icmpv6(std::span<const std::byte> message, const ra::PacketInfo& info, TimePoint now) {
@@ -337,7 +337,7 @@ std::optional<LanPort::TimePoint> LanPort::deadline() const {
     sooner(former_.deadline());
     sooner(farewell_at_);
     sooner(relieved_at_);
-    if (reach_ == Reach::full && leaving_.empty()) sooner(route_.deadline());
+    if (route_state_ == RouteState::full && leaving_.empty()) sooner(route_.deadline());
     return next;
 }
 

@@ -155,7 +155,7 @@ public:
     [[nodiscard]] const std::vector<Deduction>& deductions() const { return deductions_; }
     [[nodiscard]] const ra::Advertiser& advertiser() const { return advertiser_; }
     // Why hosts are told that there is no route; empty: they have it.
-    [[nodiscard]] std::string route_withdrawn() const { return to_string(reach_); }
+    [[nodiscard]] std::string route_withdrawn() const { return to_string(route_state_); }
 
 private:
     [[nodiscard]] std::string find_link_trouble(const Links& links) const;
@@ -179,7 +179,7 @@ private:
 
     LanConfig config_;
     OverlayRoute route_;
-    Reach reach_ = Reach::full;  // as hosts are told
+    RouteState route_state_ = RouteState::full;  // as hosts are told
     ra::Advertiser advertiser_;
     ra::Watch watch_;
     std::optional<vrrp::Machine> machine_;

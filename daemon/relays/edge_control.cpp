@@ -175,7 +175,7 @@ void EdgeControl::act(const std::string& relay, Peer& peer, wg::control::Session
     link_->send(out);
     bool paths = false;
     for (const auto& event : outcome.events) {
-        paths = paths || std::holds_alternative<wg::control::ReachChanged>(event) ||
+        paths = paths || std::holds_alternative<wg::control::ReachabilityChanged>(event) ||
                 std::holds_alternative<wg::control::SitesTold>(event) ||
                 std::holds_alternative<wg::control::ForwardingTold>(event);
         if (std::holds_alternative<wg::control::SitesTold>(event)) {

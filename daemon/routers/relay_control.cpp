@@ -195,12 +195,12 @@ void RelayControl::act(const std::string& relay, Peer& peer, wg::control::Sessio
     out.reserve(outcome.send.size());
     for (auto& packet : outcome.send) out.push_back({peer.address, std::move(packet)});
     link_->send(out);
-    bool reach = false;
+    bool reachability = false;
     bool sites = false;
     for (const auto& event : outcome.events) {
         sites = sites || std::holds_alternative<wg::control::SitesTold>(event);
-        const bool this_one = std::holds_alternative<wg::control::ReachChanged>(event);
-        reach = reach || this_one;
+        const bool this_one = std::holds_alternative<wg::control::ReachabilityChanged>(event);
+        reachability = reachability || this_one;
         const bool lie = std::holds_alternative<wg::control::Disbelieved>(event);
         log::line(this_one ? log::Level::notice
                   : lie    ? log::Level::warning
@@ -208,8 +208,8 @@ void RelayControl::act(const std::string& relay, Peer& peer, wg::control::Sessio
                   relay, "{}", wg::control::to_string(event));
     }
     if (stopped_) return;
-    if (reach || sites) look_elsewhere();
-    if (reach) calls_.changed();
+    if (reachability || sites) look_elsewhere();
+    if (reachability) calls_.changed();
 }
 
 void RelayControl::set_alarm() {

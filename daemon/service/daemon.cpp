@@ -49,7 +49,7 @@ Daemon::Daemon(ServicePaths paths, Config config, Setup setup)
               {[this](Config next) { set_config(std::move(next)); },
                [this] {
                    collect_facts();
-                   return plan(Reach::all);
+                   return plan(Scope::all);
                },
                [this](const std::string& group) { return setup_.host.set_control_group(group); },
                [this] { setup_.host.reloading(); },
@@ -70,8 +70,8 @@ void Daemon::start() {
 void Daemon::run() {
     log::info("ulagate", "{} {} starting, overlay {}", name(config_.role), config_.node,
               net::to_string(config_.overlay));
-    take_turn(Reach::quick);
-    take_turn(Reach::all);
+    take_turn(Scope::quick);
+    take_turn(Scope::all);
     note_ready();
     tick();
 }
@@ -89,16 +89,16 @@ void Daemon::set_config(Config config) {
 
 // --- the turn ---
 
-void Daemon::take_turn(Reach reach) {
+void Daemon::take_turn(Scope scope) {
     if (shutdown_.stopping()) return;
     const TurnPart part{"plan"};
     const auto begun = loop_.processor_time();
-    bring_about(reach);
+    bring_about(scope);
     took_ = loop_.processor_time() - begun;
 }
 
 // All that a turn does, in this order.
-void Daemon::bring_about(Reach reach) {
+void Daemon::bring_about(Scope scope) {
     parts_->observe();                        // names, routes, answers, LANs
     const auto read = reconciler_.refresh();  // what the kernel has; the plan reports an error
     if (read && *read) parts_->kernel_changed();
@@ -109,13 +109,13 @@ void Daemon::bring_about(Reach reach) {
         retry_.set(reconciler_.deadline());
         return;
     }
-    const Reconciler::Report done = plan(reach);
+    const Reconciler::Report done = plan(scope);
     setup_.host.applied();
     if (reload_.planned(done)) return;  // with a turn of its own
     // Peers that were taken away come anew.
     if (!reconciler_.under_way() && parts_->taken_away()) {
         collect_facts();
-        plan(reach);
+        plan(scope);
         kernel_log_.routine(false);
     }
     parts_->send();
@@ -123,7 +123,7 @@ void Daemon::bring_about(Reach reach) {
     setup_.host.look_at_tunnels();
     health_.report();
     parts_->update();
-    if (reach == Reach::all) note_ready();
+    if (scope == Scope::all) note_ready();
     retry_.set(reconciler_.deadline());
 }
 
@@ -134,12 +134,12 @@ bool Daemon::collect_facts() {
     return parts_->contribute(facts_) || handing_over || key;
 }
 
-Reconciler::Report Daemon::plan(Reach reach) {
+Reconciler::Report Daemon::plan(Scope scope) {
     const auto want = [this](const Have& have) {
         const TurnPart wishes{"what is wanted"};
         return desired(config_, facts_, have);
     };
-    Reconciler::Report done = reconciler_.run(want, loop_.now(), reach == Reach::all);
+    Reconciler::Report done = reconciler_.run(want, loop_.now(), scope == Scope::all);
     plan_due_ = false;
     kernel_log_.tell(done);
     return done;

@@ -55,14 +55,14 @@ public:
     [[nodiscard]] Parts& parts() { return *parts_; }
 
 private:
-    enum class Reach { quick, all };  // quick: what takes long waits, hosts need the first advertisement now
-    void reconcile() override { take_turn(Reach::all); }
+    enum class Scope { quick, all };  // quick: what takes long waits, hosts need the first advertisement now
+    void reconcile() override { take_turn(Scope::all); }
     void reconcile_next() override;
     void reconcile_soon() override;
-    void take_turn(Reach reach);
-    void bring_about(Reach reach);
+    void take_turn(Scope scope);
+    void bring_about(Scope scope);
     bool collect_facts();
-    Reconciler::Report plan(Reach reach);
+    Reconciler::Report plan(Scope scope);
     void set_config(Config config);
     void tick();
     void mark_stale();

@@ -166,7 +166,8 @@ void LiarWorld::act(std::size_t site, std::size_t router_index, std::size_t rela
     bool paths = false;
     for (const SessionEvent& event : outcome.events) {
         if (is_line(event)) note_line(router.cost, router.lines, now_);
-        paths |= std::holds_alternative<ReachChanged>(event) || std::holds_alternative<SitesTold>(event);
+        paths |=
+            std::holds_alternative<ReachabilityChanged>(event) || std::holds_alternative<SitesTold>(event);
     }
     if (router.epochs.note(relays_.at(relay).name, router.sessions.at(relay).epoch())) {
         router.epochs.reserve();

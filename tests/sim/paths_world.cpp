@@ -252,7 +252,8 @@ void PathWorld::act(std::size_t site, std::size_t relay, SessionOutcome outcome)
     }
     const bool matters =
         std::any_of(outcome.events.begin(), outcome.events.end(), [](const SessionEvent& event) {
-            return std::holds_alternative<ReachChanged>(event) || std::holds_alternative<SitesTold>(event);
+            return std::holds_alternative<ReachabilityChanged>(event) ||
+                   std::holds_alternative<SitesTold>(event);
         });
     if (matters) decide(site);
     set_alarm(site);

@@ -210,7 +210,7 @@ void RelaySession::send_probe(TimePoint now, SessionOutcome& out) {
     const bool was_never_alive =
         has_spoken_ && !has_answered_ && probes_.misses() >= ProbeHistory::kMissesUntilDown;
     has_answered_ |= was_never_alive;
-    if (died || was_never_alive) out.events.emplace_back(ReachChanged{false, false});
+    if (died || was_never_alive) out.events.emplace_back(ReachabilityChanged{false, false});
     send(Probe{probe_id_++}, out);
     probe_at_ = now + (traffic_ ? kProbeTraffic : kProbeIdle);
 }
@@ -282,7 +282,7 @@ void RelaySession::on_probe_ack(const ProbeAck& ack, Now now, SessionOutcome& ou
     const bool before = probes_.alive();
     if (!probes_.on_answer(ack.id, now.steady)) return;
     const bool is_back = std::exchange(has_answered_, true) && !before;
-    if (!before) out.events.emplace_back(ReachChanged{true, false});
+    if (!before) out.events.emplace_back(ReachabilityChanged{true, false});
     // It may have been started anew, and sends to the router that its configuration prefers.
     if (is_back) send_round(now, out);
 }
@@ -311,7 +311,7 @@ void RelaySession::on_goodbye(std::uint32_t sequence, TimePoint now, SessionOutc
         return;
     }
     goodbye_ = sequence;
-    out.events.emplace_back(ReachChanged{false, true});
+    out.events.emplace_back(ReachabilityChanged{false, true});
     probes_.set_down();
 }
 
@@ -358,7 +358,7 @@ std::string to_string(const SessionEvent& event) {
         std::string operator()(const PrefixRefused& e) const {
             return net::to_string(e.prefix) + " is not a prefix of this site in the relay's configuration";
         }
-        std::string operator()(const ReachChanged& e) const {
+        std::string operator()(const ReachabilityChanged& e) const {
             if (e.alive) return "answers";
             return e.goodbye ? "said goodbye" : "does not answer any more";
         }

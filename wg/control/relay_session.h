@@ -52,10 +52,10 @@ struct PrefixRefused {
 };
 
 // The relay can or cannot be reached by round trip; silence and goodbye are the two reasons for "cannot".
-struct ReachChanged {
+struct ReachabilityChanged {
     bool alive = false;
     bool goodbye = false;
-    bool operator==(const ReachChanged&) const = default;
+    bool operator==(const ReachabilityChanged&) const = default;
 };
 
 // Another router (or none) owns the prefix now, as the relay says.
@@ -91,8 +91,8 @@ struct ForwardingTold {
     bool operator==(const ForwardingTold&) const = default;
 };
 
-using SessionEvent = std::variant<ConflictLost, PrefixRefused, ReachChanged, OwnerTold, SitesTold, Regained,
-                                  Disbelieved, ForwardingTold>;
+using SessionEvent = std::variant<ConflictLost, PrefixRefused, ReachabilityChanged, OwnerTold, SitesTold,
+                                  Regained, Disbelieved, ForwardingTold>;
 
 // One sentence without the place: "another router owns fd12:3456:789a:a::/64 with epoch 7: fd99::a2".
 std::string to_string(const SessionEvent& event);

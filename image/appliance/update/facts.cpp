@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "daemon/base/file.h"
-#include "daemon/cli/relay_reach.h"
+#include "daemon/cli/relay_health.h"
 #include "daemon/config/config.h"
 
 namespace ulagate::appliance {
@@ -24,7 +24,7 @@ slot::Facts gather_facts(const std::string& root) {
             }
         }
     }
-    if (const auto reached = relay_in_reach(root + "/run/ulagate/control")) out.relay_reachable = *reached;
+    if (const auto reached = any_relay_up(root + "/run/ulagate/control")) out.relay_reachable = *reached;
     return out;
 }
 

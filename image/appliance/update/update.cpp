@@ -176,7 +176,7 @@ Result<void> arm(const Options& options, const Router& router, const slot::Manif
                     record.before.links_up.empty()
                         ? ""
                         : fmt::format(", link on {}", fmt::join(record.before.links_up, " and ")),
-                    record.before.relay_reachable ? ", a relay in reach" : ""));
+                    record.before.relay_reachable ? ", a relay is up" : ""));
     return {};
 }
 

@@ -63,16 +63,17 @@ TEST(FirewallGateway, TheMssIsClampedWithoutTunnelsToo) {
 }
 
 TEST(FirewallFirmware, SshIsOpenToThoseWhoMayAndNoOthers) {
-    const auto rules = [](Reach reach) {
-        return lines_with(render(gateway_model(Mode::appliance, reach)), "tcp dport");
+    const auto rules = [](AccessScope scope) {
+        return lines_with(render(gateway_model(Mode::appliance, scope)), "tcp dport");
     };
-    EXPECT_THAT(rules(Reach::nobody), testing::ElementsAre(HasSubstr("dport { 80 }")));
-    EXPECT_THAT(rules(Reach::lans),
+    EXPECT_THAT(rules(AccessScope::nobody), testing::ElementsAre(HasSubstr("dport { 80 }")));
+    EXPECT_THAT(rules(AccessScope::lans),
                 testing::ElementsAre("tcp dport { 22, 80 } counter accept comment \"the firmware's own\""));
     const std::string overlay =
         "ip6 saddr fd12:3456:789a::/48 tcp dport 22 counter accept comment \"the firmware's ssh\"";
-    EXPECT_THAT(rules(Reach::overlay), testing::UnorderedElementsAre(HasSubstr("dport { 22, 80 }"), overlay));
-    EXPECT_THAT(rules(Reach::anywhere),
+    EXPECT_THAT(rules(AccessScope::overlay),
+                testing::UnorderedElementsAre(HasSubstr("dport { 22, 80 }"), overlay));
+    EXPECT_THAT(rules(AccessScope::anywhere),
                 testing::UnorderedElementsAre("tcp dport 22 counter accept comment \"the firmware's ssh\"",
                                               HasSubstr("dport { 80 }"), overlay));
 }
@@ -89,11 +90,11 @@ TEST(FirewallFirmware, WhatFirewallInputSaysIsOpenBesideIt) {
 TEST(FirewallFirmware, ARelayHasNoLanToShowItsPageTo) {
     Model model = relay_model();
     model.input.clear();
-    model.ssh = Reach::overlay;
+    model.ssh = AccessScope::overlay;
     const std::string text = render(model);
     EXPECT_THAT(lines_with(text, "dport 22"), testing::SizeIs(1));
     EXPECT_THAT(text, Not(HasSubstr("firmware's own")));
-    model.ssh = Reach::anywhere;
+    model.ssh = AccessScope::anywhere;
     EXPECT_THAT(lines_with(render(model), "dport 22"), testing::SizeIs(2));
 }
 

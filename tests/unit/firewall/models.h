@@ -40,7 +40,7 @@ inline Model lone_edge_model(Mode mode = Mode::appliance) {
 }
 
 // The firmware, with a LAN that has its internet from it and one that has not.
-inline Model gateway_model(Mode mode = Mode::appliance, Reach ssh = Reach::lans) {
+inline Model gateway_model(Mode mode = Mode::appliance, AccessScope ssh = AccessScope::lans) {
     Model model = lone_edge_model(mode);
     model.lans.front().gateway = net::Ipv4Prefix{net::Ipv4Address{{192, 168, 7, 1}}, 24};
     model.input.clear();

@@ -117,7 +117,7 @@ TEST(Nftables, AppliesEveryRulesetTwice) {
         all_ports.forward = {{Service::Protocol::tcp, 0, 0}, {Service::Protocol::udp, 0, 0}};
         all_ports.input = {{Service::Protocol::any, 0, 0}};
         Model firmware_relay = relay_model();
-        firmware_relay.ssh = Reach::anywhere;
+        firmware_relay.ssh = AccessScope::anywhere;
         Model bare_edge;
         bare_edge.overlay = prefix("fd12:3456:789a::/48");
         Model bare_relay = bare_edge;
@@ -125,8 +125,8 @@ TEST(Nftables, AppliesEveryRulesetTwice) {
         for (const Model& model :
              {edge_model(), edge_model(Mode::shared), lone_edge_model(), lone_edge_model(Mode::shared),
               relay_model(), relay_model(Mode::shared), relay_any, all_ports, gateway_model(),
-              gateway_model(Mode::shared), gateway_model(Mode::appliance, Reach::anywhere), firmware_relay,
-              bridge_model(), bridge_model(Mode::shared), bare_edge, bare_relay}) {
+              gateway_model(Mode::shared), gateway_model(Mode::appliance, AccessScope::anywhere),
+              firmware_relay, bridge_model(), bridge_model(Mode::shared), bare_edge, bare_relay}) {
             for (int i = 0; i < 2; ++i) {
                 install(*nftables, render(model));
                 EXPECT_TRUE(nftables->table_exists().value());

@@ -44,8 +44,8 @@ TEST(FirewallRender, Golden) {
     expect_golden("edge_shared", render(edge_model(Mode::shared)));
     expect_golden("edge_lone", render(lone_edge_model()));
     expect_golden("gateway", render(gateway_model()));
-    expect_golden("gateway_overlay", render(gateway_model(Mode::appliance, Reach::overlay)));
-    expect_golden("gateway_anywhere", render(gateway_model(Mode::appliance, Reach::anywhere)));
+    expect_golden("gateway_overlay", render(gateway_model(Mode::appliance, AccessScope::overlay)));
+    expect_golden("gateway_anywhere", render(gateway_model(Mode::appliance, AccessScope::anywhere)));
     expect_golden("gateway_shared", render(gateway_model(Mode::shared)));
     expect_golden("bridge", render(bridge_model()));
     expect_golden("bridge_shared", render(bridge_model(Mode::shared)));

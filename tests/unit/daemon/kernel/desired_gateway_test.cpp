@@ -66,23 +66,23 @@ TEST(DesiredGateway, ForwardingIsRestoredAsAWhole) {
 TEST(DesiredFirmware, TheFirewallFollowsItsTables) {
     Config config = edge();
     EXPECT_FALSE(wanted(config).firewall.status_page);
-    EXPECT_EQ(wanted(config).firewall.ssh, firewall::Reach::nobody);
+    EXPECT_EQ(wanted(config).firewall.ssh, firewall::AccessScope::nobody);
     config.appliance.emplace();
     EXPECT_TRUE(wanted(config).firewall.status_page);
     config.appliance->ssh_from = ApplianceConfig::SshFrom::anywhere;
-    EXPECT_EQ(wanted(config).firewall.ssh, firewall::Reach::nobody) << "nobody has a key";
+    EXPECT_EQ(wanted(config).firewall.ssh, firewall::AccessScope::nobody) << "nobody has a key";
     config.appliance->ssh_keys = {"ssh-ed25519 AAAA"};
     using From = ApplianceConfig::SshFrom;
-    for (const auto& [from, reach] : {std::pair{From::lan, firewall::Reach::lans},
-                                      {From::overlay, firewall::Reach::overlay},
-                                      {From::anywhere, firewall::Reach::anywhere}}) {
+    for (const auto& [from, scope] : {std::pair{From::lan, firewall::AccessScope::lans},
+                                      {From::overlay, firewall::AccessScope::overlay},
+                                      {From::anywhere, firewall::AccessScope::anywhere}}) {
         config.appliance->ssh_from = from;
-        EXPECT_EQ(wanted(config).firewall.ssh, reach);
+        EXPECT_EQ(wanted(config).firewall.ssh, scope);
     }
     Config other = relay();
     other.appliance = config.appliance;
     EXPECT_FALSE(wanted(other).firewall.status_page);
-    EXPECT_EQ(wanted(other).firewall.ssh, firewall::Reach::anywhere);
+    EXPECT_EQ(wanted(other).firewall.ssh, firewall::AccessScope::anywhere);
 }
 
 }  // namespace

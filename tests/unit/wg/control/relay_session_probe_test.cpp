@@ -17,7 +17,7 @@ TEST_F(RelaySessionStory, ProbesEverySecondAndMeasuresTheRoundTrip) {
     relay_echoes();
     EXPECT_TRUE(session_.alive());
     EXPECT_EQ(session_.round_trip(), 40ms);
-    EXPECT_THAT(events(), ElementsAre(ReachChanged{true, false}));
+    EXPECT_THAT(events(), ElementsAre(ReachabilityChanged{true, false}));
     run_until(3500ms);
     EXPECT_THAT(probes_, ElementsAre(Sent{0ms, Probe{7000}}, Sent{1000ms, Probe{7001}},
                                      Sent{2000ms, Probe{7002}}, Sent{3000ms, Probe{7003}}));
@@ -35,7 +35,7 @@ TEST_F(RelaySessionStory, ThreeProbesWithoutAnAnswerAreTheEnd) {
     run_until(4s);
     EXPECT_FALSE(session_.alive());
     EXPECT_TRUE(session_.has_answered());
-    EXPECT_THAT(events(), ElementsAre(ReachChanged{false, false}));
+    EXPECT_THAT(events(), ElementsAre(ReachabilityChanged{false, false}));
     EXPECT_EQ(session_.loss(now().steady), (RelaySession::Loss{4, 3}));
     run_until(10'100ms);
     relay_echoes();
@@ -99,7 +99,7 @@ TEST_F(RelaySessionStory, ASlowWayIsNotADeadOne) {
         EXPECT_TRUE(session_.alive());
         EXPECT_EQ(session_.round_trip(), 2s);
     }
-    EXPECT_THAT(events(), ElementsAre(ReachChanged{true, false}));
+    EXPECT_THAT(events(), ElementsAre(ReachabilityChanged{true, false}));
 }
 
 TEST_F(RelaySessionStory, ARelayThatNeverAnswersIsNeverAliveAndNoNews) {
@@ -122,7 +122,7 @@ TEST_F(RelaySessionStory, ARelayThatSpokeAndNeverEchoedIsDown) {
     EXPECT_TRUE(session_.has_answered());
     EXPECT_FALSE(session_.alive());
     run_until(10s);
-    EXPECT_THAT(events(), ::testing::Contains(ReachChanged{false, false}).Times(1));
+    EXPECT_THAT(events(), ::testing::Contains(ReachabilityChanged{false, false}).Times(1));
     relay_echoes();
     EXPECT_TRUE(session_.alive());
 }
@@ -136,7 +136,7 @@ TEST_F(RelaySessionStory, GoodbyeFromTheRelayIsTheEndAtOnce) {
     relay_sequence_ += 1;
     relay_says(Goodbye{});
     EXPECT_FALSE(session_.alive());
-    EXPECT_THAT(events(), ElementsAre(ReachChanged{false, true}));
+    EXPECT_THAT(events(), ElementsAre(ReachabilityChanged{false, true}));
     record(session_.on_packet({late_echo, ProbeAck{7001}}, now()));
     EXPECT_FALSE(session_.alive()) << "sent before it";
     run_until(2s);

@@ -351,9 +351,9 @@ TEST_F(RelaySessionStory, SaysWhatHappened) {
               "another router owns fd12:3456:789a:a::/64 with epoch 7: fd99::a2");
     EXPECT_EQ(to_string(PrefixRefused{kLan}),
               "fd12:3456:789a:a::/64 is not a prefix of this site in the relay's configuration");
-    EXPECT_EQ(to_string(ReachChanged{true, false}), "answers");
-    EXPECT_EQ(to_string(ReachChanged{false, false}), "does not answer any more");
-    EXPECT_EQ(to_string(ReachChanged{false, true}), "said goodbye");
+    EXPECT_EQ(to_string(ReachabilityChanged{true, false}), "answers");
+    EXPECT_EQ(to_string(ReachabilityChanged{false, false}), "does not answer any more");
+    EXPECT_EQ(to_string(ReachabilityChanged{false, true}), "said goodbye");
     EXPECT_EQ(to_string(OwnerTold{owned_by(kOther, 7)}), "fd12:3456:789a:a::/64 is active on fd99::a2");
     EXPECT_EQ(to_string(OwnerTold{{kLan, {}, 0, 0}}), "fd12:3456:789a:a::/64 is active on no router");
 }

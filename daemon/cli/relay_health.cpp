@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/cli/relay_reach.h"
+#include "daemon/cli/relay_health.h"
 
 #include <algorithm>
 #include <boost/json/array.hpp>
@@ -9,7 +9,7 @@
 
 namespace ulagate {
 
-Result<bool> relay_in_reach(const std::string& socket_path) {
+Result<bool> any_relay_up(const std::string& socket_path) {
     const auto answer = ask_daemon(socket_path, "status");
     if (!answer) return tl::unexpected(answer.error());
     const auto* status = answer->if_object();
