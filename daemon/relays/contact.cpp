@@ -11,29 +11,29 @@ constexpr std::uint16_t kSomeKeepalive = 25;  // s; where none is configured, fo
 }  // namespace
 
 std::optional<net::Endpoint> RelayContact::endpoint() const {
-    if (!race.choice()) return std::nullopt;
-    return net::Endpoint{race.choice()->address, port};
+    if (!selector.choice()) return std::nullopt;
+    return net::Endpoint{selector.choice()->address, port};
 }
 
 std::optional<RelayContact::TimePoint> RelayContact::deadline() const {
     std::optional<TimePoint> next;
     const auto source_due = source ? source->deadline() : std::nullopt;
-    for (const auto& due : {addresses.deadline(), race.deadline(), egress.deadline(), source_due}) {
+    for (const auto& due : {addresses.deadline(), selector.deadline(), egress.deadline(), source_due}) {
         if (due && (!next || *due < *next)) next = due;
     }
     return next;
 }
 
-void RelayContact::begin_try(const EndpointRace::Try& how, const wg::Peer* peer) {
+void RelayContact::begin_try(const EndpointSelector::Try& how, const wg::Peer* peer) {
     renewed_ = how.renew;
     bytes_before_ = peer != nullptr ? peer->rx_bytes : 0;
 }
 
 bool RelayContact::answered(const wg::Peer* peer) const {
-    if (peer == nullptr || !race.choice()) return false;
+    if (peer == nullptr || !selector.choice()) return false;
     if (renewed_) return peer->ever_connected();
     return peer->rx_bytes > bytes_before_ && peer->endpoint &&
-           peer->endpoint->address == race.choice()->address;
+           peer->endpoint->address == selector.choice()->address;
 }
 
 wg::DeviceChange send_at_once(const wg::PublicKey& key, const net::Endpoint& endpoint,

@@ -8,7 +8,7 @@
 #include "daemon/base/address.h"
 #include "daemon/relays/addresses.h"
 #include "daemon/relays/egress_monitor.h"
-#include "daemon/relays/endpoint_race.h"
+#include "daemon/relays/endpoint_selector.h"
 #include "daemon/relays/source_port.h"
 #include "wg/device/device.h"
 
@@ -21,7 +21,7 @@ struct RelayContact {
     RelayContact(std::string host, std::uint16_t relay_port) : addresses(std::move(host)), port(relay_port) {}
 
     RelayAddresses addresses;
-    EndpointRace race;
+    EndpointSelector selector;
     EgressMonitor egress;
     std::uint16_t port;
     std::optional<SourcePort> source;  // of an edge
@@ -29,7 +29,7 @@ struct RelayContact {
     [[nodiscard]] std::optional<net::Endpoint> endpoint() const;
     [[nodiscard]] std::optional<TimePoint> deadline() const;
     // A try begins; `peer`: as it is before.
-    void begin_try(const EndpointRace::Try& how, const wg::Peer* peer);
+    void begin_try(const EndpointSelector::Try& how, const wg::Peer* peer);
     // Since then something authentic has come from the address that is tried. WireGuard takes an address for
     // the peer's when a packet from there has proved itself.
     [[nodiscard]] bool answered(const wg::Peer* peer) const;

@@ -46,7 +46,7 @@ void RelayConnections::keep(bool stopping) {
     for (const auto& [name, contact] : contacts_) {
         auto addresses = contact.addresses.all();
         if (!contact.addresses.is_name() || addresses.empty()) continue;
-        relays[name] = {contact.addresses.host(), contact.race.winner(), std::move(addresses)};
+        relays[name] = {contact.addresses.host(), contact.selector.winner(), std::move(addresses)};
     }
     memory_.update(std::move(relays));
     const auto text = memory_.take_write(context_.loop.now(), stopping);
@@ -76,7 +76,7 @@ void RelayConnections::set_config() {
             if (usable) contact.addresses.remember(*usable);
             if (memory->winner && address_rule().refusal(*memory->winner).empty())
                 contact.addresses.worked(*memory->winner);
-            contact.race.remember(memory->winner, memory->addresses);
+            contact.selector.remember(memory->winner, memory->addresses);
         }
         contacts.emplace(relay.name, std::move(contact));
     }
@@ -196,7 +196,7 @@ void RelayConnections::send_by_new_egress() {
         if (send == EgressMonitor::Send::no) continue;
         if (send == EgressMonitor::Send::by_new_egress) {
             moved = true;
-            contact.race.network_changed(context_.loop.now());
+            contact.selector.network_changed(context_.loop.now());
         }
         if (peer_of(relay) == nullptr || !facts.endpoint || facts.renew_peer) continue;
         if (send == EgressMonitor::Send::by_new_egress) {
@@ -220,7 +220,7 @@ void RelayConnections::note_changes() {
     for (const RelayConfig& relay : context_.config.relays) {
         const bool alive = is_alive(relay);
         bool& logged = logged_up_[relay.name];
-        if (alive == logged || contacts_.at(relay.name).race.on_trial()) continue;
+        if (alive == logged || contacts_.at(relay.name).selector.on_trial()) continue;
         logged = alive;
         const auto& endpoint = relays_[relay.name].endpoint;
         if (alive) {

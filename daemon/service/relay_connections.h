@@ -90,7 +90,7 @@ private:
     void note_received(const RelayConfig& relay);
     void ask_resolver();
     void choose(const RelayConfig& relay);
-    void choose_source_port(const RelayConfig& relay, const EndpointRace::View& view);
+    void choose_source_port(const RelayConfig& relay, const EndpointSelector::View& view);
     void follow_choice(RelayFacts& facts, const std::optional<Candidate>& choice);
     void measure_paths();
     void note_uplinks();

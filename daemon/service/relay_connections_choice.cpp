@@ -28,7 +28,7 @@ void RelayConnections::choose(const RelayConfig& relay) {
     const bool may_use_it = may_use(relay) && !around_.clock_behind && !around_.handing_over;
     if (relay.kind == RelayKind::plain) plain_relays_[relay.name].update(may_use_it, facts.alive, now);
 
-    EndpointRace::View view;
+    EndpointSelector::View view;
     view.addresses = contact.addresses.all();
     view.own_uplink = [this](const net::IpAddress& address) { return egress_.own_uplink(address); };
     view.other_uplinks = [&](const net::IpAddress& address) {
@@ -48,12 +48,12 @@ void RelayConnections::choose(const RelayConfig& relay) {
     if (const auto* session = channel_.session(relay.name); session != nullptr && session->round_trip())
         view.round_trip = std::chrono::duration_cast<std::chrono::milliseconds>(*session->round_trip());
     if (view.may_send) contact.addresses.set_alive(view.alive, now);
-    if (view.alive && contact.race.winner()) contact.addresses.worked(*contact.race.winner());
+    if (view.alive && contact.selector.winner()) contact.addresses.worked(*contact.selector.winner());
     choose_source_port(relay, view);
-    const auto before = contact.race.choice();
-    const auto attempt = contact.race.update(view, now);
+    const auto before = contact.selector.choice();
+    const auto attempt = contact.selector.update(view, now);
     facts.endpoint = contact.endpoint();
-    follow_choice(facts, view.may_send ? contact.race.choice() : std::nullopt);
+    follow_choice(facts, view.may_send ? contact.selector.choice() : std::nullopt);
     facts.egress = facts.endpoint ? egress_.egress_to(facts.endpoint->address) : std::nullopt;
     if (!attempt) return;
     contact.begin_try(*attempt, peer);
@@ -61,7 +61,7 @@ void RelayConnections::choose(const RelayConfig& relay) {
                facts.pin ? " by " + facts.pin->link : std::string{}, attempt->renew ? " anew" : "");
     suspected_until_[relay.name] = now + kTrialSuspicion;
     // That the egress is another one is our own doing.
-    if (attempt->renew || before != contact.race.choice()) contact.egress.expect(facts.egress);
+    if (attempt->renew || before != contact.selector.choice()) contact.egress.expect(facts.egress);
     if (attempt->renew) {
         facts.renew_peer = peer != nullptr;
         renewing_ |= facts.renew_peer;
@@ -71,11 +71,11 @@ void RelayConnections::choose(const RelayConfig& relay) {
     }
 }
 
-void RelayConnections::choose_source_port(const RelayConfig& relay, const EndpointRace::View& view) {
+void RelayConnections::choose_source_port(const RelayConfig& relay, const EndpointSelector::View& view) {
     RelayContact& contact = contacts_.at(relay.name);
     if (!contact.source) return;
     const std::string interface = tunnel_interface(relay);
-    SourcePort::View now_there{view.may_send, view.alive, contact.race.rounds(), std::nullopt, false};
+    SourcePort::View now_there{view.may_send, view.alive, contact.selector.rounds(), std::nullopt, false};
     const Have& have = context_.reconciler.have();
     const auto device = have.tunnels.find(interface);
     if (device != have.tunnels.end() && device->second.listen_port != 0)
@@ -106,7 +106,7 @@ void RelayConnections::choose_source_port(const RelayConfig& relay, const Endpoi
         } else {
             log::notice(relay.name, "nothing comes back to UDP port {}, trying from {}", before, port);
         }
-        contact.race.network_changed(context_.loop.now());
+        contact.selector.network_changed(context_.loop.now());
         context_.reconciler.retry_now();
     }
     relays_[relay.name].listen_port = contact.source->port();
@@ -128,7 +128,7 @@ void RelayConnections::report_source_ports() {
     context_.obstacles.set("source ports", std::move(found));
 }
 
-// What the race wants is in place before anything is sent.
+// What the selector wants is in place before anything is sent.
 void RelayConnections::follow_choice(RelayFacts& facts, const std::optional<Candidate>& choice) {
     facts.pin = choice ? choice->via : std::nullopt;
     if (!choice || facts.pin == egress_.pin_of(choice->address)) return;

@@ -86,11 +86,11 @@ TEST(RelayContact, SendingAtOnceSetsTheEndpointAndTogglesTheKeepalive) {
 
 TEST(RelayContact, AnAnswerIsAHandshakeOrMoreBytesFromTheAddressThatIsTried) {
     RelayContact contact{"192.0.2.1", 51820};
-    EndpointRace::View view;
+    EndpointSelector::View view;
     view.addresses = contact.addresses.all();
     view.own_uplink = [](const net::IpAddress&) { return std::optional{Uplink{"wan0", std::nullopt}}; };
     view.other_uplinks = [](const net::IpAddress&) { return std::vector<Uplink>{}; };
-    const auto attempt = contact.race.update(view, kStart);
+    const auto attempt = contact.selector.update(view, kStart);
     ASSERT_TRUE(attempt);
     EXPECT_EQ(contact.endpoint(), net::parse_endpoint("192.0.2.1:51820"));
     wg::Peer peer;

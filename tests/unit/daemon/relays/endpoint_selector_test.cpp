@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "tests/unit/daemon/relays/endpoint_race_story.h"
+#include "tests/unit/daemon/relays/endpoint_selector_story.h"
 
-namespace ulagate::endpoint_race_test {
+namespace ulagate::endpoint_selector_test {
 namespace {
 
 using namespace race_story;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-TEST(EndpointRace, TheFirstThatAnswersIsKept) {
+TEST(EndpointSelector, TheFirstThatAnswersIsKept) {
     Story story;
     story.answering = {"2001:db8::1", "192.0.2.1"};
     story.run(1h);
     EXPECT_THAT(story.tried, ElementsAre(Story::Tried{0ms, "2001:db8::1"}));
-    EXPECT_EQ(story.race.winner(), kSix);
-    EXPECT_EQ(story.race.deadline(), std::nullopt);
+    EXPECT_EQ(story.selector.winner(), kSix);
+    EXPECT_EQ(story.selector.deadline(), std::nullopt);
 }
 
-TEST(EndpointRace, ADeadFamilyCostsOneShortTry) {
+TEST(EndpointSelector, ADeadFamilyCostsOneShortTry) {
     Story story;
     story.answering = {"192.0.2.1"};
     EXPECT_LE(story.until_alive(), 300ms + 2 * 40ms + 20ms);
     EXPECT_THAT(story.tried, ElementsAre(Story::Tried{0ms, "2001:db8::1"}, Story::Tried{300ms, "192.0.2.1"}));
-    EXPECT_EQ(story.race.winner(), kFour);
+    EXPECT_EQ(story.selector.winner(), kFour);
 }
 
-TEST(EndpointRace, EachRoundIsTwiceAsPatientUpToFiveSeconds) {
+TEST(EndpointSelector, EachRoundIsTwiceAsPatientUpToFiveSeconds) {
     Story story;
     story.addresses = {kSix};
     story.run(25s);
@@ -34,7 +34,7 @@ TEST(EndpointRace, EachRoundIsTwiceAsPatientUpToFiveSeconds) {
     EXPECT_THAT(when, ElementsAre(0ms, 300ms, 900ms, 2100ms, 4500ms, 9300ms, 14300ms, 19300ms, 24300ms));
 }
 
-TEST(EndpointRace, ASlowRelayIsFoundInALaterRound) {
+TEST(EndpointSelector, ASlowRelayIsFoundInALaterRound) {
     Story story;
     story.answering = {"192.0.2.1"};
     story.round_trip = 700ms;
@@ -43,27 +43,27 @@ TEST(EndpointRace, ASlowRelayIsFoundInALaterRound) {
     EXPECT_EQ(story.tried.size(), 6U);  // 300 ms and 600 ms are too short for it, 1200 ms are not
 }
 
-TEST(EndpointRace, AWinnerFromDiskIsTheFirst) {
+TEST(EndpointSelector, AWinnerFromDiskIsTheFirst) {
     Story story;
-    story.race.remember(kFour, {kSix, kFour});
+    story.selector.remember(kFour, {kSix, kFour});
     story.answering = {"2001:db8::1", "192.0.2.1"};
     story.run(1s);
     EXPECT_THAT(story.tried, ElementsAre(Story::Tried{0ms, "192.0.2.1"}));
 }
 
-TEST(EndpointRace, WhatWorkedBeforeARestartIsKept) {
-    EndpointRace race;
-    EndpointRace::View view;
+TEST(EndpointSelector, WhatWorkedBeforeARestartIsKept) {
+    EndpointSelector selector;
+    EndpointSelector::View view;
     view.addresses = {kSix, kFour};
     view.own_uplink = [](const net::IpAddress&) { return std::optional{kOwn}; };
     view.other_uplinks = [](const net::IpAddress&) { return std::vector<Uplink>{kSpare}; };
     view.in_use = Candidate{kFour, kSpare};
     view.alive = true;
-    EXPECT_EQ(race.update(view, kStart), std::nullopt);
-    EXPECT_EQ(race.choice(), (Candidate{kFour, kSpare}));
+    EXPECT_EQ(selector.update(view, kStart), std::nullopt);
+    EXPECT_EQ(selector.choice(), (Candidate{kFour, kSpare}));
 }
 
-TEST(EndpointRace, AFamilyWithoutAWayIsNotTried) {
+TEST(EndpointSelector, AFamilyWithoutAWayIsNotTried) {
     Story story;
     story.families = {IpFamily::ipv4};
     story.answering = {"192.0.2.1"};
@@ -71,7 +71,7 @@ TEST(EndpointRace, AFamilyWithoutAWayIsNotTried) {
     EXPECT_THAT(story.tried, ElementsAre(Story::Tried{0ms, "192.0.2.1"}));
 }
 
-TEST(EndpointRace, WithoutAnyWayNothingIsTriedAndTheChoiceStays) {
+TEST(EndpointSelector, WithoutAnyWayNothingIsTriedAndTheChoiceStays) {
     Story story;
     story.answering = {"192.0.2.1"};
     story.run(10s);
@@ -81,20 +81,20 @@ TEST(EndpointRace, WithoutAnyWayNothingIsTriedAndTheChoiceStays) {
     story.run(10s);
     EXPECT_THAT(story.tried, IsEmpty());
     EXPECT_EQ(story.choice(), "192.0.2.1");
-    EXPECT_EQ(story.race.deadline(), std::nullopt);
+    EXPECT_EQ(story.selector.deadline(), std::nullopt);
     // Back again, at once.
     story.families = {IpFamily::ipv4};
     EXPECT_LE(story.until_alive(), 100ms);
 }
 
-TEST(EndpointRace, WithoutAWayTheFirstAddressIsTheEndpoint) {
+TEST(EndpointSelector, WithoutAWayTheFirstAddressIsTheEndpoint) {
     Story story;
     story.families.clear();
     story.run(1s);
     EXPECT_EQ(story.choice(), "2001:db8::1");
 }
 
-TEST(EndpointRace, AWorkingAddressIsKeptThoughTheNameHasOthersNow) {
+TEST(EndpointSelector, AWorkingAddressIsKeptThoughTheNameHasOthersNow) {
     Story story;
     story.answering = {"2001:db8::1"};
     story.run(1s);
@@ -104,7 +104,7 @@ TEST(EndpointRace, AWorkingAddressIsKeptThoughTheNameHasOthersNow) {
     EXPECT_EQ(story.tried.size(), 1U);
 }
 
-TEST(EndpointRace, ADeadAddressThatTheNameHasLostIsLeftAtOnce) {
+TEST(EndpointSelector, ADeadAddressThatTheNameHasLostIsLeftAtOnce) {
     Story story;
     story.answering = {"2001:db8::1"};
     story.run(1s);
@@ -116,7 +116,7 @@ TEST(EndpointRace, ADeadAddressThatTheNameHasLostIsLeftAtOnce) {
     EXPECT_THAT(story.tried, ElementsAre(Story::Tried{1000ms, "2001:db8::2"}));
 }
 
-TEST(EndpointRace, ANewAddressIsTriedAsSoonAsItIsKnown) {
+TEST(EndpointSelector, ANewAddressIsTriedAsSoonAsItIsKnown) {
     Story story;
     story.answering = {"2001:db8::1"};
     story.run(1s);
@@ -131,7 +131,7 @@ TEST(EndpointRace, ANewAddressIsTriedAsSoonAsItIsKnown) {
     EXPECT_TRUE(story.alive);
 }
 
-TEST(EndpointRace, ANewAddressComesBeforeTheLastWinner) {
+TEST(EndpointSelector, ANewAddressComesBeforeTheLastWinner) {
     Story story;
     story.answering = {"2001:db8::1"};
     story.run(1s);
@@ -145,7 +145,7 @@ TEST(EndpointRace, ANewAddressComesBeforeTheLastWinner) {
     EXPECT_EQ(story.tried.front().what, "192.0.2.2");
 }
 
-TEST(EndpointRace, AHandshakeThatNoRoundTripFollowsIsNoVictory) {
+TEST(EndpointSelector, AHandshakeThatNoRoundTripFollowsIsNoVictory) {
     Story story;
     story.answering = {"2001:db8::1", "192.0.2.1"};
     story.round_trip = 100ms;
@@ -155,7 +155,7 @@ TEST(EndpointRace, AHandshakeThatNoRoundTripFollowsIsNoVictory) {
     EXPECT_EQ(story.choice(), "192.0.2.1");
 }
 
-TEST(EndpointRace, AnAddressThatCameLateGetsItsChanceSoon) {
+TEST(EndpointSelector, AnAddressThatCameLateGetsItsChanceSoon) {
     Story story;
     story.addresses = {kFour};
     story.answering = {"192.0.2.1", "2001:db8::1"};
@@ -167,32 +167,32 @@ TEST(EndpointRace, AnAddressThatCameLateGetsItsChanceSoon) {
     EXPECT_EQ(story.choice(), "2001:db8::1");
 }
 
-TEST(EndpointRace, AnotherNetworkGivesThePreferredFamilyAChance) {
+TEST(EndpointSelector, AnotherNetworkGivesThePreferredFamilyAChance) {
     Story story;
     story.families = {IpFamily::ipv4};
     story.answering = {"192.0.2.1", "2001:db8::1"};
     story.run(10s);
     story.tried.clear();
     story.families = {IpFamily::ipv4, IpFamily::ipv6};
-    story.race.network_changed(story.now);
+    story.selector.network_changed(story.now);
     story.run(1min);
     EXPECT_THAT(story.tried, ElementsAre(Story::Tried{12000ms, "2001:db8::1 kept"}));
     EXPECT_EQ(story.choice(), "2001:db8::1");
 }
 
-TEST(EndpointRace, AnotherNetworkStartsTheTriesAgain) {
+TEST(EndpointSelector, AnotherNetworkStartsTheTriesAgain) {
     Story story;
     story.addresses = {kSix};
     story.run(20s);
     story.tried.clear();
-    story.race.network_changed(story.now);
+    story.selector.network_changed(story.now);
     story.run(1s);
     EXPECT_THAT(story.tried,
                 ElementsAre(Story::Tried{20000ms, "2001:db8::1"}, Story::Tried{20300ms, "2001:db8::1"},
                             Story::Tried{20900ms, "2001:db8::1"}));
 }
 
-TEST(EndpointRace, WhileNothingMayBeSentNothingIsTried) {
+TEST(EndpointSelector, WhileNothingMayBeSentNothingIsTried) {
     Story story;
     story.may_send = false;
     story.run(1min);
@@ -205,4 +205,4 @@ TEST(EndpointRace, WhileNothingMayBeSentNothingIsTried) {
 }
 
 }  // namespace
-}  // namespace ulagate::endpoint_race_test
+}  // namespace ulagate::endpoint_selector_test

@@ -21,8 +21,12 @@ struct Candidate {
     bool operator==(const Candidate&) const = default;
 };
 
-// Which of a relay's addresses is used: the candidates are tried one after the other until one brings a
-// handshake. Pure.
+// Chooses which of a relay's addresses is used: the candidates are tried one after the other until one
+// completes a handshake. Pure.
+//
+// This is kin to Happy Eyeballs (RFC 8305): both families by turns, the preferred one first, with little
+// patience in the first round. It is not Happy Eyeballs: a WireGuard peer has one endpoint, so attempts
+// cannot overlap, and a completed handshake does not prove that full-sized packets get through.
 //
 // WireGuard sends an initiation at most every 5 s a peer (REKEY_TIMEOUT); a peer that is removed and added
 // again may send at once. So a try is: the peer anew with the endpoint, and some time for the answer, short
@@ -31,7 +35,7 @@ struct Candidate {
 // A new peer costs what its session could still carry, so it is not the first thing to do when a relay stops
 // answering probes: it may only be its daemon that is restarted, while WireGuard goes on. Or the path has
 // died somewhere: the session works by any other, too.
-class EndpointRace {
+class EndpointSelector {
 public:
     using TimePoint = std::chrono::steady_clock::time_point;
 
@@ -79,7 +83,7 @@ private:
     void rest(const std::vector<Candidate>& field, const View& view);
     std::optional<Try> settle(const std::vector<Candidate>& field, const View& view, TimePoint now);
     std::optional<Try> judge_trial(const View& view, TimePoint now);
-    std::optional<Try> race(const std::vector<Candidate>& field, const View& view, TimePoint now);
+    std::optional<Try> search(const std::vector<Candidate>& field, const View& view, TimePoint now);
     std::optional<Try> first(const std::vector<Candidate>& field, const View& view, TimePoint now);
     std::optional<Try> next_gentle(const std::vector<Candidate>& field, const View& view, TimePoint now);
     std::optional<Try> next(const std::vector<Candidate>& field, TimePoint now);
@@ -90,13 +94,13 @@ private:
     std::optional<Candidate> choice_;
     std::optional<net::IpAddress> winner_;
     std::vector<net::IpAddress> known_;  // the addresses when the tunnel came to work: others are newer
-    bool racing_ = false;
+    bool searching_ = false;
     bool gentle_ = false;              // the session is still worth something
     bool settled_ = false;             // the tunnel worked over the choice
     bool rested_ = false;              // nothing was sent to the choice so far
     bool answered_ = false;            // the choice did; the tunnel is about to work
     std::vector<Candidate> tried_;     // in this round
-    std::vector<net::IpAddress> met_;  // tried since the race began, or the network changed
+    std::vector<net::IpAddress> met_;  // tried since the search began, or the network changed
     unsigned round_ = 0;
     std::optional<Candidate> fallback_;  // of a trial
     std::optional<TimePoint> trial_at_;  // nothing: there is no better candidate

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "tests/unit/daemon/relays/endpoint_race_story.h"
+#include "tests/unit/daemon/relays/endpoint_selector_story.h"
 
-namespace ulagate::endpoint_race_session_test {
+namespace ulagate::endpoint_selector_session_test {
 namespace {
 
 using namespace race_story;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-TEST(EndpointRace, AfterALossTheLastWinnerIsTheFirst) {
+TEST(EndpointSelector, AfterALossTheLastWinnerIsTheFirst) {
     Story story;
     story.answering = {"192.0.2.1"};
     story.lose_after(10s);
@@ -18,7 +18,7 @@ TEST(EndpointRace, AfterALossTheLastWinnerIsTheFirst) {
     EXPECT_TRUE(story.alive);
 }
 
-TEST(EndpointRace, ALostSessionIsGivenARoundTripBeforeThePeerIsMadeAnew) {
+TEST(EndpointSelector, ALostSessionIsGivenARoundTripBeforeThePeerIsMadeAnew) {
     Story story;
     story.answering = {"192.0.2.1"};
     story.families = {IpFamily::ipv4};
@@ -30,7 +30,7 @@ TEST(EndpointRace, ALostSessionIsGivenARoundTripBeforeThePeerIsMadeAnew) {
                             Story::Tried{10430ms, "192.0.2.1"}));
 }
 
-TEST(EndpointRace, ADaemonThatRestartsCostsTheSessionNothing) {
+TEST(EndpointSelector, ADaemonThatRestartsCostsTheSessionNothing) {
     Story story;
     story.answering = {"2001:db8::1", "192.0.2.1"};
     story.lose_after(10s);
@@ -42,7 +42,7 @@ TEST(EndpointRace, ADaemonThatRestartsCostsTheSessionNothing) {
     EXPECT_THAT(story.tried, ElementsAre(Story::Tried{10000ms, "2001:db8::1 kept"}));
 }
 
-TEST(EndpointRace, APeerThatIsGoneHasNoSessionToSpare) {
+TEST(EndpointSelector, APeerThatIsGoneHasNoSessionToSpare) {
     Story story;
     story.answering = {"2001:db8::1"};
     story.lose_after(10s);
@@ -51,7 +51,7 @@ TEST(EndpointRace, APeerThatIsGoneHasNoSessionToSpare) {
     EXPECT_THAT(story.tried, ElementsAre(Story::Tried{10000ms, "2001:db8::1"}));
 }
 
-TEST(EndpointRace, WithoutADaemonForLongWireGuardIsDisturbedOnceAMinute) {
+TEST(EndpointSelector, WithoutADaemonForLongWireGuardIsDisturbedOnceAMinute) {
     Story story;
     story.families = {IpFamily::ipv4};
     story.answering = {"192.0.2.1"};
@@ -61,7 +61,7 @@ TEST(EndpointRace, WithoutADaemonForLongWireGuardIsDisturbedOnceAMinute) {
     EXPECT_LE(story.tried.size(), 12U);
 }
 
-TEST(EndpointRace, LeavesAtOnceWhatHasNoEgressAnyMore) {
+TEST(EndpointSelector, LeavesAtOnceWhatHasNoEgressAnyMore) {
     Story story;
     story.answering = {"2001:db8::1", "192.0.2.1"};
     story.run(10s);
@@ -72,7 +72,7 @@ TEST(EndpointRace, LeavesAtOnceWhatHasNoEgressAnyMore) {
     EXPECT_TRUE(story.alive);
 }
 
-TEST(EndpointRace, ThePreferredFamilyIsTriedEveryTenMinutesWithoutTraffic) {
+TEST(EndpointSelector, ThePreferredFamilyIsTriedEveryTenMinutesWithoutTraffic) {
     Story story;
     story.settle_on("192.0.2.1");
     story.run(31min);
@@ -84,7 +84,7 @@ TEST(EndpointRace, ThePreferredFamilyIsTriedEveryTenMinutesWithoutTraffic) {
     EXPECT_TRUE(story.alive);
 }
 
-TEST(EndpointRace, ATrialThatIsAnsweredWins) {
+TEST(EndpointSelector, ATrialThatIsAnsweredWins) {
     Story story;
     story.answering = {"192.0.2.1"};
     story.until_alive();
@@ -93,11 +93,11 @@ TEST(EndpointRace, ATrialThatIsAnsweredWins) {
     story.run(1h);
     EXPECT_EQ(story.tried.size(), 1U);
     EXPECT_EQ(story.choice(), "2001:db8::1");
-    EXPECT_EQ(story.race.winner(), kSix);
+    EXPECT_EQ(story.selector.winner(), kSix);
     EXPECT_TRUE(story.alive);
 }
 
-TEST(EndpointRace, TrafficPutsATrialOff) {
+TEST(EndpointSelector, TrafficPutsATrialOff) {
     Story story;
     story.settle_on("192.0.2.1");
     story.traffic = true;
@@ -108,7 +108,7 @@ TEST(EndpointRace, TrafficPutsATrialOff) {
     EXPECT_EQ(story.tried.size(), 1U);
 }
 
-TEST(EndpointRace, APlainRelayNeedsAHandshakeForATrialAndForTheWayBack) {
+TEST(EndpointSelector, APlainRelayNeedsAHandshakeForATrialAndForTheWayBack) {
     Story story;
     story.answers_probes = false;
     story.settle_on("192.0.2.1");
@@ -118,7 +118,7 @@ TEST(EndpointRace, APlainRelayNeedsAHandshakeForATrialAndForTheWayBack) {
     EXPECT_TRUE(story.alive);
 }
 
-TEST(EndpointRace, AnotherUplinkComesAfterAllAddresses) {
+TEST(EndpointSelector, AnotherUplinkComesAfterAllAddresses) {
     Story story;
     story.spares = {kSpare};
     story.answering = {"192.0.2.1 wan1"};
@@ -131,7 +131,7 @@ TEST(EndpointRace, AnotherUplinkComesAfterAllAddresses) {
     EXPECT_EQ(story.choice(), "2001:db8::1");
 }
 
-TEST(EndpointRace, AnUplinkThatIsGoneIsLeftAtOnce) {
+TEST(EndpointSelector, AnUplinkThatIsGoneIsLeftAtOnce) {
     Story story;
     story.spares = {kSpare};
     story.answering = {"2001:db8::1 wan1"};
@@ -144,7 +144,7 @@ TEST(EndpointRace, AnUplinkThatIsGoneIsLeftAtOnce) {
     EXPECT_TRUE(story.alive);
 }
 
-TEST(EndpointRace, ASessionIsCarriedOverToAnotherUplinkFirst) {
+TEST(EndpointSelector, ASessionIsCarriedOverToAnotherUplinkFirst) {
     Story story;
     story.spares = {kSpare};
     story.answering = {"2001:db8::1", "192.0.2.1"};
@@ -155,7 +155,7 @@ TEST(EndpointRace, ASessionIsCarriedOverToAnotherUplinkFirst) {
                                          Story::Tried{10130ms, "2001:db8::1 wan1 kept"}));
 }
 
-TEST(EndpointRace, ASessionIsTriedByAllWaysBeforeItIsGivenUp) {
+TEST(EndpointSelector, ASessionIsTriedByAllWaysBeforeItIsGivenUp) {
     Story story;
     story.spares = {kSpare};
     story.answering = {"2001:db8::1", "192.0.2.1"};
@@ -166,7 +166,7 @@ TEST(EndpointRace, ASessionIsTriedByAllWaysBeforeItIsGivenUp) {
                                                     "192.0.2.1 kept", "2001:db8::1", "192.0.2.1"));
 }
 
-TEST(EndpointRace, ALongRoundTripIsWaitedForWithASession) {
+TEST(EndpointSelector, ALongRoundTripIsWaitedForWithASession) {
     Story story;
     story.addresses = {kSix};
     story.round_trip = 400ms;
@@ -180,7 +180,7 @@ TEST(EndpointRace, ALongRoundTripIsWaitedForWithASession) {
                                          Story::Tried{60850ms, "2001:db8::1 wan1 kept"}));
 }
 
-TEST(EndpointRace, AnotherUplinkThatTheRoutingTableComesToIsNoOtherAnyMore) {
+TEST(EndpointSelector, AnotherUplinkThatTheRoutingTableComesToIsNoOtherAnyMore) {
     Story story;
     story.spares = {kSpare};
     story.settle_on("2001:db8::1 wan1");
@@ -193,7 +193,7 @@ TEST(EndpointRace, AnotherUplinkThatTheRoutingTableComesToIsNoOtherAnyMore) {
     EXPECT_TRUE(story.alive);
 }
 
-TEST(EndpointRace, TrafficKeepsAnotherUplinkForAnHourOnly) {
+TEST(EndpointSelector, TrafficKeepsAnotherUplinkForAnHourOnly) {
     Story story;
     story.addresses = {kSix};
     story.spares = {kSpare};
@@ -208,4 +208,4 @@ TEST(EndpointRace, TrafficKeepsAnotherUplinkForAnHourOnly) {
 }
 
 }  // namespace
-}  // namespace ulagate::endpoint_race_session_test
+}  // namespace ulagate::endpoint_selector_session_test

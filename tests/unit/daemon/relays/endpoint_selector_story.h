@@ -11,14 +11,14 @@
 #include <string>
 #include <vector>
 
-#include "daemon/relays/endpoint_race.h"
+#include "daemon/relays/endpoint_selector.h"
 #include "tests/unit/text_values.h"
 
 namespace ulagate::race_story {
 
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
-using TimePoint = EndpointRace::TimePoint;
+using TimePoint = EndpointSelector::TimePoint;
 
 inline constexpr TimePoint kStart{1000s};
 
@@ -32,7 +32,7 @@ inline const Uplink kSpare{"wan1", ip("198.51.100.1")};
 // A relay with some addresses of which some answer, and the tunnel to it, in virtual time.
 class Story {
 public:
-    EndpointRace race;
+    EndpointSelector selector;
     TimePoint now = kStart;
     std::vector<net::IpAddress> addresses{kSix, kFour};
     std::set<IpFamily> families{IpFamily::ipv6, IpFamily::ipv4};
@@ -58,17 +58,17 @@ public:
     std::vector<Tried> tried;
 
     [[nodiscard]] std::string choice() const {
-        if (!race.choice()) return "none";
-        return net::to_string(race.choice()->address) +
-               (race.choice()->via ? " " + race.choice()->via->link : "");
+        if (!selector.choice()) return "none";
+        return net::to_string(selector.choice()->address) +
+               (selector.choice()->via ? " " + selector.choice()->via->link : "");
     }
     // In steps of 10 ms, or larger ones while all is well; what is heard is heard at once.
     void run(milliseconds time) {
         const TimePoint end = now + time;
         while (now < end) {
             step();
-            const bool calm = alive && !race.on_trial();
-            now = std::min(calm ? std::max(now + 10ms, race.deadline().value_or(end)) : now + 10ms, end);
+            const bool calm = alive && !selector.on_trial();
+            now = std::min(calm ? std::max(now + 10ms, selector.deadline().value_or(end)) : now + 10ms, end);
         }
     }
     // How long until the tunnel works.
@@ -108,13 +108,13 @@ private:
         if (answered_at_ && !answers) lose();
         if (answered_at_ && daemon_runs && now >= *answered_at_ + (answers_probes ? round_trip : 0ms))
             alive = true;
-        EndpointRace::View view;
+        EndpointSelector::View view;
         view.addresses = addresses;
         view.own_uplink = [this](const net::IpAddress& address) {
             return families.contains(family_of(address)) ? std::optional{own} : std::nullopt;
         };
         view.other_uplinks = [this](const net::IpAddress&) { return spares; };
-        if (has_peer) view.in_use = race.choice();
+        if (has_peer) view.in_use = selector.choice();
         view.may_send = may_send;
         view.alive = alive;
         view.answered = answered_at_.has_value();
@@ -122,7 +122,7 @@ private:
         view.answers_probes = answers_probes;
         view.round_trip = round_trip;
         const auto before = choice();
-        const auto attempt = race.update(view, now);
+        const auto attempt = selector.update(view, now);
         if (before != choice() || attempt) {
             sent_at_ = now;
             answered_at_.reset();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/relays/endpoint_race.h"
+#include "daemon/relays/endpoint_selector.h"
 
 #include <algorithm>
 #include <utility>
@@ -39,19 +39,19 @@ int cost(const Candidate& candidate) {
     return (candidate.via ? 2 : 0) + (family_of(candidate.address) == IpFamily::ipv4 ? 1 : 0);
 }
 
-std::chrono::milliseconds gentle_patience(const EndpointRace::View& view) {
+std::chrono::milliseconds gentle_patience(const EndpointSelector::View& view) {
     return std::clamp<std::chrono::milliseconds>(2 * view.round_trip + 50ms, kShortestGentleTry,
                                                  kLongestGentleTry);
 }
 
 }  // namespace
 
-void EndpointRace::remember(std::optional<net::IpAddress> winner, std::vector<net::IpAddress> addresses) {
+void EndpointSelector::remember(std::optional<net::IpAddress> winner, std::vector<net::IpAddress> addresses) {
     winner_ = winner;
     known_ = std::move(addresses);
 }
 
-std::vector<Candidate> EndpointRace::candidates(const View& view) {
+std::vector<Candidate> EndpointSelector::candidates(const View& view) {
     std::vector<Candidate> out;
     for (const net::IpAddress& address : view.addresses) {
         if (view.own_uplink(address)) out.push_back({address, std::nullopt});
@@ -62,18 +62,18 @@ std::vector<Candidate> EndpointRace::candidates(const View& view) {
     return out;
 }
 
-bool EndpointRace::usable(const Candidate& candidate, const View& view) {
+bool EndpointSelector::usable(const Candidate& candidate, const View& view) {
     if (!candidate.via) return view.own_uplink(candidate.address).has_value();
     return has(view.other_uplinks(candidate.address), *candidate.via);
 }
 
-bool EndpointRace::is_new(const net::IpAddress& address) const {
+bool EndpointSelector::is_new(const net::IpAddress& address) const {
     return !known_.empty() && !has(known_, address);
 }
 
 // Of those that were not tried in this round: what the name has got since the tunnel worked, the last winner,
 // the others in their order. Other uplinks than the routing table's come last of all.
-const Candidate* EndpointRace::best(const std::vector<Candidate>& field) const {
+const Candidate* EndpointSelector::best(const std::vector<Candidate>& field) const {
     const auto order = [this](const Candidate& candidate) {
         if (candidate.via) return 3;
         if (is_new(candidate.address)) return 0;
@@ -87,13 +87,13 @@ const Candidate* EndpointRace::best(const std::vector<Candidate>& field) const {
     return found;
 }
 
-void EndpointRace::forget_tries() {
-    racing_ = gentle_ = answered_ = false;
+void EndpointSelector::forget_tries() {
+    searching_ = gentle_ = answered_ = false;
     tried_.clear();
     round_ = 0;
 }
 
-std::optional<EndpointRace::Try> EndpointRace::update(const View& view, TimePoint now) {
+std::optional<EndpointSelector::Try> EndpointSelector::update(const View& view, TimePoint now) {
     const std::vector<Candidate> field = candidates(view);
     // From before a restart of ours: what works is kept.
     if (!choice_ && view.alive) choice_ = view.in_use;
@@ -106,11 +106,11 @@ std::optional<EndpointRace::Try> EndpointRace::update(const View& view, TimePoin
     if (fallback_) return judge_trial(view, now);
     // Also when the name has other addresses now: that is no reason to leave one that works.
     if (view.alive && choice_ && usable(*choice_, view)) return settle(field, view, now);
-    return race(field, view, now);
+    return search(field, view, now);
 }
 
 // Nobody can or may be tried: only what the first one would be is of interest.
-void EndpointRace::rest(const std::vector<Candidate>& field, const View& view) {
+void EndpointSelector::rest(const std::vector<Candidate>& field, const View& view) {
     if (fallback_) choice_ = std::exchange(fallback_, std::nullopt);
     forget_tries();
     trial_at_.reset();
@@ -125,9 +125,9 @@ void EndpointRace::rest(const std::vector<Candidate>& field, const View& view) {
     }
 }
 
-std::optional<EndpointRace::Try> EndpointRace::settle(const std::vector<Candidate>& field, const View& view,
-                                                      TimePoint now) {
-    if (racing_ || known_.empty()) known_ = view.addresses;
+std::optional<EndpointSelector::Try> EndpointSelector::settle(const std::vector<Candidate>& field,
+                                                              const View& view, TimePoint now) {
+    if (searching_ || known_.empty()) known_ = view.addresses;
     forget_tries();
     rested_ = false;
     settled_ = true;
@@ -140,7 +140,7 @@ std::optional<EndpointRace::Try> EndpointRace::settle(const std::vector<Candidat
         deadline_.reset();
         return std::nullopt;
     }
-    // One that came too late for the race gets its chance soon.
+    // One that came too late for the search gets its chance soon.
     if (!trial_at_) trial_at_ = now + (has(met_, better->address) ? kTrialEvery : kTrialSoon);
     if (now < *trial_at_) {
         deadline_ = trial_at_;
@@ -158,7 +158,7 @@ std::optional<EndpointRace::Try> EndpointRace::settle(const std::vector<Candidat
     return Try{!view.answers_probes};
 }
 
-std::optional<EndpointRace::Try> EndpointRace::judge_trial(const View& view, TimePoint now) {
+std::optional<EndpointSelector::Try> EndpointSelector::judge_trial(const View& view, TimePoint now) {
     if (view.answered) {
         fallback_.reset();
         winner_ = choice_->address;
@@ -172,14 +172,14 @@ std::optional<EndpointRace::Try> EndpointRace::judge_trial(const View& view, Tim
     deadline_ = trial_at_;
     if (view.answers_probes) return Try{false};
     // Its session went with the trial.
-    racing_ = true;
+    searching_ = true;
     begin_try(*choice_, now + patience());
     return Try{true};
 }
 
-std::optional<EndpointRace::Try> EndpointRace::race(const std::vector<Candidate>& field, const View& view,
-                                                    TimePoint now) {
-    if (!racing_) return first(field, view, now);
+std::optional<EndpointSelector::Try> EndpointSelector::search(const std::vector<Candidate>& field,
+                                                              const View& view, TimePoint now) {
+    if (!searching_) return first(field, view, now);
     const bool listed = choice_ && has(field, *choice_);
     const bool news = std::any_of(field.begin(), field.end(), [this](const Candidate& candidate) {
         return is_new(candidate.address) && !has(met_, candidate.address);
@@ -194,11 +194,11 @@ std::optional<EndpointRace::Try> EndpointRace::race(const std::vector<Candidate>
     return gentle_ && !answered_ ? next_gentle(field, view, now) : next(field, now);
 }
 
-std::optional<EndpointRace::Try> EndpointRace::first(const std::vector<Candidate>& field, const View& view,
-                                                     TimePoint now) {
+std::optional<EndpointSelector::Try> EndpointSelector::first(const std::vector<Candidate>& field,
+                                                             const View& view, TimePoint now) {
     forget_tries();
     met_.clear();
-    racing_ = true;
+    searching_ = true;
     const bool worked = std::exchange(settled_, false);
     // The peer is only now about to come.
     if (std::exchange(rested_, false) && choice_ && has(field, *choice_)) {
@@ -210,8 +210,8 @@ std::optional<EndpointRace::Try> EndpointRace::first(const std::vector<Candidate
 }
 
 // Where the session may still work: as it is, the same address by other uplinks, the other addresses.
-std::optional<EndpointRace::Try> EndpointRace::next_gentle(const std::vector<Candidate>& field,
-                                                           const View& view, TimePoint now) {
+std::optional<EndpointSelector::Try> EndpointSelector::next_gentle(const std::vector<Candidate>& field,
+                                                                   const View& view, TimePoint now) {
     const auto order = [this](const Candidate& candidate) {
         if (candidate == choice_) return 0;
         return candidate.address == winner_ ? 1 : 2;
@@ -228,7 +228,8 @@ std::optional<EndpointRace::Try> EndpointRace::next_gentle(const std::vector<Can
     return next(field, now);
 }
 
-std::optional<EndpointRace::Try> EndpointRace::next(const std::vector<Candidate>& field, TimePoint now) {
+std::optional<EndpointSelector::Try> EndpointSelector::next(const std::vector<Candidate>& field,
+                                                            TimePoint now) {
     if (std::exchange(gentle_, false)) tried_.clear();
     const Candidate* candidate = best(field);
     if (candidate == nullptr) {
@@ -240,7 +241,7 @@ std::optional<EndpointRace::Try> EndpointRace::next(const std::vector<Candidate>
     return Try{true};
 }
 
-void EndpointRace::begin_try(const Candidate& candidate, TimePoint until) {
+void EndpointSelector::begin_try(const Candidate& candidate, TimePoint until) {
     answered_ = false;
     choice_ = candidate;
     tried_.push_back(candidate);
@@ -248,11 +249,11 @@ void EndpointRace::begin_try(const Candidate& candidate, TimePoint until) {
     deadline_ = until;
 }
 
-std::chrono::milliseconds EndpointRace::patience() const {
+std::chrono::milliseconds EndpointSelector::patience() const {
     return std::min<std::chrono::milliseconds>(kFirstTry * (1U << std::min(round_, 5U)), kLongestTry);
 }
 
-void EndpointRace::network_changed(TimePoint now) {
+void EndpointSelector::network_changed(TimePoint now) {
     if (fallback_) choice_ = std::exchange(fallback_, std::nullopt);
     forget_tries();
     met_.clear();
