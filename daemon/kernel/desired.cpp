@@ -283,7 +283,8 @@ void want_relays(Wanted& wanted, const Config& config, const Facts& facts, const
         const auto link = have.links.find(interface);
         // While the relay's name is not resolved (again), what was measured before a restart stays.
         const bool keep = !config.tunnel.mtu && !now.egress && link != have.links.end();
-        if (now.pin && now.endpoint) wanted.pins.emplace(now.endpoint->address, *now.pin);
+        if (now.endpoint_route && now.endpoint)
+            wanted.endpoint_routes.emplace(now.endpoint->address, *now.endpoint_route);
         want_tunnel(wanted, interface,
                     keep ? link->second.mtu : tunnel_mtu(config.tunnel, now.egress, ipv6, now.path_mtu), port,
                     config.role == Role::relay);

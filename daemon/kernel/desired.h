@@ -22,7 +22,8 @@ struct RelayFacts {
     bool alive = false;                     // its tunnel works
     bool renew_peer = false;                // its peer is to be taken away, so that it can be added anew
     std::optional<unsigned> path_mtu = std::nullopt;  // bytes: what was measured on that egress
-    std::optional<Uplink> pin = std::nullopt;  // nothing: packets to it leave as the routing table says
+    // Nothing: packets to it leave as the routing table says.
+    std::optional<Uplink> endpoint_route = std::nullopt;
     std::optional<std::uint16_t> listen_port = std::nullopt;  // UDP, of our end; nothing: relay_port()
     bool operator==(const RelayFacts&) const = default;
 };

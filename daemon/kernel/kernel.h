@@ -28,7 +28,7 @@ public:
     virtual Result<Addresses> addresses() = 0;
     virtual Result<Routes> our_routes() = 0;
     virtual Result<Rules> rules() = 0;
-    virtual Result<Pins> pins() = 0;
+    virtual Result<EndpointRoutes> endpoint_routes() = 0;
     struct Tunnels {
         std::map<std::string, wg::Device> devices;  // of those that exist and answer
         // Those that have been asked and whose answer will come, or made no sense: what was known before is

@@ -206,19 +206,19 @@ Result<void> LinuxKernel::put_address(const PutAddress& step) {
     return rtnl_->put_link_local_route(key.link);
 }
 
-// On a relay with thousands of routes each look costs as much as the one for these: while there are no pins,
-// there is none but at the start.
-Result<Pins> LinuxKernel::pins() {
-    if (no_pins_) return Pins{};
-    const TurnPart part{"kernel: pinned routes"};
-    auto pins = rtnl_->pins();
-    if (pins) no_pins_ = pins->empty();
-    return pins;
+// On a relay with thousands of routes each look costs as much as the one for these: while there are no
+// endpoint routes, there is none but at the start.
+Result<EndpointRoutes> LinuxKernel::endpoint_routes() {
+    if (no_endpoint_routes_) return EndpointRoutes{};
+    const TurnPart part{"kernel: endpoint routes"};
+    auto endpoint_routes = rtnl_->endpoint_routes();
+    if (endpoint_routes) no_endpoint_routes_ = endpoint_routes->empty();
+    return endpoint_routes;
 }
 
-Result<void> LinuxKernel::put_pin(const PutPin& step) {
-    no_pins_ = false;
-    return rtnl_->put_pin(step.address, step.uplink);
+Result<void> LinuxKernel::put_endpoint_route(const PutEndpointRoute& step) {
+    no_endpoint_routes_ = false;
+    return rtnl_->put_endpoint_route(step.address, step.uplink);
 }
 
 Result<void> LinuxKernel::set_sysctl(const SetSysctl& step) {
@@ -281,8 +281,9 @@ Result<void> LinuxKernel::apply(const Step& step) {
     if (const auto* s = std::get_if<DeleteRoute>(&step)) return rtnl_->delete_route(s->key, s->target);
     if (const auto* s = std::get_if<PutRule>(&step)) return rtnl_->put_rule(s->rule);
     if (const auto* s = std::get_if<DeleteRule>(&step)) return rtnl_->delete_rule(s->rule);
-    if (const auto* s = std::get_if<PutPin>(&step)) return put_pin(*s);
-    if (const auto* s = std::get_if<DeletePin>(&step)) return rtnl_->delete_pin(s->address);
+    if (const auto* s = std::get_if<PutEndpointRoute>(&step)) return put_endpoint_route(*s);
+    if (const auto* s = std::get_if<DeleteEndpointRoute>(&step))
+        return rtnl_->delete_endpoint_route(s->address);
     const auto backend = need_backend();
     if (!backend) return tl::unexpected<Error>{backend.error()};
     if (const auto* s = std::get_if<ConfigureTunnel>(&step)) {

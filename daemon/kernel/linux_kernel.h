@@ -28,7 +28,7 @@ public:
     Result<Addresses> addresses() override;
     Result<Routes> our_routes() override;
     Result<Rules> rules() override { return rtnl_->rules(); }
-    Result<Pins> pins() override;
+    Result<EndpointRoutes> endpoint_routes() override;
     Result<Tunnels> tunnels(const std::set<std::string>& interfaces) override;
     Result<std::optional<firewall::Model>> firewall() override;
     Result<Sysctls> sysctls(const std::set<std::string>& paths) override;
@@ -64,7 +64,7 @@ private:
     Result<void> create_tunnel(const std::string& interface);
     Result<void> create_macvlan(const CreateMacvlan& step);
     Result<void> put_address(const PutAddress& step);
-    Result<void> put_pin(const PutPin& step);
+    Result<void> put_endpoint_route(const PutEndpointRoute& step);
     Result<void> set_sysctl(const SetSysctl& step);
     void remember_forwarding_of_each(std::string_view family, const std::string& ours);
     Result<void> save_originals() const;
@@ -82,7 +82,7 @@ private:
     std::optional<firewall::Model> next_firewall_;  // being applied
     bool firewall_update_ = false;                  // as a change of what is there
     ChangedSysctls originals_;
-    bool no_pins_ = false;  // as far as we know
+    bool no_endpoint_routes_ = false;  // as far as we know
 };
 
 }  // namespace ulagate

@@ -145,9 +145,10 @@ std::vector<Step> plan(const Wanted& want, const Have& have) {
     for (const auto& [address, wish] : want.addresses) {
         if (!have.addresses.contains(address)) steps.emplace_back(PutAddress{address, wish});
     }
-    for (const auto& [address, uplink] : want.pins) {
-        const auto now = have.pins.find(address);
-        if (now == have.pins.end() || now->second != uplink) steps.emplace_back(PutPin{address, uplink});
+    for (const auto& [address, uplink] : want.endpoint_routes) {
+        const auto now = have.endpoint_routes.find(address);
+        if (now == have.endpoint_routes.end() || now->second != uplink)
+            steps.emplace_back(PutEndpointRoute{address, uplink});
     }
     plan_tunnels(steps, want, have);
     RouteSteps routes = plan_routes(want.routes, have.routes);
@@ -165,8 +166,8 @@ std::vector<Step> plan(const Wanted& want, const Have& have) {
     }
     append(steps, std::move(routes.removals));
     remove_rules(steps, want, have);
-    for (const auto& [address, uplink] : have.pins) {
-        if (!want.pins.contains(address)) steps.emplace_back(DeletePin{address});
+    for (const auto& [address, uplink] : have.endpoint_routes) {
+        if (!want.endpoint_routes.contains(address)) steps.emplace_back(DeleteEndpointRoute{address});
     }
     for (const auto& [address, state] : have.addresses) {
         const bool ours = state.ours || is_stray(address, want);

@@ -50,7 +50,7 @@ Stale touched_by(const Step& step) {
         stale.addresses = stale.routes = true;
     }
     if (std::holds_alternative<PutRoute>(step) || std::holds_alternative<DeleteRoute>(step) ||
-        std::holds_alternative<PutPin>(step) || std::holds_alternative<DeletePin>(step)) {
+        std::holds_alternative<PutEndpointRoute>(step) || std::holds_alternative<DeleteEndpointRoute>(step)) {
         stale.routes = true;
     }
     if (std::holds_alternative<PutRule>(step) || std::holds_alternative<DeleteRule>(step)) stale.rules = true;
@@ -88,9 +88,9 @@ bool restores(const Step& step, const Wanted& was, const Wanted& wanted) {
         return found != was.routes.end() && found->second == s->target;
     }
     if (const auto* s = std::get_if<PutRule>(&step)) return was.rules.contains(s->rule);
-    if (const auto* s = std::get_if<PutPin>(&step)) {
-        const auto found = was.pins.find(s->address);
-        return found != was.pins.end() && found->second == s->uplink;
+    if (const auto* s = std::get_if<PutEndpointRoute>(&step)) {
+        const auto found = was.endpoint_routes.find(s->address);
+        return found != was.endpoint_routes.end() && found->second == s->uplink;
     }
     return false;
 }
@@ -195,8 +195,9 @@ Result<bool> Reconciler::refresh() {
     };
     read(stale_.links, have_.links, "links", [&] { return kernel_.links(); });
     read(stale_.addresses, have_.addresses, "addresses", [&] { return kernel_.addresses(); });
-    bool stale_pins = stale_.routes;
-    read(stale_pins, have_.pins, "pinned routes", [&] { return kernel_.pins(); });
+    bool stale_endpoint_routes = stale_.routes;
+    read(stale_endpoint_routes, have_.endpoint_routes, "endpoint routes",
+         [&] { return kernel_.endpoint_routes(); });
     read(stale_.routes, have_.routes, "routes", [&] { return kernel_.our_routes(); });
     read(stale_.rules, have_.rules, "rules", [&] { return kernel_.rules(); });
     if (stale_.tunnels && !error) {

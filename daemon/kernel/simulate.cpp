@@ -78,8 +78,8 @@ void perform(Have& have, const DeleteRule& step) {
                                     [&](const Rule& rule) { return rule.ours() && rule.key == step.rule; });
     if (found != have.rules.end()) have.rules.erase(found);
 }
-void perform(Have& have, const PutPin& step) { have.pins[step.address] = step.uplink; }
-void perform(Have& have, const DeletePin& step) { have.pins.erase(step.address); }
+void perform(Have& have, const PutEndpointRoute& step) { have.endpoint_routes[step.address] = step.uplink; }
+void perform(Have& have, const DeleteEndpointRoute& step) { have.endpoint_routes.erase(step.address); }
 void perform(Have& have, const DeleteAddress& step) { have.addresses.erase(step.address); }
 void perform(Have& have, const RemoveTunnel& step) { remove_link(have, step.interface); }
 void perform(Have& have, const RemoveMacvlan& step) { remove_link(have, step.interface); }

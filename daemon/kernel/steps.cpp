@@ -95,8 +95,8 @@ std::string subject(const Step& step) {
             [](const DeleteRoute& s) { return name(s.key); },
             [](const PutRule& s) { return name(s.rule); },
             [](const DeleteRule& s) { return name(s.rule); },
-            [](const PutPin& s) { return "endpoint route to " + net::to_string(s.address); },
-            [](const DeletePin& s) { return "endpoint route to " + net::to_string(s.address); },
+            [](const PutEndpointRoute& s) { return "endpoint route to " + net::to_string(s.address); },
+            [](const DeleteEndpointRoute& s) { return "endpoint route to " + net::to_string(s.address); },
         },
         step);
 }
@@ -135,10 +135,10 @@ std::string describe(const Step& step) {
             [](const DeleteRoute& s) { return fmt::format("remove {} {}", name(s.key), where(s.target)); },
             [](const PutRule& s) { return "add " + name(s.rule); },
             [](const DeleteRule& s) { return "remove " + name(s.rule); },
-            [](const PutPin& s) {
-                return fmt::format("pin {} {}", net::to_string(s.address), where(s.uplink));
+            [](const PutEndpointRoute& s) {
+                return fmt::format("add endpoint route {} {}", net::to_string(s.address), where(s.uplink));
             },
-            [](const DeletePin& s) { return "unpin " + net::to_string(s.address); },
+            [](const DeleteEndpointRoute& s) { return "remove endpoint route " + net::to_string(s.address); },
         },
         step);
 }

@@ -74,7 +74,7 @@ struct Wanted {
     std::map<AddressKey, AddressWish> addresses;
     Routes routes;
     std::set<RuleKey> rules;
-    Pins pins;
+    EndpointRoutes endpoint_routes;
 };
 
 // What is there now: everything of ours, and of the rest what a decision needs.
@@ -87,7 +87,7 @@ struct Have {
     Addresses addresses;
     Routes routes;                              // ours only (by protocol number)
     Rules rules;                                // everybody's
-    Pins pins;                                  // ours only
+    EndpointRoutes endpoint_routes;             // ours only
     std::map<std::string, wg::Device> tunnels;  // our interfaces that answer, or have answered
     // Those that have been asked and have not answered: what is known of them, if anything, may be old. No
     // reason to change or to make anew what may be right.
@@ -143,11 +143,11 @@ struct PutRule {
 struct DeleteRule {
     RuleKey rule;
 };
-struct PutPin {
+struct PutEndpointRoute {
     net::IpAddress address;
     Uplink uplink;
 };
-struct DeletePin {
+struct DeleteEndpointRoute {
     net::IpAddress address;
 };
 struct DeleteAddress {
@@ -161,8 +161,8 @@ struct RemoveMacvlan {
 };
 
 using Step = std::variant<ApplyFirewall, SetSysctl, CreateTunnel, ConfigureTunnel, SetLink, CreateMacvlan,
-                          SwitchLink, PutAddress, PutRoute, DeleteRoute, PutRule, DeleteRule, PutPin,
-                          DeletePin, DeleteAddress, RemoveTunnel, RemoveMacvlan>;
+                          SwitchLink, PutAddress, PutRoute, DeleteRoute, PutRule, DeleteRule,
+                          PutEndpointRoute, DeleteEndpointRoute, DeleteAddress, RemoveTunnel, RemoveMacvlan>;
 
 // What the step is about, the same for the same thing again and again: "route fd12::/48 metric 128". Failures
 // are counted and repeated by this name.

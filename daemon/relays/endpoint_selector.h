@@ -14,7 +14,7 @@
 namespace ulagate {
 
 // One of the relay's addresses, and the uplink that leads there: the one that the routing table says, or
-// another default route of this machine that we pin it to.
+// another default route of this machine, to which an endpoint route keeps it.
 struct Candidate {
     net::IpAddress address;
     std::optional<Uplink> via;
@@ -42,7 +42,7 @@ public:
     // How it is now.
     struct View {
         std::vector<net::IpAddress> addresses;  // the most wanted first
-        // By the routing table, without our pins; nothing: there is no route.
+        // By the routing table, without our endpoint routes; nothing: there is no route.
         std::function<std::optional<Uplink>(const net::IpAddress&)> own_uplink;
         // Other default routes that could be taken instead.
         std::function<std::vector<Uplink>(const net::IpAddress&)> other_uplinks;

@@ -22,13 +22,14 @@ const std::vector<DefaultRoute>& EgressCache::default_routes() {
     return *default_routes_;
 }
 
-std::optional<Uplink> EgressCache::pin_of(const net::IpAddress& address) const {
-    const auto pin = reconciler_.have().pins.find(address);
-    return pin == reconciler_.have().pins.end() ? std::nullopt : std::optional{pin->second};
+std::optional<Uplink> EgressCache::endpoint_route_of(const net::IpAddress& address) const {
+    const auto route = reconciler_.have().endpoint_routes.find(address);
+    return route == reconciler_.have().endpoint_routes.end() ? std::nullopt : std::optional{route->second};
 }
 
 std::optional<Uplink> EgressCache::own_uplink(const net::IpAddress& address) {
-    const auto& egress = pin_of(address) ? internet_egress(family_of(address)) : egress_to(address);
+    const auto& egress =
+        endpoint_route_of(address) ? internet_egress(family_of(address)) : egress_to(address);
     return egress ? std::optional{Uplink{egress->link, egress->gateway}} : std::nullopt;
 }
 

@@ -44,7 +44,7 @@ public:
     const std::optional<Egress>& internet_egress(IpFamily family);
     const std::vector<DefaultRoute>& default_routes();
     // The uplink that a route of ours leads to.
-    [[nodiscard]] std::optional<Uplink> pin_of(const net::IpAddress& address) const;
+    [[nodiscard]] std::optional<Uplink> endpoint_route_of(const net::IpAddress& address) const;
     // As if we had no route of ours there. Only what a default route leads to ever gets one.
     std::optional<Uplink> own_uplink(const net::IpAddress& address);
     // Other default routes that could be taken instead.

@@ -32,12 +32,13 @@ void RelayConnections::choose(const RelayConfig& relay) {
     view.addresses = contact.addresses.all();
     view.own_uplink = [this](const net::IpAddress& address) { return egress_.own_uplink(address); };
     view.other_uplinks = [&](const net::IpAddress& address) {
-        // All routes are read for that, and while the tunnel works only one that is pinned has to be judged.
-        if (facts.alive && !egress_.pin_of(address)) return std::vector<Uplink>{};
+        // All routes are read for that, and while the tunnel works only one with an endpoint route has to be
+        // judged.
+        if (facts.alive && !egress_.endpoint_route_of(address)) return std::vector<Uplink>{};
         return egress_.other_uplinks(address);
     };
     if (peer != nullptr && peer->endpoint)
-        view.in_use = Candidate{peer->endpoint->address, egress_.pin_of(peer->endpoint->address)};
+        view.in_use = Candidate{peer->endpoint->address, egress_.endpoint_route_of(peer->endpoint->address)};
     // While nothing is sent there, silence says nothing against the relay or its address.
     view.may_send =
         may_use_it && around_.has_key && context_.reconciler.have().tunnels.contains(tunnel_interface(relay));
@@ -58,7 +59,8 @@ void RelayConnections::choose(const RelayConfig& relay) {
     if (!attempt) return;
     contact.begin_try(*attempt, peer);
     log::debug(relay.name, "trying {}{}{}", net::to_string(*facts.endpoint),
-               facts.pin ? " by " + facts.pin->link : std::string{}, attempt->renew ? " anew" : "");
+               facts.endpoint_route ? " by " + facts.endpoint_route->link : std::string{},
+               attempt->renew ? " anew" : "");
     suspected_until_[relay.name] = now + kTrialSuspicion;
     // That the egress is another one is our own doing.
     if (attempt->renew || before != contact.selector.choice()) contact.egress.expect(facts.egress);
@@ -130,17 +132,17 @@ void RelayConnections::report_source_ports() {
 
 // What the selector wants is in place before anything is sent.
 void RelayConnections::follow_choice(RelayFacts& facts, const std::optional<Candidate>& choice) {
-    facts.pin = choice ? choice->via : std::nullopt;
-    if (!choice || facts.pin == egress_.pin_of(choice->address)) return;
-    if (facts.pin) {
-        context_.fast_path.write(PutPin{choice->address, *facts.pin});
+    facts.endpoint_route = choice ? choice->via : std::nullopt;
+    if (!choice || facts.endpoint_route == egress_.endpoint_route_of(choice->address)) return;
+    if (facts.endpoint_route) {
+        context_.fast_path.write(PutEndpointRoute{choice->address, *facts.endpoint_route});
     } else {
         // Two relays may be on one machine.
         const bool shared = std::any_of(relays_.begin(), relays_.end(), [&](const auto& relay) {
-            return relay.second.pin && relay.second.endpoint->address == choice->address;
+            return relay.second.endpoint_route && relay.second.endpoint->address == choice->address;
         });
         if (shared) return;
-        context_.fast_path.write(DeletePin{choice->address});
+        context_.fast_path.write(DeleteEndpointRoute{choice->address});
     }
     egress_.forget(choice->address);
 }

@@ -33,10 +33,10 @@ class Story:
     def __init__(self, world, overlay, second, far):
         self.site, self.overlay, self.second, self.far = world.sites["a"], overlay, second, far
         self.edge, self.node = overlay.edge("a"), world.sites["a"].edge
-        lab.check_equal(self.pins(), [], "while the first uplink works, nothing is pinned")
+        lab.check_equal(self.endpoint_routes(), [], "while the first uplink works, there is no endpoint route")
         lab.check(self.is_on_first(), "and the tunnel is there")
 
-    def pins(self):
+    def endpoint_routes(self):
         """Our routes by a gateway: (destination, link)."""
         found = []
         for family in ("-4", "-6"):
@@ -60,20 +60,20 @@ class Story:
         time.sleep(lab.slowness())
         result = pings.stop()
         lab.check(result.longest_gap < SOON * lab.slowness(), f"pings meanwhile: {result}")
-        lab.check([link for _, link in self.pins()] == ["eth1"], f"the relay alone is pinned: {self.pins()}")
+        lab.check([link for _, link in self.endpoint_routes()] == ["eth1"], f"the relay alone has an endpoint route: {self.endpoint_routes()}")
         lab.check_equal(self.node.out("ip", "route", "get", "192.0.2.1").split()[:5], others.split()[:5],
                         "all else goes where it went")
         lab.check_equal(self.edge.problems(), [], "and there is no problem left")
 
     def killed_meanwhile(self):
-        """A daemon that comes back finds its pin, and what works is kept."""
+        """A daemon that comes back finds its endpoint route, and what works is kept."""
         self.edge.kill9()
-        lab.check([link for _, link in self.pins()] == ["eth1"], "the pin outlives a daemon that is killed")
+        lab.check([link for _, link in self.endpoint_routes()] == ["eth1"], "the endpoint route outlives a daemon that is killed")
         self.edge.start_again()
         lab.wait_for(lambda: self.edge.relay_status().get("state") == "up", 10, "the tunnel is up again")
         lab.check(lab.can_ping(self.site.host, self.far), "and works")
         time.sleep(3)  # a new daemon tries the better uplink soon, for a moment and in vain
-        lab.wait_for(lambda: [link for _, link in self.pins()] == ["eth1"], 2, "it is by the same uplink")
+        lab.wait_for(lambda: [link for _, link in self.endpoint_routes()] == ["eth1"], 2, "it is by the same uplink")
         lab.check(lab.can_ping(self.site.host, self.far), "and stays there")
 
     def second_goes(self):
@@ -82,14 +82,14 @@ class Story:
         took = lab.seconds_until(self.is_on_first, 10, "the tunnel is back on the first")
         lab.step(f"the cable of the second is pulled: back on the first after {took:.2f} s")
         lab.wait_for(lambda: self.edge.relay_status().get("state") == "up", 10, "the tunnel is up")
-        lab.check_equal(self.pins(), [], "and nothing is pinned")
+        lab.check_equal(self.endpoint_routes(), [], "and there is no endpoint route")
 
     def leaves_nothing(self):
         self.node.ip(*self.second.addresses(), *self.second.routes(2000))
         break_silently(self.site.isp)
-        lab.wait_for(self.pins, 10, "pinned once more")
+        lab.wait_for(self.endpoint_routes, 10, "one endpoint route once more")
         self.edge.stop()
-        lab.check_equal(self.pins(), [], "a daemon that stops takes its pin along")
+        lab.check_equal(self.endpoint_routes(), [], "a daemon that stops takes its endpoint route along")
 
 
 if __name__ == "__main__":

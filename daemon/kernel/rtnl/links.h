@@ -50,7 +50,7 @@ public:
     Result<Egress> egress_to(const net::IpAddress& destination);
     // Those of the main table that lead to one working link each, the one that the kernel prefers first.
     Result<std::vector<DefaultRoute>> default_routes();
-    Result<Pins> pins();
+    Result<EndpointRoutes> endpoint_routes();
     // Of IPv6 neighbours: one for all links, and for all network namespaces of the machine.
     Result<TableUse> neighbour_table();
 
@@ -75,9 +75,9 @@ public:
     Result<void> put_rule(const RuleKey& rule);
     // The first of ours with this preference, destination and table, whatever else it asks.
     Result<void> delete_rule(const RuleKey& rule);
-    // Whatever another pin of the same address was. std::errc::file_exists: see put_route().
-    Result<void> put_pin(const net::IpAddress& address, const Uplink& uplink);
-    Result<void> delete_pin(const net::IpAddress& address);
+    // Replaces another endpoint route of the same address. std::errc::file_exists: see put_route().
+    Result<void> put_endpoint_route(const net::IpAddress& address, const Uplink& uplink);
+    Result<void> delete_endpoint_route(const net::IpAddress& address);
     // fe80::/64, which the kernel makes where it makes a link-local address: an interface without one cannot
     // send to such neighbours. It carries the kernel's mark, as the kernel's own, and goes when the interface
     // goes down.

@@ -210,8 +210,9 @@ Result<Routes> Rtnl::our_routes() {
                 const auto row = rtnl::decode_route(message);
                 // A kernel before 4.20 ignores the filter in the request.
                 if (!row || row->cached || row->protocol != kRouteProtocol || row->key.table != table) return;
-                const bool pin = row->key.metric == kPinMetric && row->key.destination.length == 128;
-                if (table == kMainTable && pin) return;
+                const bool endpoint_route =
+                    row->key.metric == kEndpointRouteMetric && row->key.destination.length == 128;
+                if (table == kMainTable && endpoint_route) return;
                 const auto [entry, is_new] = out.try_emplace(row->key, target_of(*row, name_of));
                 if (!is_new) entry->second = {std::string{}};  // two of them: not as we would have it
             });

@@ -156,7 +156,7 @@ struct DefaultRoute {
 };
 
 // Routes of ours to single outside addresses, by another uplink than the routing table would take.
-using Pins = std::map<net::IpAddress, Uplink>;
-inline constexpr std::uint32_t kPinMetric = 117;  // no other route of ours has it
+using EndpointRoutes = std::map<net::IpAddress, Uplink>;
+inline constexpr std::uint32_t kEndpointRouteMetric = 117;  // no other route of ours has it
 
 }  // namespace ulagate

@@ -207,8 +207,8 @@ TEST_F(RelayConnectionsTest, ARelayThatIsSilentIsTriedByAnotherUplinkWhoseRouteI
     egress.egress = Egress{"eth1", 1500, first.gateway};
     egress.routes = {{IpFamily::ipv4, first, 100}, {IpFamily::ipv4, second, 200}};
     start();
-    for (int i = 0; i < 60 && kernel.have.pins.empty(); ++i) seconds(1);
-    EXPECT_THAT(kernel.have.pins, ElementsAre(std::pair{ip("192.0.2.1"), second}));
+    for (int i = 0; i < 60 && kernel.have.endpoint_routes.empty(); ++i) seconds(1);
+    EXPECT_THAT(kernel.have.endpoint_routes, ElementsAre(std::pair{ip("192.0.2.1"), second}));
     EXPECT_THAT(reconciler.troubles(), IsEmpty());
 }
 
@@ -251,7 +251,7 @@ TEST_F(RelayConnectionsTest, NothingIsSentWhileTheClockIsBehind) {
     around.clock_behind = true;
     start();
     seconds(30);
-    EXPECT_THAT(kernel.have.pins, IsEmpty());
+    EXPECT_THAT(kernel.have.endpoint_routes, IsEmpty());
     EXPECT_THAT(channel.probed, IsEmpty());
     EXPECT_FALSE(facts.relays.at("r1").renew_peer);
 }

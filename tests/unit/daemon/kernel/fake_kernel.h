@@ -119,7 +119,7 @@ public:
     Result<Addresses> addresses() override { return read(have.addresses); }
     Result<Routes> our_routes() override { return read(have.routes); }
     Result<Rules> rules() override { return read(have.rules); }
-    Result<Pins> pins() override { return read(have.pins); }
+    Result<EndpointRoutes> endpoint_routes() override { return read(have.endpoint_routes); }
     Result<Tunnels> tunnels(const std::set<std::string>& interfaces) override {
         Tunnels answers{only(have.tunnels, interfaces), {}};
         for (const std::string& name : interfaces) {
@@ -198,7 +198,8 @@ private:
     }
     [[nodiscard]] int impossible(const Step& step) const {
         if (const auto* s = std::get_if<PutRoute>(&step)) return usable(s->target.link) ? 0 : ENETDOWN;
-        if (const auto* s = std::get_if<PutPin>(&step)) return usable(s->uplink.link) ? 0 : ENETDOWN;
+        if (const auto* s = std::get_if<PutEndpointRoute>(&step))
+            return usable(s->uplink.link) ? 0 : ENETDOWN;
         if (const auto* s = std::get_if<PutAddress>(&step)) return usable(s->address.link) ? 0 : ENODEV;
         if (const auto* s = std::get_if<SetLink>(&step)) {
             if (!have.links.contains(s->interface)) return ENODEV;

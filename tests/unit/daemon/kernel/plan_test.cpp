@@ -49,24 +49,24 @@ void converge(const Config& config, const Facts& facts, Have& have) {
     converge(config, facts, have, [](const Step&) {});
 }
 
-TEST(Plan, APinnedWayIsPutBeforeTheTunnelAndRemovedWhenItIsNotWanted) {
+TEST(Plan, AnEndpointRouteIsPutBeforeTheTunnelAndRemovedWhenItIsNotWanted) {
     Have have = machine();
     Facts now = facts(edge());
     converge(edge(), now, have);
     const net::IpAddress address = now.relays.at("r1").endpoint->address;
-    now.relays.at("r1").pin = Uplink{"eth1", net::parse_ip("198.51.100.1")};
+    now.relays.at("r1").endpoint_route = Uplink{"eth1", net::parse_ip("198.51.100.1")};
     EXPECT_THAT(described(plan(desired(edge(), now, have), have)),
-                ElementsAre("pin " + net::to_string(address) + " to 198.51.100.1 dev eth1"));
+                ElementsAre("add endpoint route " + net::to_string(address) + " to 198.51.100.1 dev eth1"));
     converge(edge(), now, have);
-    EXPECT_EQ(have.pins, (Pins{{address, *now.relays.at("r1").pin}}));
-    now.relays.at("r1").pin = Uplink{"eth2", std::nullopt};
+    EXPECT_EQ(have.endpoint_routes, (EndpointRoutes{{address, *now.relays.at("r1").endpoint_route}}));
+    now.relays.at("r1").endpoint_route = Uplink{"eth2", std::nullopt};
     EXPECT_THAT(described(plan(desired(edge(), now, have), have)),
-                ElementsAre("pin " + net::to_string(address) + " to dev eth2"));
-    now.relays.at("r1").pin.reset();
+                ElementsAre("add endpoint route " + net::to_string(address) + " to dev eth2"));
+    now.relays.at("r1").endpoint_route.reset();
     EXPECT_THAT(described(plan(desired(edge(), now, have), have)),
-                ElementsAre("unpin " + net::to_string(address)));
+                ElementsAre("remove endpoint route " + net::to_string(address)));
     converge(edge(), now, have);
-    EXPECT_EQ(have.pins, Pins{});
+    EXPECT_EQ(have.endpoint_routes, EndpointRoutes{});
 }
 
 TEST(Plan, TheFirstStartOfAnEdge) {

@@ -30,8 +30,8 @@ Message dump_request(IpFamily family, std::uint8_t protocol = RTPROT_UNSPEC) {
     return Message{RTM_GETROUTE, NLM_F_DUMP, header};
 }
 
-Message pin_request(int type, int flags, const net::IpAddress& address, unsigned char scope,
-                    unsigned route_flags = 0) {
+Message endpoint_route_request(int type, int flags, const net::IpAddress& address, unsigned char scope,
+                               unsigned route_flags = 0) {
     const IpFamily family = family_of(address);
     rtmsg header{};
     header.rtm_family = family_number(family);
@@ -43,7 +43,7 @@ Message pin_request(int type, int flags, const net::IpAddress& address, unsigned
     header.rtm_flags = route_flags;
     Message request{type, flags, header};
     std::visit([&](const auto& bits) { request.put_bytes(RTA_DST, bits.bytes); }, address);
-    request.put_u32(RTA_PRIORITY, kPinMetric);
+    request.put_u32(RTA_PRIORITY, kEndpointRouteMetric);
     return request;
 }
 
@@ -69,17 +69,18 @@ Result<std::vector<DefaultRoute>> Rtnl::default_routes() {
     return out;
 }
 
-Result<Pins> Rtnl::pins() {
-    Pins out;
+Result<EndpointRoutes> Rtnl::endpoint_routes() {
+    EndpointRoutes out;
     rtnl::LinkNames name_of{impl_->commands};
     for (const IpFamily family : kIpFamilies) {
-        auto found = impl_->read_table<Pins>(
-            dump_request(family, kRouteProtocol), "pinned routes", [&](Pins& pins, const nlmsghdr& message) {
+        auto found = impl_->read_table<EndpointRoutes>(
+            dump_request(family, kRouteProtocol), "endpoint routes",
+            [&](EndpointRoutes& endpoint_routes, const nlmsghdr& message) {
                 const auto row = rtnl::decode_outer_route(message);
-                if (!row || !row->host || row->metric != kPinMetric ||
+                if (!row || !row->host || row->metric != kEndpointRouteMetric ||
                     row->route.protocol != kRouteProtocol || row->route.key.table != RT_TABLE_MAIN)
                     return;
-                pins.insert_or_assign(
+                endpoint_routes.insert_or_assign(
                     *row->host, Uplink{name_of(row->route.link).value_or(std::string{}), row->route.gateway});
             });
         if (!found) return found;
@@ -88,17 +89,17 @@ Result<Pins> Rtnl::pins() {
     return out;
 }
 
-Result<void> Rtnl::put_pin(const net::IpAddress& address, const Uplink& uplink) {
-    const std::string what = fmt::format("pin {} to {}", net::to_string(address), uplink.link);
+Result<void> Rtnl::put_endpoint_route(const net::IpAddress& address, const Uplink& uplink) {
+    const std::string what = fmt::format("add endpoint route {} to {}", net::to_string(address), uplink.link);
     const auto link = rtnl::link_index(impl_->commands, uplink.link);
     if (!link) return fail_errno(what, ENODEV);
-    if (auto removed = delete_pin(address); !removed) return removed;
+    if (auto removed = delete_endpoint_route(address); !removed) return removed;
     // The gateway need not be in a network of the link's (a provider with /32 addresses): the default route
     // has shown that it is there.
     const bool on_link = uplink.gateway && family_of(address) == IpFamily::ipv4;
     const unsigned char scope = uplink.gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
-    Message request = pin_request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, address, scope,
-                                  on_link ? unsigned{RTNH_F_ONLINK} : 0U);
+    Message request = endpoint_route_request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, address, scope,
+                                             on_link ? unsigned{RTNH_F_ONLINK} : 0U);
     request.put_u32(RTA_OIF, *link);
     if (uplink.gateway) {
         if (family_of(*uplink.gateway) != family_of(address)) return fail_errno(what, EAFNOSUPPORT);
@@ -109,10 +110,11 @@ Result<void> Rtnl::put_pin(const net::IpAddress& address, const Uplink& uplink) 
     return {};
 }
 
-Result<void> Rtnl::delete_pin(const net::IpAddress& address) {
-    const Answer answer = impl_->commands.ask(pin_request(RTM_DELROUTE, 0, address, RT_SCOPE_NOWHERE));
+Result<void> Rtnl::delete_endpoint_route(const net::IpAddress& address) {
+    const Answer answer =
+        impl_->commands.ask(endpoint_route_request(RTM_DELROUTE, 0, address, RT_SCOPE_NOWHERE));
     if (answer.ok() || answer.code == ESRCH) return {};
-    return rtnl::fail(answer, "unpin " + net::to_string(address));
+    return rtnl::fail(answer, "remove endpoint route " + net::to_string(address));
 }
 
 }  // namespace ulagate

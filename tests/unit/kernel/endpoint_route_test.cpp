@@ -4,10 +4,10 @@
 #include "tests/unit/kernel/namespace.h"
 #include "tests/unit/text_values.h"
 
-namespace ulagate::test::pin_test {
+namespace ulagate::test::endpoint_route_test {
 namespace {
 
-class RtnlPins : public RtnlTest {};
+class RtnlEndpointRoutes : public RtnlTest {};
 
 const net::IpAddress kFour = ip("203.0.113.9");
 const net::IpAddress kSix = ip("2001:db8:ffff::9");
@@ -22,7 +22,7 @@ bool two_uplinks() {
         "ip -6 route add default via fe80::2 dev lan0 metric 40");
 }
 
-TEST_F(RtnlPins, DefaultRoutesAreListedTheBestFirst) {
+TEST_F(RtnlEndpointRoutes, DefaultRoutesAreListedTheBestFirst) {
     with_kernel([](Rtnl& kernel) {
         EXPECT_EQ(kernel.default_routes().value(), std::vector<DefaultRoute>{});
         ASSERT_TRUE(two_uplinks());
@@ -38,79 +38,84 @@ TEST_F(RtnlPins, DefaultRoutesAreListedTheBestFirst) {
     });
 }
 
-TEST_F(RtnlPins, LeadAroundTheDefaultRouteOfBothFamilies) {
+TEST_F(RtnlEndpointRoutes, LeadAroundTheDefaultRouteOfBothFamilies) {
     with_kernel([](Rtnl& kernel) {
         ASSERT_TRUE(two_uplinks());
         const Uplink other{"far0", ip("192.0.2.1")};
         for (int twice = 0; twice < 2; ++twice) {
-            ASSERT_TRUE(kernel.put_pin(kFour, other));
-            ASSERT_TRUE(kernel.put_pin(kSix, {"lan0", ip("fe80::2")}));
+            ASSERT_TRUE(kernel.put_endpoint_route(kFour, other));
+            ASSERT_TRUE(kernel.put_endpoint_route(kSix, {"lan0", ip("fe80::2")}));
         }
-        EXPECT_EQ(kernel.pins().value(), (Pins{{kFour, other}, {kSix, {"lan0", ip("fe80::2")}}}));
+        EXPECT_EQ(kernel.endpoint_routes().value(),
+                  (EndpointRoutes{{kFour, other}, {kSix, {"lan0", ip("fe80::2")}}}));
         EXPECT_EQ(kernel.egress_to(kFour)->gateway, other.gateway);
         EXPECT_EQ(kernel.egress_to(kFour)->source, ip("192.0.2.2"));
         EXPECT_EQ(kernel.egress_to(kSix)->link, "lan0");
         EXPECT_EQ(kernel.egress_to(ip("203.0.113.10"))->gateway, kLan.gateway) << "nobody else is led astray";
-        ASSERT_TRUE(kernel.put_pin(kFour, kLan));
+        ASSERT_TRUE(kernel.put_endpoint_route(kFour, kLan));
         EXPECT_EQ(kernel.egress_to(kFour)->gateway, kLan.gateway);
         for (int twice = 0; twice < 2; ++twice) {
-            ASSERT_TRUE(kernel.delete_pin(kFour));
-            ASSERT_TRUE(kernel.delete_pin(kSix));
+            ASSERT_TRUE(kernel.delete_endpoint_route(kFour));
+            ASSERT_TRUE(kernel.delete_endpoint_route(kSix));
         }
-        EXPECT_EQ(kernel.pins().value(), Pins{});
+        EXPECT_EQ(kernel.endpoint_routes().value(), EndpointRoutes{});
         EXPECT_EQ(kernel.egress_to(kSix)->link, "far0");
     });
 }
 
-TEST_F(RtnlPins, WorkWithAGatewayOutsideOfAllNetworksAndWithNone) {
+TEST_F(RtnlEndpointRoutes, WorkWithAGatewayOutsideOfAllNetworksAndWithNone) {
     with_kernel([](Rtnl& kernel) {
         ASSERT_TRUE(
             run("ip addr add 100.64.0.7/32 dev lan0 && ip route add default via 172.31.1.1 dev lan0 onlink"));
         const auto routes = kernel.default_routes().value();
         ASSERT_EQ(routes.size(), 1U);
-        ASSERT_TRUE(kernel.put_pin(kFour, routes[0].uplink));
+        ASSERT_TRUE(kernel.put_endpoint_route(kFour, routes[0].uplink));
         EXPECT_EQ(kernel.egress_to(kFour)->gateway, ip("172.31.1.1"));
         for (const auto& address : {kFour, kSix}) {
-            ASSERT_TRUE(kernel.put_pin(address, {"far0", std::nullopt}));
+            ASSERT_TRUE(kernel.put_endpoint_route(address, {"far0", std::nullopt}));
             EXPECT_EQ(kernel.egress_to(address)->link, "far0");
         }
     });
 }
 
-TEST_F(RtnlPins, OfAnotherProgramAreNeverTouched) {
+TEST_F(RtnlEndpointRoutes, OfAnotherProgramAreNeverTouched) {
     with_kernel([](Rtnl& kernel) {
         ASSERT_TRUE(two_uplinks());
-        ASSERT_TRUE(run(fmt::format("ip route add 203.0.113.9 via 198.51.100.1 metric {}", kPinMetric)));
-        ASSERT_TRUE(run(fmt::format("ip -6 route add 2001:db8:ffff::9 dev lan0 metric {}", kPinMetric)));
+        ASSERT_TRUE(
+            run(fmt::format("ip route add 203.0.113.9 via 198.51.100.1 metric {}", kEndpointRouteMetric)));
+        ASSERT_TRUE(
+            run(fmt::format("ip -6 route add 2001:db8:ffff::9 dev lan0 metric {}", kEndpointRouteMetric)));
         for (const auto& [address, uplink] :
              {std::pair{kFour, Uplink{"far0", ip("192.0.2.1")}}, {kSix, kFar}}) {
-            const auto put = kernel.put_pin(address, uplink);
+            const auto put = kernel.put_endpoint_route(address, uplink);
             ASSERT_FALSE(put);
             EXPECT_EQ(put.error().code, std::errc::file_exists) << put.error().text();
-            ASSERT_TRUE(kernel.delete_pin(address));
+            ASSERT_TRUE(kernel.delete_endpoint_route(address));
             EXPECT_EQ(kernel.egress_to(address)->link, "lan0");
         }
-        EXPECT_EQ(kernel.pins().value(), Pins{});
+        EXPECT_EQ(kernel.endpoint_routes().value(), EndpointRoutes{});
     });
 }
 
-TEST_F(RtnlPins, AreNoRoutesOfTheOverlay) {
+TEST_F(RtnlEndpointRoutes, AreNoRoutesOfTheOverlay) {
     with_kernel([](Rtnl& kernel) {
         ASSERT_TRUE(two_uplinks());
-        ASSERT_TRUE(kernel.put_pin(kSix, kFar));
+        ASSERT_TRUE(kernel.put_endpoint_route(kSix, kFar));
         EXPECT_EQ(kernel.our_routes().value(), Routes{});
         static_cast<void>(kernel.changes());
-        ASSERT_TRUE(kernel.put_pin(kFour, kLan));
+        ASSERT_TRUE(kernel.put_endpoint_route(kFour, kLan));
         EXPECT_TRUE(eventually([&] { return kernel.changes()->our_routes; })) << "who removes one is noticed";
     });
 }
 
-TEST_F(RtnlPins, SayWhyTheyCannotBe) {
+TEST_F(RtnlEndpointRoutes, SayWhyTheyCannotBe) {
     with_kernel([](Rtnl& kernel) {
-        EXPECT_EQ(kernel.put_pin(kFour, {"nowhere0", std::nullopt}).error().code, std::errc::no_such_device);
-        EXPECT_EQ(kernel.put_pin(kFour, kFar).error().code, std::errc::address_family_not_supported);
+        EXPECT_EQ(kernel.put_endpoint_route(kFour, {"nowhere0", std::nullopt}).error().code,
+                  std::errc::no_such_device);
+        EXPECT_EQ(kernel.put_endpoint_route(kFour, kFar).error().code,
+                  std::errc::address_family_not_supported);
     });
 }
 
 }  // namespace
-}  // namespace ulagate::test::pin_test
+}  // namespace ulagate::test::endpoint_route_test
