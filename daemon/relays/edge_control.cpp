@@ -72,7 +72,7 @@ void EdgeControl::set_config(const Config& config) {
     schedule();
 }
 
-void EdgeControl::set_lans(const std::vector<wg::control::LanPart>& lans) {
+void EdgeControl::set_lans(const std::vector<wg::control::LanClaim>& lans) {
     if (lans == lans_) return;
     lans_ = lans;
     for (auto& [name, peer] : peers_) act(name, peer, peer.session.set_lans(lans_, link_->now()));
@@ -176,9 +176,9 @@ void EdgeControl::act(const std::string& relay, Peer& peer, wg::control::Session
     bool paths = false;
     for (const auto& event : outcome.events) {
         paths = paths || std::holds_alternative<wg::control::ReachabilityChanged>(event) ||
-                std::holds_alternative<wg::control::SitesTold>(event) ||
+                std::holds_alternative<wg::control::SitesLearned>(event) ||
                 std::holds_alternative<wg::control::ForwardingTold>(event);
-        if (std::holds_alternative<wg::control::SitesTold>(event)) {
+        if (std::holds_alternative<wg::control::SitesLearned>(event)) {
             log::debug(relay, "{}", wg::control::to_string(event));
         } else if (std::holds_alternative<wg::control::ConflictLost>(event) ||
                    std::holds_alternative<wg::control::PrefixRefused>(event) ||

@@ -33,7 +33,7 @@ public:
                 std::function<void(const net::Ipv6Prefix&)> regained);
 
     void set_config(const Config& config);
-    void set_lans(const std::vector<wg::control::LanPart>& lans);
+    void set_lans(const std::vector<wg::control::LanClaim>& lans);
     void set_reachable(const std::string& relay, bool reachable) override;
     void set_traffic(const std::string& relay, bool flows) override;
     void probe_now(const std::string& relay) override;
@@ -73,7 +73,7 @@ private:
     std::function<void(const net::Ipv6Prefix&)> regained_;
     net::Ipv6Address self_;
     std::map<std::string, Peer> peers_;  // by relay
-    std::vector<wg::control::LanPart> lans_;
+    std::vector<wg::control::LanClaim> lans_;
     EpochMemory epochs_;
     std::optional<wg::control::TimePoint> reserved_at_;
     net::Ipv6Prefix overlay_;

@@ -198,7 +198,7 @@ void RelayControl::act(const std::string& relay, Peer& peer, wg::control::Sessio
     bool reachability = false;
     bool sites = false;
     for (const auto& event : outcome.events) {
-        sites = sites || std::holds_alternative<wg::control::SitesTold>(event);
+        sites = sites || std::holds_alternative<wg::control::SitesLearned>(event);
         const bool this_one = std::holds_alternative<wg::control::ReachabilityChanged>(event);
         reachability = reachability || this_one;
         const bool lie = std::holds_alternative<wg::control::Disbelieved>(event);

@@ -162,23 +162,24 @@ void Lans::check() {
 
 void Lans::take_states() {
     std::set<std::string> active;
-    std::vector<wg::control::LanPart> parts;
+    std::vector<wg::control::LanClaim> claims;
     for (const auto& lan : lans_) {
         const LanPort& port = lan->port();
-        wg::control::LanPart part{port.config().prefix, wg::control::Part::active, 100};
+        wg::control::LanClaim claim{port.config().prefix, wg::control::ClaimState::active, 100};
         if (port.wants_address()) active.insert(port.config().interface);
         if (const vrrp::Machine* machine = port.machine()) {
-            part.priority = machine->priority();
+            claim.priority = machine->priority();
             if (machine->state() != vrrp::State::active)
-                part.part =
-                    neighbours_.shutdown.leaving() ? wg::control::Part::leaving : wg::control::Part::standby;
+                claim.state = neighbours_.shutdown.leaving() ? wg::control::ClaimState::leaving
+                                                             : wg::control::ClaimState::standby;
         }
         // While it hands over, the router goes on forwarding: that the LAN is silent then is no fault.
-        if (port.link_dead() && !neighbours_.shutdown.handing_over()) part.part = wg::control::Part::unfit;
-        parts.push_back(part);
+        if (port.link_dead() && !neighbours_.shutdown.handing_over())
+            claim.state = wg::control::ClaimState::unfit;
+        claims.push_back(claim);
     }
     active_ = std::move(active);
-    neighbours_.control.set_lans(parts);
+    neighbours_.control.set_lans(claims);
     neighbours_.active(active_);
 }
 

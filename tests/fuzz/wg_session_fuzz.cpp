@@ -83,8 +83,8 @@ public:
         check();
     }
     void turn(std::uint8_t part) {
-        const auto as = static_cast<Part>(part % 4);
-        session_.set_lans({{site(1), as, 200}, {site(2), static_cast<Part>(part / 4 % 4), 200}}, now());
+        const auto as = static_cast<ClaimState>(part % 4);
+        session_.set_lans({{site(1), as, 200}, {site(2), static_cast<ClaimState>(part / 4 % 4), 200}}, now());
         check();
     }
 

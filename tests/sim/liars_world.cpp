@@ -24,7 +24,7 @@ net::Ipv6Address router_address(std::size_t site, std::size_t router_index) {
     return out;
 }
 
-bool is_line(const SessionEvent& event) { return !std::holds_alternative<SitesTold>(event); }
+bool is_line(const SessionEvent& event) { return !std::holds_alternative<SitesLearned>(event); }
 
 std::uint64_t size_of(const Message& message) {
     const auto* sites = std::get_if<Sites>(&message);
@@ -132,7 +132,8 @@ void LiarWorld::start(std::size_t site, std::size_t router_index) {
     }
     for (std::size_t relay = 0; relay < kRelays; ++relay) {
         RelaySession& session = router.sessions.at(relay);
-        act(site, router_index, relay, session.set_lans({{prefix_of(site), Part::standby, 100}}, both()));
+        act(site, router_index, relay,
+            session.set_lans({{prefix_of(site), ClaimState::standby, 100}}, both()));
         act(site, router_index, relay, session.start(both()));
         act(site, router_index, relay, session.set_traffic(true, both()));
     }
@@ -151,7 +152,7 @@ void LiarWorld::set_active(std::size_t site, std::size_t router_index, bool acti
     for (std::size_t relay = 0; relay < kRelays; ++relay) {
         act(site, router_index, relay,
             router.sessions.at(relay).set_lans(
-                {{prefix_of(site), active ? Part::active : Part::standby, priority}}, both()));
+                {{prefix_of(site), active ? ClaimState::active : ClaimState::standby, priority}}, both()));
     }
 }
 
@@ -167,7 +168,7 @@ void LiarWorld::act(std::size_t site, std::size_t router_index, std::size_t rela
     for (const SessionEvent& event : outcome.events) {
         if (is_line(event)) note_line(router.cost, router.lines, now_);
         paths |=
-            std::holds_alternative<ReachabilityChanged>(event) || std::holds_alternative<SitesTold>(event);
+            std::holds_alternative<ReachabilityChanged>(event) || std::holds_alternative<SitesLearned>(event);
     }
     if (router.epochs.note(relays_.at(relay).name, router.sessions.at(relay).epoch())) {
         router.epochs.reserve();

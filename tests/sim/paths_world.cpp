@@ -55,7 +55,8 @@ PathWorld::PathWorld(unsigned seed, std::size_t sites, bool linked)
         after(std::chrono::milliseconds{draw(0, 999)}, [this, site] {
             for (std::size_t relay = 0; relay < kRelays; ++relay) {
                 RelaySession& session = edges_.at(site).sessions.at(relay);
-                act(site, relay, session.set_lans({{edges_.at(site).prefix, Part::active, 100}}, both()));
+                act(site, relay,
+                    session.set_lans({{edges_.at(site).prefix, ClaimState::active, 100}}, both()));
                 act(site, relay, session.start(both()));
             }
             tick(site);
@@ -253,7 +254,7 @@ void PathWorld::act(std::size_t site, std::size_t relay, SessionOutcome outcome)
     const bool matters =
         std::any_of(outcome.events.begin(), outcome.events.end(), [](const SessionEvent& event) {
             return std::holds_alternative<ReachabilityChanged>(event) ||
-                   std::holds_alternative<SitesTold>(event);
+                   std::holds_alternative<SitesLearned>(event);
         });
     if (matters) decide(site);
     set_alarm(site);

@@ -26,10 +26,9 @@ bool Ownership::live(const Router& router, TimePoint now) {
 }
 
 // `prefix` has an owner.
-Owner Ownership::told(const Site& site, const Prefix& prefix) {
+Owner Ownership::advertised(const Site& site, const Prefix& prefix) {
     const RouterRow& owner = site.routers.at(prefix.owner).row;
-    const std::uint8_t priority =
-        prefix.claimed ? prefix.standings.at(prefix.owner).priority : owner.priority;
+    const std::uint8_t priority = prefix.claimed ? prefix.records.at(prefix.owner).priority : owner.priority;
     return {prefix.prefix, owner.address, prefix.epoch, priority};
 }
 
@@ -43,10 +42,10 @@ std::size_t Ownership::highest_priority(const Site& site) {
 std::optional<std::size_t> Ownership::best_claim(const Site& site, const Prefix& prefix, TimePoint now) {
     std::optional<std::size_t> best;
     for (std::size_t router_index = 0; router_index < site.routers.size(); ++router_index) {
-        const Standing& mine = prefix.standings.at(router_index);
+        const ClaimRecord& mine = prefix.records.at(router_index);
         if (mine.claimed_until <= now) continue;
         if (best) {
-            const Standing& other = prefix.standings.at(*best);
+            const ClaimRecord& other = prefix.records.at(*best);
             const PublicKey& my_key = site.routers.at(router_index).row.key;
             const PublicKey& other_key = site.routers.at(*best).row.key;
             // The lower key wins, so the keys change sides.
@@ -65,7 +64,7 @@ std::optional<std::size_t> Ownership::best_live(const Site& site, const Prefix& 
     std::optional<std::size_t> best;
     for (std::size_t router_index = 0; router_index < site.routers.size(); ++router_index) {
         if (router_index == except || !live(site.routers.at(router_index), now)) continue;
-        if (prefix.standings.at(router_index).released_until > now) continue;
+        if (prefix.records.at(router_index).released_until > now) continue;
         if (best && site.routers.at(router_index).row.priority <= site.routers.at(*best).row.priority)
             continue;
         best = router_index;
@@ -74,18 +73,18 @@ std::optional<std::size_t> Ownership::best_live(const Site& site, const Prefix& 
 }
 
 // Works out who owns the prefix now. `why` is the reason if that is somebody else.
-void Ownership::settle(Place place, Reason why, TimePoint now, Outcome& out, Changes& changes) {
+void Ownership::elect(Place place, Reason why, TimePoint now, Outcome& out, Changes& changes) {
     Site& site = sites_.at(place.site);
     Prefix& prefix = site.prefixes.at(place.index);
     if (site.routers.empty()) return;
-    ++counters_.settled;
+    ++counters_.elections;
 
     std::optional<std::size_t> next = best_claim(site, prefix, now);
     const bool lease_ended = prefix.claimed && !next;
     if (next) {
         prefix.ever_claimed = true;
     } else if (prefix.ever_claimed) {
-        const bool released = prefix.standings.at(prefix.owner).released_until > now;
+        const bool released = prefix.records.at(prefix.owner).released_until > now;
         if (released) why = Reason::released;
         if (lease_ended || released || !live(site.routers.at(prefix.owner), now)) {
             next = best_live(site, prefix, prefix.owner, now);
@@ -97,11 +96,12 @@ void Ownership::settle(Place place, Reason why, TimePoint now, Outcome& out, Cha
         move_at = prefix.moves.ready_at(1);
         ++counters_.deferred;
         complain({Complaint::What::restless, site.name, {}, prefix.prefix}, now);
-        if (may_tell(prefix.restless_told, now)) out.events.emplace_back(Restless{site.name, prefix.prefix});
+        if (may_tell(prefix.restless_reported, now))
+            out.events.emplace_back(Restless{site.name, prefix.prefix});
     }
     const std::size_t owner = next && !move_at ? *next : prefix.owner;
-    prefix.claimed = prefix.standings.at(owner).claimed_until > now;
-    if (prefix.claimed) prefix.epoch = prefix.standings.at(owner).epoch;
+    prefix.claimed = prefix.records.at(owner).claimed_until > now;
+    if (prefix.claimed) prefix.epoch = prefix.records.at(owner).epoch;
     if (moves && !move_at) move(place, prefix.owner, *next, why, now, out, changes);
     watch_hold(place, move_at, now);
 }
@@ -115,7 +115,7 @@ void Ownership::move(Place place, std::optional<std::size_t> from, std::size_t t
     prefix.reason = why;
     ++counters_.moves;
     out.events.emplace_back(OwnerChanged{site.name, prefix.prefix, from, to, why});
-    changes[place.site].push_back(told(site, prefix));
+    changes[place.site].push_back(advertised(site, prefix));
 }
 
 // Keeps the one timer of the prefix where its owner's hold ends: a claim's lease, or, without one, its being
@@ -123,12 +123,12 @@ void Ownership::move(Place place, std::optional<std::size_t> from, std::size_t t
 void Ownership::watch_hold(Place place, std::optional<TimePoint> move_at, TimePoint now) {
     const Site& site = sites_.at(place.site);
     Prefix& prefix = sites_.at(place.site).prefixes.at(place.index);
-    const Standing& standing = prefix.standings.at(prefix.owner);
+    const ClaimRecord& record = prefix.records.at(prefix.owner);
     const Router& owner = site.routers.at(prefix.owner);
     std::optional<TimePoint> ends;
     if (prefix.claimed) {
-        ends = standing.claimed_until;
-    } else if (prefix.ever_claimed && live(owner, now) && standing.released_until <= now) {
+        ends = record.claimed_until;
+    } else if (prefix.ever_claimed && live(owner, now) && record.released_until <= now) {
         ends = *owner.last_heard + kLease;
     }
     if (move_at && (!ends || *move_at < *ends)) ends = move_at;
@@ -140,7 +140,7 @@ void Ownership::watch_hold(Place place, std::optional<TimePoint> move_at, TimePo
 
 void Ownership::settle_site(std::size_t site, Reason why, TimePoint now, Outcome& out, Changes& changes) {
     for (std::size_t i = 0; i < sites_.at(site).prefixes.size(); ++i) {
-        settle({site, i}, why, now, out, changes);
+        elect({site, i}, why, now, out, changes);
     }
 }
 
@@ -150,7 +150,7 @@ Outcome Ownership::on_packet(const net::Ipv6Address& from, const Packet& packet,
     const auto place = place_of_router(from);
     if (!place) {
         ++counters_.strangers;
-        if (may_tell(stranger_told_, now.steady)) out.events.emplace_back(StrangerRefused{from});
+        if (may_tell(stranger_reported_, now.steady)) out.events.emplace_back(StrangerRefused{from});
         return out;
     }
     Router& router = sites_.at(place->site).routers.at(place->index);
@@ -185,7 +185,7 @@ void Ownership::on_hello(const Hello& hello, Place from, Now now, Outcome& out, 
     settle_site(from.site, Reason::lease_ended, now.steady, out, changes);
 
     std::vector<Owner> owners;
-    for (const Prefix& prefix : site.prefixes) owners.push_back(told(site, prefix));
+    for (const Prefix& prefix : site.prefixes) owners.push_back(advertised(site, prefix));
     const std::size_t first = std::min(owners.size(), kMaxPrefixes);
     const auto middle = owners.begin() + static_cast<std::ptrdiff_t>(first);
     send(router,
@@ -203,12 +203,12 @@ void Ownership::on_claim(const Claim& claim, Place from, std::uint32_t sequence,
     const auto claimed = news_of(claim.prefixes, from, sequence, now, out);
     const std::uint64_t epoch = sane(claim.epoch, from, now, out);
     for (Prefix* prefix : claimed) {
-        Standing& standing = prefix->standings.at(from.index);
-        if (standing.claimed_until <= now) standing.losing_since.reset();
-        standing.epoch = epoch;
-        standing.priority = claim.priority;
-        standing.claimed_until = now + kLease;
-        standing.released_until = TimePoint::min();
+        ClaimRecord& record = prefix->records.at(from.index);
+        if (record.claimed_until <= now) record.losing_since.reset();
+        record.epoch = epoch;
+        record.priority = claim.priority;
+        record.claimed_until = now + kLease;
+        record.released_until = TimePoint::min();
     }
     settle_site(from.site, Reason::claimed, now, out, changes);
     for (Prefix* prefix : claimed) judge_conflict(site, *prefix, from.index, now, out);
@@ -221,16 +221,16 @@ void Ownership::on_release(const Release& release, Place from, std::uint32_t seq
     site.routers.at(from.index).last_heard = now;
     std::vector<const Prefix*> rivalled;
     for (Prefix* prefix : news_of(release.prefixes, from, sequence, now, out)) {
-        Standing& standing = prefix->standings.at(from.index);
-        if (release.epoch < standing.epoch) continue;  // of an earlier life than the claim
-        if (standing.losing_since && standing.claimed_until > now) rivalled.push_back(prefix);
-        standing.losing_since.reset();
-        standing.claimed_until = TimePoint::min();
-        standing.released_until = now + kLease;
+        ClaimRecord& record = prefix->records.at(from.index);
+        if (release.epoch < record.epoch) continue;  // of an earlier life than the claim
+        if (record.losing_since && record.claimed_until > now) rivalled.push_back(prefix);
+        record.losing_since.reset();
+        record.claimed_until = TimePoint::min();
+        record.released_until = now + kLease;
     }
     settle_site(from.site, Reason::released, now, out, changes);
     // Two were Active, and hosts may have heard the loser last: the winner is to know that it is alone now.
-    for (const Prefix* prefix : rivalled) changes[from.site].push_back(told(site, *prefix));
+    for (const Prefix* prefix : rivalled) changes[from.site].push_back(advertised(site, *prefix));
     answer(release.prefixes, from, sequence, out);
 }
 
@@ -239,7 +239,7 @@ void Ownership::on_goodbye(Place from, std::uint32_t sequence, TimePoint now, Ou
     Site& site = sites_.at(from.site);
     site.routers.at(from.index).last_heard.reset();
     site.routers.at(from.index).goodbye = sequence;
-    for (Prefix& prefix : site.prefixes) prefix.standings.at(from.index) = {};
+    for (Prefix& prefix : site.prefixes) prefix.records.at(from.index) = {};
     settle_site(from.site, Reason::goodbye, now, out, changes);
 }
 
@@ -254,7 +254,7 @@ std::vector<Ownership::Prefix*> Ownership::news_of(const std::vector<net::Ipv6Pr
         const auto place = place_of_prefix(name);
         if (place && place->site == from.site) {
             Prefix& prefix = site.prefixes.at(place->index);
-            auto& last = prefix.standings.at(from.index).sequence;
+            auto& last = prefix.records.at(from.index).sequence;
             if (last && is_stale(*last, sequence)) {
                 stale = true;
                 continue;
@@ -266,7 +266,7 @@ std::vector<Ownership::Prefix*> Ownership::news_of(const std::vector<net::Ipv6Pr
         ++counters_.refused;
         const Router& sender = site.routers.at(from.index);
         complain({Complaint::What::foreign_prefix, site.name, sender.row.address, name}, now);
-        if (may_tell(site.routers.at(from.index).refusal_told, now)) {
+        if (may_tell(site.routers.at(from.index).refusal_reported, now)) {
             out.events.emplace_back(ClaimRefused{site.name, from.index, name});
         }
     }
@@ -279,7 +279,8 @@ std::uint64_t Ownership::sane(std::uint64_t epoch, Place from, TimePoint now, Ou
     Site& site = sites_.at(from.site);
     Router& router = site.routers.at(from.index);
     complain({Complaint::What::epoch, site.name, router.row.address, {}}, now);
-    if (may_tell(router.epoch_told, now)) out.events.emplace_back(EpochRefused{site.name, from.index, epoch});
+    if (may_tell(router.epoch_reported, now))
+        out.events.emplace_back(EpochRefused{site.name, from.index, epoch});
     return 0;
 }
 
@@ -290,20 +291,20 @@ bool Ownership::may_have_list(const net::Ipv6Address& router, TimePoint now) {
 
 void Ownership::judge_conflict(const Site& site, Prefix& prefix, std::size_t router_index, TimePoint now,
                                Outcome& out) {
-    const auto claims = std::count_if(prefix.standings.begin(), prefix.standings.end(),
-                                      [now](const Standing& s) { return s.claimed_until > now; });
+    const auto claims = std::count_if(prefix.records.begin(), prefix.records.end(),
+                                      [now](const ClaimRecord& s) { return s.claimed_until > now; });
     if (claims < 2) prefix.conflict = false;
-    Standing& standing = prefix.standings.at(router_index);
+    ClaimRecord& record = prefix.records.at(router_index);
     if (prefix.owner == router_index) {
-        standing.losing_since.reset();
+        record.losing_since.reset();
         return;
     }
-    if (!standing.losing_since) standing.losing_since = now;
+    if (!record.losing_since) record.losing_since = now;
     // A hand-over makes the old owner's last renewal a losing claim; one that goes on is a conflict.
-    if (prefix.conflict || now < *standing.losing_since + kConflictPatience) return;
+    if (prefix.conflict || now < *record.losing_since + kConflictPatience) return;
     prefix.conflict = true;
     ++counters_.conflicts;
-    out.events.emplace_back(ConflictSettled{site.name, prefix.prefix, prefix.owner, router_index});
+    out.events.emplace_back(ConflictDecided{site.name, prefix.prefix, prefix.owner, router_index});
 }
 
 void Ownership::answer(const std::vector<net::Ipv6Prefix>& named, Place to, std::uint32_t sequence,
@@ -313,7 +314,7 @@ void Ownership::answer(const std::vector<net::Ipv6Prefix>& named, Place to, std:
     for (const net::Ipv6Prefix& name : named) {
         const auto place = place_of_prefix(name);
         const bool own = place && place->site == to.site;
-        owners.push_back(own ? told(site, site.prefixes.at(place->index)) : Owner{name, {}, 0, 0});
+        owners.push_back(own ? advertised(site, site.prefixes.at(place->index)) : Owner{name, {}, 0, 0});
     }
     send_owners(site.routers.at(to.index), owners, sequence, out);
 }
@@ -355,7 +356,7 @@ Outcome Ownership::on_deadline(Now now) {
     Changes changes;
     while (!holds_.empty() && holds_.begin()->first <= now.steady) {
         const Place place = holds_.begin()->second;
-        settle(place, Reason::lease_ended, now.steady, out, changes);  // moves or ends the hold
+        elect(place, Reason::lease_ended, now.steady, out, changes);  // moves or ends the hold
     }
     announce(changes, now.steady, out);
     return out;

@@ -52,12 +52,12 @@ struct OwnerChanged {
 };
 
 // Two routers go on claiming one prefix: each believes it is Active. Once until only one does.
-struct ConflictSettled {
+struct ConflictDecided {
     std::string site;
     net::Ipv6Prefix prefix;
     std::size_t winner = 0;  // router indexes
     std::size_t loser = 0;
-    bool operator==(const ConflictSettled&) const = default;
+    bool operator==(const ConflictDecided&) const = default;
 };
 
 // A claim or release for a prefix that is not of the sender's site; at most once a minute for each router.
@@ -91,7 +91,7 @@ struct Restless {
 };
 
 using OwnershipEvent =
-    std::variant<OwnerChanged, ConflictSettled, ClaimRefused, StrangerRefused, EpochRefused, Restless>;
+    std::variant<OwnerChanged, ConflictDecided, ClaimRefused, StrangerRefused, EpochRefused, Restless>;
 
 // One sentence without the place: "fd12:3456:789a:a::/64 moves from router 1 to router 2: claimed".
 std::string to_string(const OwnershipEvent& event);
@@ -192,15 +192,15 @@ public:
         std::uint64_t refused = 0;     // prefixes claimed or released by who does not own them
         std::uint64_t unexpected = 0;  // answers, which only a relay sends
         std::uint64_t conflicts = 0;
-        std::uint64_t moves = 0;     // of prefixes
-        std::uint64_t deferred = 0;  // times that a prefix did not follow at once
-        std::uint64_t settled = 0;   // times that the owner of one prefix was worked out
+        std::uint64_t moves = 0;      // of prefixes
+        std::uint64_t deferred = 0;   // times that a prefix did not follow at once
+        std::uint64_t elections = 0;  // of the owner of one prefix
     };
     [[nodiscard]] const Counters& counters() const { return counters_; }
 
 private:
     // What one router says about one prefix.
-    struct Standing {
+    struct ClaimRecord {
         std::uint64_t epoch = 0;
         std::uint8_t priority = 0;
         TimePoint claimed_until = TimePoint::min();
@@ -214,8 +214,8 @@ private:
         std::optional<std::uint32_t> goodbye;  // its sequence: what was sent before it counts no more
         std::uint32_t next_sequence = 0;       // to be sent
         std::optional<About> about;
-        std::optional<TimePoint> refusal_told;
-        std::optional<TimePoint> epoch_told;
+        std::optional<TimePoint> refusal_reported;
+        std::optional<TimePoint> epoch_reported;
         Budget lists{4, std::chrono::milliseconds{800}};
     };
     struct Prefix {
@@ -227,10 +227,10 @@ private:
         bool ever_claimed = false;
         std::uint64_t epoch = 0;  // of the last claim that owned it
         bool conflict = false;
-        std::vector<Standing> standings;  // by router index
+        std::vector<ClaimRecord> records;  // by router index
         std::optional<TimePoint> hold_ends;
         Budget moves{kQuickMoves, kMovePrice};
-        std::optional<TimePoint> restless_told;
+        std::optional<TimePoint> restless_reported;
     };
     struct Site {
         std::string name;
@@ -246,7 +246,7 @@ private:
     using Changes = std::map<std::size_t, std::vector<Owner>>;
 
     static bool live(const Router& router, TimePoint now);
-    static Owner told(const Site& site, const Prefix& prefix);
+    static Owner advertised(const Site& site, const Prefix& prefix);
     static std::size_t highest_priority(const Site& site);
     static std::optional<std::size_t> best_claim(const Site& site, const Prefix& prefix, TimePoint now);
     static std::optional<std::size_t> best_live(const Site& site, const Prefix& prefix,
@@ -264,7 +264,7 @@ private:
                         Outcome& out);
 
     void settle_site(std::size_t site, Reason why, TimePoint now, Outcome& out, Changes& changes);
-    void settle(Place place, Reason why, TimePoint now, Outcome& out, Changes& changes);
+    void elect(Place place, Reason why, TimePoint now, Outcome& out, Changes& changes);
     void move(Place place, std::optional<std::size_t> from, std::size_t to, Reason why, TimePoint now,
               Outcome& out, Changes& changes);
     void watch_hold(Place place, std::optional<TimePoint> move_at, TimePoint now);
@@ -294,7 +294,7 @@ private:
     std::map<net::Ipv6Address, Place> routers_;
     std::map<net::Ipv6Prefix, Place> prefixes_;
     std::set<std::pair<TimePoint, Place>> holds_;  // when the hold of an owner ends unless it is heard again
-    std::optional<TimePoint> stranger_told_;
+    std::optional<TimePoint> stranger_reported_;
     // By what and whom; with when it was last so.
     std::map<std::tuple<Complaint::What, std::string, std::optional<net::Ipv6Address>>,
              std::pair<Complaint, TimePoint>>

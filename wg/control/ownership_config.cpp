@@ -27,7 +27,7 @@ Ownership::Prefix Ownership::carried_over(const net::Ipv6Prefix& name, const std
                                           std::optional<std::size_t>& owner) const {
     Prefix prefix;
     prefix.prefix = name;
-    prefix.standings.resize(routers.size());
+    prefix.records.resize(routers.size());
     const auto place = place_of_prefix(name);
     if (!place) return prefix;
     const Site& site = sites_.at(place->site);
@@ -36,7 +36,7 @@ Ownership::Prefix Ownership::carried_over(const net::Ipv6Prefix& name, const std
         const auto router = place_of_router(routers.at(router_index).address);
         if (!router || router->site != place->site) continue;
         if (site.routers.at(router->index).row.key != routers.at(router_index).key) continue;
-        prefix.standings.at(router_index) = before.standings.at(router->index);
+        prefix.records.at(router_index) = before.records.at(router->index);
         if (router->index == before.owner) owner = router_index;
     }
     prefix.since = before.since;
@@ -46,7 +46,7 @@ Ownership::Prefix Ownership::carried_over(const net::Ipv6Prefix& name, const std
     prefix.epoch = before.epoch;
     prefix.conflict = before.conflict;
     prefix.moves = before.moves;
-    prefix.restless_told = before.restless_told;
+    prefix.restless_reported = before.restless_reported;
     return prefix;
 }
 
@@ -106,7 +106,7 @@ void Ownership::adopt(Place place, bool known, std::optional<std::size_t> owner,
     prefix.owner = first;
     if (known && owner != first) move(place, owner, first, Reason::configuration, now, out, changes);
     if (!known) prefix.since = now;
-    settle(place, Reason::configuration, now, out, changes);
+    elect(place, Reason::configuration, now, out, changes);
 }
 
 }  // namespace ulagate::wg::control

@@ -33,7 +33,7 @@ struct Sentence {
         return net::to_string(e.prefix) + " moves " + from + "to " + router_name(e.to) + ": " +
                to_string(e.reason);
     }
-    std::string operator()(const ConflictSettled& e) const {
+    std::string operator()(const ConflictDecided& e) const {
         return "two routers claim " + net::to_string(e.prefix) + ": " + router_name(e.winner) +
                " wins over " + router_name(e.loser);
     }
@@ -117,7 +117,7 @@ std::optional<Ownership::PrefixStatus> Ownership::prefix(const net::Ipv6Prefix& 
     const auto place = place_of_prefix(name);
     if (!place || sites_.at(place->site).routers.empty()) return std::nullopt;
     const Prefix& prefix = sites_.at(place->site).prefixes.at(place->index);
-    const bool claimed = prefix.standings.at(prefix.owner).claimed_until > now;
+    const bool claimed = prefix.records.at(prefix.owner).claimed_until > now;
     return PrefixStatus{prefix.owner, prefix.since, prefix.reason, claimed, prefix.epoch, prefix.conflict};
 }
 

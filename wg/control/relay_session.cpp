@@ -39,20 +39,22 @@ std::uint64_t RelaySession::next_epoch() {
 }
 
 // Its next message is the first of a new matter.
-void RelaySession::begin(Share& share) {
-    const bool speaks = share.lan.part == Part::active || share.lan.part == Part::unfit;
-    share.quick_left = speaks ? kQuick : 0;
-    share.acknowledged = false;
-    share.first_sequence.reset();
-    share.lost_since.reset();
+void RelaySession::begin(ClaimProgress& claim) {
+    const bool speaks = claim.lan.state == ClaimState::active || claim.lan.state == ClaimState::unfit;
+    claim.quick_left = speaks ? kQuick : 0;
+    claim.acknowledged = false;
+    claim.first_sequence.reset();
+    claim.lost_since.reset();
 }
 
-bool RelaySession::wants_quick(const Share& share) { return share.quick_left > 0 && !share.acknowledged; }
+bool RelaySession::wants_quick(const ClaimProgress& claim) {
+    return claim.quick_left > 0 && !claim.acknowledged;
+}
 
 // Nothing to be said of it but hello; a Backup that was Active just now still releases.
-bool RelaySession::is_silent(const Share& share) {
-    if (share.lan.part == Part::standby) return !wants_quick(share);
-    return share.lan.part == Part::leaving;
+bool RelaySession::is_silent(const ClaimProgress& claim) {
+    if (claim.lan.state == ClaimState::standby) return !wants_quick(claim);
+    return claim.lan.state == ClaimState::leaving;
 }
 
 void RelaySession::send(Message message, SessionOutcome& out) {
@@ -62,7 +64,7 @@ void RelaySession::send(Message message, SessionOutcome& out) {
 SessionOutcome RelaySession::start(Now now) {
     SessionOutcome out;
     running_ = true;
-    for (auto& [prefix, share] : shares_) begin(share);
+    for (auto& [prefix, claim] : claims_) begin(claim);
     last_hello_.reset();
     send_round(now, out);
     send_probe(now.steady, out);
@@ -82,34 +84,34 @@ SessionOutcome RelaySession::stop(Now /*now*/) {
     return out;
 }
 
-SessionOutcome RelaySession::set_lans(const std::vector<LanPart>& lans, Now now) {
+SessionOutcome RelaySession::set_lans(const std::vector<LanClaim>& lans, Now now) {
     SessionOutcome out;
-    std::map<net::Ipv6Prefix, Share> shares;
+    std::map<net::Ipv6Prefix, ClaimProgress> lan_claims;
     std::optional<std::uint64_t> epoch;  // one for all that become Active together
     bool speak = false;
-    for (const LanPart& lan : lans) {
-        const auto before = shares_.find(lan.prefix);
-        Share share = before == shares_.end() ? Share{} : before->second;
-        const Part was = share.lan.part;
-        share.lan = lan;
-        if (lan.part != was) {
-            if (lan.part == Part::active) {
+    for (const LanClaim& lan : lans) {
+        const auto before = claims_.find(lan.prefix);
+        ClaimProgress claim = before == claims_.end() ? ClaimProgress{} : before->second;
+        const ClaimState was = claim.lan.state;
+        claim.lan = lan;
+        if (lan.state != was) {
+            if (lan.state == ClaimState::active) {
                 // Above the claim of the one before us too, as this relay tells of it: nobody but the relay
                 // itself hears that number from us, and the site does not wait for a second round trip.
-                if (share.told) epoch_ = std::max(epoch_, believable(share.told->epoch));
+                if (claim.owner) epoch_ = std::max(epoch_, believable(claim.owner->epoch));
                 if (!epoch || *epoch < epoch_) epoch = next_epoch();
-                share.epoch = *epoch;
-                share.raised = share.conflict_told = share.refusal_told = false;
+                claim.epoch = *epoch;
+                claim.raised = claim.conflict_reported = claim.refusal_reported = false;
             }
-            begin(share);
+            begin(claim);
             // The other router may have claimed all along, and the relay need not wait for our lease to end.
-            if (was == Part::active && lan.part == Part::standby) share.quick_left = kQuick;
-            share.part_since = now.steady;
-            speak |= !is_silent(share);
+            if (was == ClaimState::active && lan.state == ClaimState::standby) claim.quick_left = kQuick;
+            claim.state_since = now.steady;
+            speak |= !is_silent(claim);
         }
-        shares.emplace(lan.prefix, share);
+        lan_claims.emplace(lan.prefix, claim);
     }
-    shares_ = std::move(shares);
+    claims_ = std::move(lan_claims);
     if (running_ && speak) send_round(now, out);
     if (running_) plan_quick(now.steady);
     return out;
@@ -134,16 +136,16 @@ void RelaySession::want_sites(const std::optional<net::Ipv6Prefix>& overlay) {
 }
 
 // Claims or releases the given LANs, in as few messages as their epochs and priorities allow.
-void RelaySession::state(const std::vector<Share*>& shares, SessionOutcome& out) {
+void RelaySession::state(const std::vector<ClaimProgress*>& lan_claims, SessionOutcome& out) {
     std::map<std::pair<std::uint64_t, std::uint8_t>, std::vector<net::Ipv6Prefix>> claims;
     std::vector<net::Ipv6Prefix> releases;
-    for (Share* share : shares) {
-        if (!share->first_sequence) share->first_sequence = sequence_;
-        if (share->quick_left > 0) --share->quick_left;
-        if (share->lan.part == Part::active) {
-            claims[{share->epoch, share->lan.priority}].push_back(share->lan.prefix);
+    for (ClaimProgress* claim : lan_claims) {
+        if (!claim->first_sequence) claim->first_sequence = sequence_;
+        if (claim->quick_left > 0) --claim->quick_left;
+        if (claim->lan.state == ClaimState::active) {
+            claims[{claim->epoch, claim->lan.priority}].push_back(claim->lan.prefix);
         } else {
-            releases.push_back(share->lan.prefix);
+            releases.push_back(claim->lan.prefix);
         }
     }
     const auto in_parts = [&](std::span<const net::Ipv6Prefix> all, const auto& message_of) {
@@ -172,9 +174,9 @@ void RelaySession::send_hello(Now now, SessionOutcome& out) {
 }
 
 void RelaySession::send_round(Now now, SessionOutcome& out) {
-    std::vector<Share*> spoken;
-    for (auto& [prefix, share] : shares_) {
-        if (!is_silent(share)) spoken.push_back(&share);
+    std::vector<ClaimProgress*> spoken;
+    for (auto& [prefix, claim] : claims_) {
+        if (!is_silent(claim)) spoken.push_back(&claim);
     }
     if (spoken.empty() || !last_hello_ || now.steady >= *last_hello_ + kHelloBesideClaims) {
         send_hello(now, out);
@@ -186,9 +188,9 @@ void RelaySession::send_round(Now now, SessionOutcome& out) {
 }
 
 void RelaySession::send_quick(TimePoint now, SessionOutcome& out) {
-    std::vector<Share*> unanswered;
-    for (auto& [prefix, share] : shares_) {
-        if (wants_quick(share)) unanswered.push_back(&share);
+    std::vector<ClaimProgress*> unanswered;
+    for (auto& [prefix, claim] : claims_) {
+        if (wants_quick(claim)) unanswered.push_back(&claim);
     }
     state(unanswered, out);
     quick_at_.reset();
@@ -196,7 +198,7 @@ void RelaySession::send_quick(TimePoint now, SessionOutcome& out) {
 }
 
 void RelaySession::plan_quick(TimePoint now) {
-    const bool wanted = std::any_of(shares_.begin(), shares_.end(),
+    const bool wanted = std::any_of(claims_.begin(), claims_.end(),
                                     [](const auto& entry) { return wants_quick(entry.second); });
     if (!wanted) {
         quick_at_.reset();
@@ -224,7 +226,7 @@ SessionOutcome RelaySession::on_deadline(Now now) {
     if (probe_at_ && now.steady >= *probe_at_) send_probe(now.steady, out);
     if (tell_at_ && now.steady >= *tell_at_) tell_owners(now.steady, out);
     if (mirror_ && mirror_->on_deadline(now.steady))
-        out.events.emplace_back(SitesTold{mirror_->sites()->size()});
+        out.events.emplace_back(SitesLearned{mirror_->sites()->size()});
     return out;
 }
 
@@ -293,7 +295,7 @@ void RelaySession::on_generation(std::uint64_t generation, TimePoint now, Sessio
     if (generation == mirror_->generation() || mirror_->distrusted(now)) {
         hello_at_.reset();
     } else if (generation == 0) {
-        if (mirror_->forget()) out.events.emplace_back(SitesTold{});
+        if (mirror_->forget()) out.events.emplace_back(SitesLearned{});
     } else if (!hello_at_) {
         hello_at_ = last_hello_ ? std::max(now, *last_hello_ + kHelloForSites) : now;
     }
@@ -331,7 +333,7 @@ void RelaySession::on_sites(const Sites& sites, TimePoint now, SessionOutcome& o
         hello_at_.reset();
     }
     if (!changed) return;
-    out.events.emplace_back(mirror_->sites() ? SitesTold{mirror_->sites()->size()} : SitesTold{});
+    out.events.emplace_back(mirror_->sites() ? SitesLearned{mirror_->sites()->size()} : SitesLearned{});
 }
 
 void RelaySession::disbelieve(Disbelieved what, TimePoint now, SessionOutcome& out) {
@@ -362,11 +364,11 @@ std::string to_string(const SessionEvent& event) {
             if (e.alive) return "answers";
             return e.goodbye ? "said goodbye" : "does not answer any more";
         }
-        std::string operator()(const OwnerTold& e) const {
+        std::string operator()(const OwnerLearned& e) const {
             const std::string who = e.owner.router ? net::to_string(*e.owner.router) : "no router";
             return net::to_string(e.owner.prefix) + " is active on " + who;
         }
-        std::string operator()(const SitesTold& e) const {
+        std::string operator()(const SitesLearned& e) const {
             if (!e.count) return "does not say any more which prefixes are connected";
             return std::to_string(*e.count) + " prefixes are connected";
         }

@@ -21,19 +21,19 @@
 
 namespace ulagate::wg::control {
 
-// What this router is to one of its prefixes.
-enum class Part {
-    standby,  // VRRP says Backup: silent; a claim that it had is released
+// What this router is to one of its prefixes, and so what it claims.
+enum class ClaimState {
+    standby,  // Backup (VRRP): silent; a claim that it had is released
     active,   // claimed
     unfit,    // the LAN side is dead while the tunnel may live: released as long as that is so
     leaving  // not Active any more and going: silent, so that its claim holds until another router's is there
 };
 
-struct LanPart {
+struct LanClaim {
     net::Ipv6Prefix prefix;
-    Part part = Part::standby;
+    ClaimState state = ClaimState::standby;
     std::uint8_t priority = 100;  // VRRP's, with its deductions
-    bool operator==(const LanPart&) const = default;
+    bool operator==(const LanClaim&) const = default;
 };
 
 // The relay gives the prefix to another router although we are Active; once for each time we are.
@@ -59,15 +59,15 @@ struct ReachabilityChanged {
 };
 
 // Another router (or none) owns the prefix now, as the relay says.
-struct OwnerTold {
+struct OwnerLearned {
     Owner owner;
-    bool operator==(const OwnerTold&) const = default;
+    bool operator==(const OwnerLearned&) const = default;
 };
 
 // The relay's list of connected sites is another one, or it does not say any more.
-struct SitesTold {
+struct SitesLearned {
     std::optional<std::size_t> count;
-    bool operator==(const SitesTold&) const = default;
+    bool operator==(const SitesLearned&) const = default;
 };
 
 // Another router claimed the prefix beside us, and has stopped, or lost it to us: it was Active too, and
@@ -91,8 +91,8 @@ struct ForwardingTold {
     bool operator==(const ForwardingTold&) const = default;
 };
 
-using SessionEvent = std::variant<ConflictLost, PrefixRefused, ReachabilityChanged, OwnerTold, SitesTold,
-                                  Regained, Disbelieved, ForwardingTold>;
+using SessionEvent = std::variant<ConflictLost, PrefixRefused, ReachabilityChanged, OwnerLearned,
+                                  SitesLearned, Regained, Disbelieved, ForwardingTold>;
 
 // One sentence without the place: "another router owns fd12:3456:789a:a::/64 with epoch 7: fd99::a2".
 std::string to_string(const SessionEvent& event);
@@ -130,7 +130,7 @@ public:
     // The tunnel is there: the first hello and probe go out.
     SessionOutcome start(Now now);
     // All LANs of this router, each time one changes. What is missing is not claimed any more.
-    SessionOutcome set_lans(const std::vector<LanPart>& lans, Now now);
+    SessionOutcome set_lans(const std::vector<LanClaim>& lans, Now now);
     // Does overlay traffic flow through this relay? Then its death has to be seen sooner.
     SessionOutcome set_traffic(bool flows, Now now);
     // The egress to the relay has changed: a probe leaves at once.
@@ -194,32 +194,32 @@ public:
     [[nodiscard]] const Counters& counters() const { return counters_; }
 
 private:
-    // A LAN and where we are in saying what we are to it.
-    struct Share {
-        LanPart lan;
-        std::optional<Owner> told;
-        std::optional<std::uint32_t> told_by;  // the sequence of that message
+    // The claim for one LAN, and how far the relay has acknowledged it.
+    struct ClaimProgress {
+        LanClaim lan;
+        std::optional<Owner> owner;                   // as the relay said last
+        std::optional<std::uint32_t> owner_sequence;  // the sequence of that message
         std::uint64_t epoch = 0;
-        TimePoint part_since;
+        TimePoint state_since;
         unsigned quick_left = 0;
         bool acknowledged = false;
         bool raised = false;                          // went above a higher epoch once
         std::optional<std::uint32_t> first_sequence;  // of the messages that an answer may be to
         std::optional<TimePoint> lost_since;
-        bool conflict_told = false;
-        bool refusal_told = false;
-        bool untold = false;  // another owner, which was not worth an event yet
+        bool conflict_reported = false;
+        bool refusal_reported = false;
+        bool owner_is_news = false;  // another owner, which was not worth an event yet
         std::optional<TimePoint> regained;
     };
     std::uint64_t next_epoch();
     [[nodiscard]] std::uint64_t believable(std::uint64_t epoch) const;
     void disbelieve(Disbelieved what, TimePoint now, SessionOutcome& out);
     void tell_owners(TimePoint now, SessionOutcome& out);
-    static void begin(Share& share);
-    [[nodiscard]] static bool wants_quick(const Share& share);
-    [[nodiscard]] static bool is_silent(const Share& share);
+    static void begin(ClaimProgress& claim);
+    [[nodiscard]] static bool wants_quick(const ClaimProgress& claim);
+    [[nodiscard]] static bool is_silent(const ClaimProgress& claim);
     void send(Message message, SessionOutcome& out);
-    void state(const std::vector<Share*>& shares, SessionOutcome& out);
+    void state(const std::vector<ClaimProgress*>& lan_claims, SessionOutcome& out);
     void send_hello(Now now, SessionOutcome& out);
     void send_round(Now now, SessionOutcome& out);
     void send_quick(TimePoint now, SessionOutcome& out);
@@ -229,9 +229,9 @@ private:
                                SessionOutcome& out);
     void on_answer(std::uint32_t answers, const std::vector<Owner>& owners, TimePoint now,
                    SessionOutcome& out);
-    void on_lost(Share& share, const Owner& owner, TimePoint now, SessionOutcome& out) const;
+    void on_lost(ClaimProgress& claim, const Owner& owner, TimePoint now, SessionOutcome& out) const;
     void on_unasked(const std::vector<Owner>& owners, TimePoint now, SessionOutcome& out);
-    void on_regained(Share& share, TimePoint now, SessionOutcome& out);
+    void on_regained(ClaimProgress& claim, TimePoint now, SessionOutcome& out);
     void on_probe_ack(const ProbeAck& ack, Now now, SessionOutcome& out);
     void on_capabilities(std::uint32_t capabilities, TimePoint now, SessionOutcome& out);
     void on_generation(std::uint64_t generation, TimePoint now, SessionOutcome& out);
@@ -244,7 +244,7 @@ private:
     std::uint32_t sequence_ = 0;
     std::uint64_t probe_id_ = 0;
     bool running_ = false;
-    std::map<net::Ipv6Prefix, Share> shares_;
+    std::map<net::Ipv6Prefix, ClaimProgress> claims_;
     std::optional<std::uint32_t> goodbye_;  // its sequence: what was sent before it counts no more
     std::optional<RelayAbout> relay_;
     std::optional<TimePoint> last_hello_;
@@ -252,7 +252,7 @@ private:
     std::optional<TimePoint> quick_at_;
     std::optional<TimePoint> probe_at_;
     std::optional<TimePoint> hello_at_;  // our list of sites is behind
-    std::optional<TimePoint> tell_at_;   // owners that are untold
+    std::optional<TimePoint> tell_at_;   // owners that are news
     bool asked_ = false;                 // for sites, and no list has come since
     bool traffic_ = false;
     bool has_answered_ = false;

@@ -31,18 +31,18 @@ std::vector<Owner> RelaySession::news_of(const std::vector<Owner>& owners, std::
     std::vector<Owner> news;
     bool stale = false;
     for (const Owner& owner : owners) {
-        const auto found = shares_.find(owner.prefix);
-        if (owner.epoch > (found == shares_.end() ? kMostEpoch : kept_ + kEpochStep))
+        const auto found = claims_.find(owner.prefix);
+        if (owner.epoch > (found == claims_.end() ? kMostEpoch : kept_ + kEpochStep))
             disbelieve({Disbelieved::What::epoch, owner.epoch}, now, out);
-        if (found == shares_.end()) continue;
-        Share& share = found->second;
-        if (share.told_by && is_stale(*share.told_by, sequence)) {
+        if (found == claims_.end()) continue;
+        ClaimProgress& claim = found->second;
+        if (claim.owner_sequence && is_stale(*claim.owner_sequence, sequence)) {
             stale = true;
             continue;
         }
-        share.told_by = sequence;
-        share.untold |= !share.told || share.told->router != owner.router;
-        share.told = owner;
+        claim.owner_sequence = sequence;
+        claim.owner_is_news |= !claim.owner || claim.owner->router != owner.router;
+        claim.owner = owner;
         news.push_back(owner);
     }
     if (stale) ++counters_.stale;
@@ -53,44 +53,44 @@ std::vector<Owner> RelaySession::news_of(const std::vector<Owner>& owners, std::
 // Who changes its mind all the time is not followed in every change: the last one counts.
 void RelaySession::tell_owners(TimePoint now, SessionOutcome& out) {
     tell_at_.reset();
-    const bool any =
-        std::any_of(shares_.begin(), shares_.end(), [](const auto& entry) { return entry.second.untold; });
+    const bool any = std::any_of(claims_.begin(), claims_.end(),
+                                 [](const auto& entry) { return entry.second.owner_is_news; });
     if (!any) return;
     if (!news_.take(1, now)) {
         tell_at_ = news_.ready_at(1);
         return;
     }
-    for (auto& [prefix, share] : shares_) {
-        if (std::exchange(share.untold, false)) out.events.emplace_back(OwnerTold{*share.told});
+    for (auto& [prefix, claim] : claims_) {
+        if (std::exchange(claim.owner_is_news, false)) out.events.emplace_back(OwnerLearned{*claim.owner});
     }
 }
 
 void RelaySession::on_answer(std::uint32_t answers, const std::vector<Owner>& owners, TimePoint now,
                              SessionOutcome& out) {
-    std::vector<Share*> raised;
+    std::vector<ClaimProgress*> raised;
     std::optional<std::uint64_t> epoch;
     for (const Owner& owner : owners) {
-        const auto found = shares_.find(owner.prefix);
-        if (found == shares_.end()) continue;
-        Share& share = found->second;
+        const auto found = claims_.find(owner.prefix);
+        if (found == claims_.end()) continue;
+        ClaimProgress& claim = found->second;
         // An answer to what we said before the present matter says nothing about it.
         constexpr std::uint32_t kHalf = 0x80000000;
-        if (!share.first_sequence || answers - *share.first_sequence >= kHalf) continue;
+        if (!claim.first_sequence || answers - *claim.first_sequence >= kHalf) continue;
         if (sequence_ - 1 - answers >= kHalf) continue;  // nor one to what we have not said yet
         epoch_ = std::max(epoch_, believable(owner.epoch));
-        const bool first = !std::exchange(share.acknowledged, true);
-        if (share.lan.part != Part::active) continue;
+        const bool first = !std::exchange(claim.acknowledged, true);
+        if (claim.lan.state != ClaimState::active) continue;
         if (owner.router == self_) {
-            share.conflict_told = false;
-            if (share.lost_since) on_regained(share, now, out);
-        } else if (owner.router && first && !share.raised && believable(owner.epoch) > share.epoch) {
+            claim.conflict_reported = false;
+            if (claim.lost_since) on_regained(claim, now, out);
+        } else if (owner.router && first && !claim.raised && believable(owner.epoch) > claim.epoch) {
             if (!epoch || *epoch < epoch_) epoch = next_epoch();
-            share.epoch = *epoch;
-            share.raised = true;
-            begin(share);
-            raised.push_back(&share);
+            claim.epoch = *epoch;
+            claim.raised = true;
+            begin(claim);
+            raised.push_back(&claim);
         } else {
-            on_lost(share, owner, now, out);
+            on_lost(claim, owner, now, out);
         }
     }
     if (!raised.empty()) {
@@ -100,16 +100,17 @@ void RelaySession::on_answer(std::uint32_t answers, const std::vector<Owner>& ow
     plan_quick(now);
 }
 
-void RelaySession::on_lost(Share& share, const Owner& owner, TimePoint now, SessionOutcome& out) const {
+void RelaySession::on_lost(ClaimProgress& claim, const Owner& owner, TimePoint now,
+                           SessionOutcome& out) const {
     if (!owner.router) {
-        if (!std::exchange(share.refusal_told, true)) {
+        if (!std::exchange(claim.refusal_reported, true)) {
             out.events.emplace_back(PrefixRefused{owner.prefix});
         }
         return;
     }
-    if (!share.lost_since) share.lost_since = now;
+    if (!claim.lost_since) claim.lost_since = now;
     // In a hand-over the new owner may reach the relay before VRRP reaches us; what lasts is a conflict.
-    if (now < *share.lost_since + kConflictPatience || std::exchange(share.conflict_told, true)) return;
+    if (now < *claim.lost_since + kConflictPatience || std::exchange(claim.conflict_reported, true)) return;
     out.events.emplace_back(ConflictLost{owner.prefix, *owner.router, owner.epoch});
 }
 
@@ -117,38 +118,39 @@ void RelaySession::on_lost(Share& share, const Owner& owner, TimePoint now, Sess
 // beside the owner's.
 void RelaySession::on_unasked(const std::vector<Owner>& owners, TimePoint now, SessionOutcome& out) {
     for (const Owner& owner : owners) {
-        const auto found = shares_.find(owner.prefix);
-        if (found == shares_.end() || owner.router != self_) continue;
-        Share& share = found->second;
-        if (share.lan.part == Part::active && share.acknowledged) on_regained(share, now, out);
+        const auto found = claims_.find(owner.prefix);
+        if (found == claims_.end() || owner.router != self_) continue;
+        ClaimProgress& claim = found->second;
+        if (claim.lan.state == ClaimState::active && claim.acknowledged) on_regained(claim, now, out);
     }
 }
 
-void RelaySession::on_regained(Share& share, TimePoint now, SessionOutcome& out) {
-    share.lost_since.reset();
-    if (now < share.part_since + kAnnouncing) return;
-    if (share.regained && now < *share.regained + kRegainedEvery) {
+void RelaySession::on_regained(ClaimProgress& claim, TimePoint now, SessionOutcome& out) {
+    claim.lost_since.reset();
+    if (now < claim.state_since + kAnnouncing) return;
+    if (claim.regained && now < *claim.regained + kRegainedEvery) {
         ++counters_.too_often;
         return;
     }
-    share.regained = now;
-    out.events.emplace_back(Regained{share.lan.prefix});
+    claim.regained = now;
+    out.events.emplace_back(Regained{claim.lan.prefix});
 }
 
 // The owner has the epoch of the last claim that counted: whoever claims after us has a higher one.
 bool RelaySession::nobody_claims(const net::Ipv6Prefix& prefix) const {
-    const auto found = shares_.find(prefix);
-    if (found == shares_.end() || !found->second.told || found->second.lan.part == Part::active) return false;
-    const Owner& owner = *found->second.told;
+    const auto found = claims_.find(prefix);
+    if (found == claims_.end() || !found->second.owner || found->second.lan.state == ClaimState::active)
+        return false;
+    const Owner& owner = *found->second.owner;
     if (!owner.router) return false;
     const std::uint64_t ours = found->second.epoch;
     return *owner.router == self_ || owner.epoch == 0 || (ours != 0 && owner.epoch == ours);
 }
 
 std::optional<Owner> RelaySession::owner(const net::Ipv6Prefix& prefix) const {
-    const auto found = shares_.find(prefix);
-    if (found == shares_.end()) return std::nullopt;
-    return found->second.told;
+    const auto found = claims_.find(prefix);
+    if (found == claims_.end()) return std::nullopt;
+    return found->second.owner;
 }
 
 }  // namespace ulagate::wg::control

@@ -141,7 +141,7 @@ TEST_F(OwnershipStory, TenThousandSitesCostNoMoreThanTheirMessages) {
     }
     configure(rows);
     events(), sent();
-    const std::uint64_t before = relay_.counters().settled;
+    const std::uint64_t before = relay_.counters().elections;
     const auto one_second = [&](bool owners_live) {
         for (unsigned i = 0; i < kSites; ++i) {
             run_until(at_ + 100us);  // evenly over the second
@@ -151,12 +151,12 @@ TEST_F(OwnershipStory, TenThousandSitesCostNoMoreThanTheirMessages) {
         }
     };
     for (int i = 0; i < 3; ++i) one_second(true);
-    EXPECT_EQ(relay_.counters().settled - before, 3 * 2 * kSites);
+    EXPECT_EQ(relay_.counters().elections - before, 3 * 2 * kSites);
     EXPECT_THAT(events(), IsEmpty());
 
     // All owners die: each prefix moves once, when its own lease ends.
     for (int i = 0; i < 4; ++i) one_second(false);
-    EXPECT_EQ(relay_.counters().settled - before, (3 * 2 + 4 + 1) * kSites);
+    EXPECT_EQ(relay_.counters().elections - before, (3 * 2 + 4 + 1) * kSites);
     EXPECT_THAT(events(), SizeIs(kSites));
 }
 

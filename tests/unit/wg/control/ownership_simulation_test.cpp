@@ -49,14 +49,14 @@ public:
     void restart_router(std::size_t i, std::uint64_t epoch) {
         routers_.at(i) = std::make_unique<RelaySession>(
             RelaySession::Setup{kRouters.at(i), epoch, static_cast<std::uint32_t>(random_()), random_()});
-        part(i, Part::standby);
+        state(i, ClaimState::standby);
         from_router(i, routers_.at(i)->start(now()));
     }
     void crash_router(std::size_t i) { routers_.at(i).reset(); }
-    void part(std::size_t i, Part part) {
+    void state(std::size_t i, ClaimState state) {
         if (!routers_.at(i)) return;
         const std::uint8_t priority = i == 0 ? 200 : 100;
-        from_router(i, routers_.at(i)->set_lans({{kLan, part, priority}}, now()));
+        from_router(i, routers_.at(i)->set_lans({{kLan, state, priority}}, now()));
     }
     RelaySession& router(std::size_t i) { return *routers_.at(i); }
     [[nodiscard]] std::size_t owner() const { return relay_.owner_index(kLan).value(); }
@@ -161,7 +161,7 @@ private:
 std::size_t conflicts(const World& world) {
     return static_cast<std::size_t>(std::count_if(
         world.relay_events.begin(), world.relay_events.end(),
-        [](const OwnershipEvent& event) { return std::holds_alternative<ConflictSettled>(event); }));
+        [](const OwnershipEvent& event) { return std::holds_alternative<ConflictDecided>(event); }));
 }
 std::size_t conflicts(const World& world, std::size_t router) {
     const auto& events = world.router_events.at(router);
@@ -172,11 +172,11 @@ std::size_t conflicts(const World& world, std::size_t router) {
 
 TEST(WgOwnershipSimulation, APlannedHandOverTakesOneWayAndTheOldOwnerKnowsAfterAnother) {
     World world{1};
-    world.part(0, Part::active);
+    world.state(0, ClaimState::active);
     world.run_for(5s);
     ASSERT_EQ(world.owner(), 0U);
-    world.part(1, Part::active);
-    world.part(0, Part::standby);
+    world.state(1, ClaimState::active);
+    world.state(0, ClaimState::standby);
     world.run_for(1ms);
     EXPECT_EQ(world.owner(), 1U);
     world.run_for(1ms);
@@ -189,7 +189,7 @@ TEST(WgOwnershipSimulation, APlannedHandOverTakesOneWayAndTheOldOwnerKnowsAfterA
 
 TEST(WgOwnershipSimulation, ACrashedOwnerIsReplacedThreeSecondsAfterItsLastClaim) {
     World world{2};
-    world.part(0, Part::active);
+    world.state(0, ClaimState::active);
     world.run_for(5s);  // its last claim was at 5 s
     world.crash_router(0);
     world.run_for(3s);
@@ -200,9 +200,9 @@ TEST(WgOwnershipSimulation, ACrashedOwnerIsReplacedThreeSecondsAfterItsLastClaim
 
 TEST(WgOwnershipSimulation, TwoClaimantsOfAPartitionedLanMakeOneEventOnEachSide) {
     World world{3};
-    world.part(0, Part::active);
+    world.state(0, ClaimState::active);
     world.run_for(5s);
-    world.part(1, Part::active);  // it does not hear the first any more
+    world.state(1, ClaimState::active);  // it does not hear the first any more
     world.run_for(60s);
     EXPECT_EQ(world.owner(), 1U) << "the later transition";
     EXPECT_EQ(conflicts(world), 1U);
@@ -216,26 +216,26 @@ TEST(WgOwnershipSimulation, TwoClaimantsOfAPartitionedLanMakeOneEventOnEachSide)
 
 TEST(WgOwnershipSimulation, V50_WhenThePartitionHealsTheWinnerOfVrrpHasThePrefixWithinARoundTrip) {
     World world{7};
-    world.part(0, Part::active);
+    world.state(0, ClaimState::active);
     world.run_for(5s);
-    world.part(1, Part::active);
+    world.state(1, ClaimState::active);
     world.run_for(10s);
     ASSERT_EQ(world.owner(), 1U);
     world.router_events = {};
-    world.part(1, Part::standby);
+    world.state(1, ClaimState::standby);
     world.run_for(1ms);
     EXPECT_EQ(world.owner(), 0U);
     world.run_for(1ms);
     EXPECT_EQ(world.router_events.at(0).back(), SessionEvent{Regained{kLan}});
     world.run_for(60s);
     EXPECT_EQ(world.owner(), 0U);
-    EXPECT_EQ(world.router_events.at(0).size(), 2U) << "and OwnerTold";
+    EXPECT_EQ(world.router_events.at(0).size(), 2U) << "and OwnerLearned";
 }
 
 TEST(WgOwnershipSimulation, TwoThatStartTogetherSettleAndStay) {
     World world{4};
-    world.part(0, Part::active);
-    world.part(1, Part::active);
+    world.state(0, ClaimState::active);
+    world.state(1, ClaimState::active);
     world.run_for(100ms);
     const std::size_t owner = world.owner();
     EXPECT_EQ(owner, 0U) << "equal epochs: the higher priority";
@@ -247,18 +247,18 @@ TEST(WgOwnershipSimulation, TwoThatStartTogetherSettleAndStay) {
 TEST(WgOwnershipSimulation, ARebootedRouterWithAStaleEpochWinsOnlyAsTheActiveOne) {
     World world{5};
     for (int i = 0; i < 20; ++i) {
-        world.part(0, Part::active);
+        world.state(0, ClaimState::active);
         world.run_for(500ms);
-        world.part(0, Part::standby);
+        world.state(0, ClaimState::standby);
     }
-    world.part(0, Part::active);
+    world.state(0, ClaimState::active);
     world.run_for(5s);
     ASSERT_EQ(world.router(0).epoch(), 21U);
     world.restart_router(1, 2);  // an old disk
     world.run_for(10s);
     EXPECT_EQ(world.owner(), 0U);
-    world.part(0, Part::standby);
-    world.part(1, Part::active);
+    world.state(0, ClaimState::standby);
+    world.state(1, ClaimState::active);
     world.run_for(10ms);
     EXPECT_EQ(world.owner(), 1U);
     EXPECT_EQ(world.router(1).epoch(), 22U) << "it learnt from the relay";
@@ -266,7 +266,7 @@ TEST(WgOwnershipSimulation, ARebootedRouterWithAStaleEpochWinsOnlyAsTheActiveOne
 
 TEST(WgOwnershipSimulation, ARestartedRelayKnowsTheOwnerWithinASecond) {
     World world{6};
-    world.part(1, Part::active);
+    world.state(1, ClaimState::active);
     world.run_for(5s);
     ASSERT_EQ(world.owner(), 1U);
     world.restart_relay();
@@ -283,7 +283,7 @@ protected:
         const std::size_t one = world.draw(0, 1);
         switch (world.draw(0, 9)) {
             case 0:
-                world.part(one, Part::unfit);
+                world.state(one, ClaimState::unfit);
                 break;
             case 1:
                 world.restart_router(one, world.chance(50) ? 0 : world.router(one).epoch());
@@ -292,17 +292,17 @@ protected:
                 world.restart_relay();
                 break;
             case 3:
-                world.part(0, Part::active);
-                world.part(1, Part::active);
+                world.state(0, ClaimState::active);
+                world.state(1, ClaimState::active);
                 break;
             case 4:
-                world.part(0, Part::standby);
-                world.part(1, Part::standby);
+                world.state(0, ClaimState::standby);
+                world.state(1, ClaimState::standby);
                 break;
             default:
-                world.part(one, Part::active);
+                world.state(one, ClaimState::active);
                 world.run_for(milliseconds{world.draw(0, 400)});
-                world.part(1 - one, Part::standby);
+                world.state(1 - one, ClaimState::standby);
                 break;
         }
     }
@@ -318,8 +318,8 @@ TEST_P(LossySimulation, TheOwnerIsTheActiveOneInTheEnd) {
         world.run_for(milliseconds{world.draw(0, 4000)});
     }
     const std::size_t active = world.draw(0, 1);
-    world.part(1 - active, Part::standby);
-    world.part(active, Part::active);
+    world.state(1 - active, ClaimState::standby);
+    world.state(active, ClaimState::active);
 
     if (GetParam() % 2 == 0) {  // the links are whole again: the other's lease, one renewal, one way
         world.loss = 0;

@@ -231,7 +231,7 @@ TEST_F(OwnershipStory, AConflictIsSettledByEpochThenPriorityThenKeyAndToldOnce) 
             from(kA1, first);
             EXPECT_EQ(owner(), winner);
         }
-        const OwnershipEvent conflict = ConflictSettled{"a", kLan, winner, 1 - winner};
+        const OwnershipEvent conflict = ConflictDecided{"a", kLan, winner, 1 - winner};
         const auto told = events();
         EXPECT_EQ(std::count(told.begin(), told.end(), conflict), 1);
         EXPECT_LE(told.size(), 3U) << "and at most two moves when they met";
@@ -377,7 +377,7 @@ TEST(WgOwnershipEvent, SaysWhatHappened) {
               "fd12:3456:789a:a::/64 moves from router 1 to router 2: the owner was not heard for 3 s");
     EXPECT_EQ(to_string(OwnerChanged{"a", kLan, {}, 0, Reason::configuration}),
               "fd12:3456:789a:a::/64 moves to router 1: other configuration");
-    EXPECT_EQ(to_string(ConflictSettled{"a", kLan, 1, 0}),
+    EXPECT_EQ(to_string(ConflictDecided{"a", kLan, 1, 0}),
               "two routers claim fd12:3456:789a:a::/64: router 2 wins over router 1");
     EXPECT_EQ(to_string(ClaimRefused{"b", 0, kLan}),
               "router 1 claims fd12:3456:789a:a::/64, which is not this site's, ignoring");

@@ -33,7 +33,7 @@ TEST_F(RelaySessionSites, AHelloSaysWhichListWeHave) {
     list(0, 5, {kLan, kVlan});
     ASSERT_NE(session_.sites(), nullptr);
     EXPECT_THAT(session_.sites()->prefixes(), ElementsAre(kLan, kVlan));
-    EXPECT_THAT(events(), ElementsAre(SitesTold{2}));
+    EXPECT_THAT(events(), ElementsAre(SitesLearned{2}));
     run_until(1s);
     EXPECT_THAT(sent(), ElementsAre(asks(1s, 5)));
 }
@@ -65,7 +65,7 @@ TEST_F(RelaySessionSites, ARelayThatStartedAnewDoesNotSayForAWhile) {
     events();
     relay_says(HelloAck{{}, {}, 0});
     EXPECT_EQ(session_.sites(), nullptr);
-    EXPECT_THAT(events(), ElementsAre(SitesTold{}));
+    EXPECT_THAT(events(), ElementsAre(SitesLearned{}));
     relay_says(HelloAck{{}, {}, 0});
     EXPECT_THAT(events(), IsEmpty());
 }
@@ -86,7 +86,7 @@ std::vector<net::Ipv6Prefix> row(unsigned first, unsigned count) {
 TEST_F(RelaySessionSites, F06_OneListForEachTimeThatWeAsked) {
     start();
     list(0, 5, {kLan});
-    EXPECT_THAT(events(), ElementsAre(SitesTold{1}));
+    EXPECT_THAT(events(), ElementsAre(SitesLearned{1}));
     for (std::uint64_t g = 5; g < 5000; ++g) list(g, g + 1, row(static_cast<unsigned>(g), 1));
     EXPECT_THAT(events(), IsEmpty());
     EXPECT_THAT(session_.sites()->prefixes(), ElementsAre(kLan));
@@ -94,7 +94,7 @@ TEST_F(RelaySessionSites, F06_OneListForEachTimeThatWeAsked) {
     run_until(1s);
     list(5, 6, {kVlan});
     list(6, 7, {});
-    EXPECT_THAT(events(), ElementsAre(SitesTold{2}));
+    EXPECT_THAT(events(), ElementsAre(SitesLearned{2}));
 }
 
 // 1,100 more sites with each answer, for ever.

@@ -41,13 +41,13 @@ TEST_F(RelaySessionSplit, AnAcknowledgedReleaseIsNotRepeated) {
     relay_answers(owned_by(kOther, 41));
     run_until(2500ms);
     EXPECT_THAT(sent(), ElementsAre(release(1200ms, 42), hello(2200ms)));
-    EXPECT_THAT(events(), ElementsAre(OwnerTold{owned_by(kOther, 41)}));
+    EXPECT_THAT(events(), ElementsAre(OwnerLearned{owned_by(kOther, 41)}));
 }
 
 TEST_F(RelaySessionSplit, ABackupThatWasNotActiveHasNothingToRelease) {
     start();
     standby();
-    lans({{kLan, Part::unfit, 200}});
+    lans({{kLan, ClaimState::unfit, 200}});
     sent();
     standby();  // the LAN is back
     run_until(500ms);
@@ -75,13 +75,13 @@ TEST_F(RelaySessionSplit, ActiveAgainBeforeTheReleaseWasAnswered) {
 // A clean stop: the claim must hold until the relay has the other router's.
 TEST_F(RelaySessionSplit, WhoLeavesIsSilentAndSeesTheOtherTakeOver) {
     be_active_until(1200ms);
-    lans({{kLan, Part::leaving, 200}});
+    lans({{kLan, ClaimState::leaving, 200}});
     run_until(2500ms);
     EXPECT_THAT(sent(), ElementsAre(hello(2000ms)));
     EXPECT_EQ(session_.owner(kLan)->router, kUs);
     told_unasked(owned_by(kOther, 43));
     EXPECT_EQ(session_.owner(kLan)->router, kOther);
-    EXPECT_THAT(events(), ElementsAre(OwnerTold{owned_by(kOther, 43)}));
+    EXPECT_THAT(events(), ElementsAre(OwnerLearned{owned_by(kOther, 43)}));
 }
 
 TEST_F(RelaySessionSplit, V50_ThePrefixThatComesBackIsToldOnce) {
@@ -89,7 +89,7 @@ TEST_F(RelaySessionSplit, V50_ThePrefixThatComesBackIsToldOnce) {
     run_answered(5s, owned_by(kOther, 43));
     events();
     told_unasked(owned_by(kUs, 42));
-    EXPECT_THAT(events(), ElementsAre(OwnerTold{owned_by(kUs, 42)}, regained()));
+    EXPECT_THAT(events(), ElementsAre(OwnerLearned{owned_by(kUs, 42)}, regained()));
     run_answered(8s, owned_by(kUs, 42));
     EXPECT_THAT(events(), IsEmpty());
 }
@@ -99,7 +99,7 @@ TEST_F(RelaySessionSplit, V50_TheAnswerToTheNextClaimSaysItToo) {
     run_answered(5s, owned_by(kOther, 43));
     events();
     run_answered(8s, owned_by(kUs, 42));  // what was sent unasked was lost
-    EXPECT_THAT(events(), ElementsAre(OwnerTold{owned_by(kUs, 42)}, regained()));
+    EXPECT_THAT(events(), ElementsAre(OwnerLearned{owned_by(kUs, 42)}, regained()));
 }
 
 TEST_F(RelaySessionSplit, V50_AClaimBesideOursThatEndsIsTold) {
@@ -126,7 +126,7 @@ TEST_F(RelaySessionSplit, ABackupToWhichThePrefixFallsHasNothingToTell) {
     standby();
     run_until(5s);
     told_unasked(owned_by(kUs, 42));
-    EXPECT_THAT(events(), ElementsAre(OwnerTold{owned_by(kUs, 42)}));
+    EXPECT_THAT(events(), ElementsAre(OwnerLearned{owned_by(kUs, 42)}));
 }
 
 }  // namespace

@@ -49,9 +49,9 @@ protected:
         std::move(outcome.events.begin(), outcome.events.end(), std::back_inserter(events_));
     }
     void start() { record(session_.start(now())); }
-    void lans(const std::vector<LanPart>& lans) { record(session_.set_lans(lans, now())); }
-    void active(std::uint8_t priority = 200) { lans({{kLan, Part::active, priority}}); }
-    void standby() { lans({{kLan, Part::standby, 200}}); }
+    void lans(const std::vector<LanClaim>& lans) { record(session_.set_lans(lans, now())); }
+    void active(std::uint8_t priority = 200) { lans({{kLan, ClaimState::active, priority}}); }
+    void standby() { lans({{kLan, ClaimState::standby, 200}}); }
     void relay_says(Message message) {
         record(session_.on_packet({++relay_sequence_, std::move(message)}, now()));
     }

@@ -39,7 +39,7 @@ TEST_F(RelaySessionStory, AnAcknowledgedClaimIsNotHurried) {
     relay_answers(owned_by(kUs, 42));
     run_until(1500ms);
     EXPECT_THAT(sent(), ElementsAre(claim(0ms, 42), claim(1000ms, 42)));
-    EXPECT_THAT(events(), ElementsAre(OwnerTold{owned_by(kUs, 42)}));
+    EXPECT_THAT(events(), ElementsAre(OwnerLearned{owned_by(kUs, 42)}));
     EXPECT_EQ(session_.owner(kLan), owned_by(kUs, 42));
 }
 
@@ -71,13 +71,13 @@ TEST_F(RelaySessionStory, ReleasesWhenTheLanIsDeadAndAsLongAsItIs) {
     relay_answers(owned_by(kUs, 42));
     run_until(500ms);
     sent();
-    lans({{kLan, Part::unfit, 200}});
+    lans({{kLan, ClaimState::unfit, 200}});
     run_until(520ms);
     relay_answers(owned_by(kOther, 42));
     run_until(2600ms);
     const auto release = [](milliseconds at) { return Sent{at, Release{{kLan}, 42}}; };
     EXPECT_THAT(sent(), ElementsAre(release(500ms), release(1500ms), release(2500ms)));
-    EXPECT_THAT(events(), ElementsAre(OwnerTold{owned_by(kUs, 42)}, OwnerTold{owned_by(kOther, 42)}));
+    EXPECT_THAT(events(), ElementsAre(OwnerLearned{owned_by(kUs, 42)}, OwnerLearned{owned_by(kOther, 42)}));
 }
 
 TEST_F(RelaySessionStory, ANewTransitionGoesAboveAllThatWasUsedOrSeen) {
@@ -102,9 +102,9 @@ TEST_F(RelaySessionStory, F06_TheLastEpochOfAllIsNotWrapped) {
     RelaySession last{{kUs, kMostEpoch - 1, 1, 1}};
     last.start(now());
     for (int i = 0; i < 3; ++i) {
-        last.set_lans({{kLan, Part::active, 200}}, now());
+        last.set_lans({{kLan, ClaimState::active, 200}}, now());
         EXPECT_EQ(last.epoch(), kMostEpoch);
-        last.set_lans({{kLan, Part::standby, 200}}, now());
+        last.set_lans({{kLan, ClaimState::standby, 200}}, now());
     }
     EXPECT_EQ((RelaySession{{kUs, ~0ULL, 1, 1}}.epoch()), kMostEpoch);
 }
@@ -171,7 +171,7 @@ TEST_F(RelaySessionStory, F06_AnOwnerThatChangesAllTheTimeIsFollowedButNotToldEa
     run_until(at_ + 5s);
     const auto last = events();
     ASSERT_FALSE(last.empty());
-    EXPECT_EQ(last.back(), (SessionEvent{OwnerTold{owned_by(kOther, 42)}})) << "the last word counts";
+    EXPECT_EQ(last.back(), (SessionEvent{OwnerLearned{owned_by(kOther, 42)}})) << "the last word counts";
 }
 
 TEST_F(RelaySessionStory, F06_GoodbyesWithoutEndAreNotBelieved) {
@@ -190,15 +190,15 @@ TEST_F(RelaySessionStory, F06_GoodbyesWithoutEndAreNotBelieved) {
 TEST_F(RelaySessionStory, LansThatBecomeActiveTogetherShareAnEpochAndAMessage) {
     start();
     sent();
-    lans({{kLan, Part::active, 200}, {kVlan, Part::active, 200}});
+    lans({{kLan, ClaimState::active, 200}, {kVlan, ClaimState::active, 200}});
     EXPECT_THAT(sent(), ElementsAre(Sent{0ms, Claim{{kLan, kVlan}, 42, 200}}));
-    lans({{kLan, Part::active, 200}, {kVlan, Part::standby, 200}});
+    lans({{kLan, ClaimState::active, 200}, {kVlan, ClaimState::standby, 200}});
     run_until(300ms);
     sent();
-    lans({{kLan, Part::active, 150}, {kVlan, Part::active, 200}});
+    lans({{kLan, ClaimState::active, 150}, {kVlan, ClaimState::active, 200}});
     EXPECT_THAT(sent(),
                 ElementsAre(Sent{300ms, Claim{{kLan}, 42, 150}}, Sent{300ms, Claim{{kVlan}, 43, 200}}));
-    lans({{kVlan, Part::active, 200}});
+    lans({{kVlan, ClaimState::active, 200}});
     run_until(1400ms);
     EXPECT_EQ(sent().back(), (Sent{1300ms, Claim{{kVlan}, 43, 200}})) << "a LAN that is gone is not claimed";
 }
@@ -206,9 +206,9 @@ TEST_F(RelaySessionStory, LansThatBecomeActiveTogetherShareAnEpochAndAMessage) {
 TEST_F(RelaySessionStory, MorePrefixesThanFitGoInSeveralMessages) {
     start();
     sent();
-    std::vector<LanPart> many;
+    std::vector<LanClaim> many;
     for (unsigned i = 0; i < 30; ++i) {
-        many.push_back({std::get<net::Ipv6Prefix>(wg::test::numbered_prefix(i)), Part::active, 1});
+        many.push_back({std::get<net::Ipv6Prefix>(wg::test::numbered_prefix(i)), ClaimState::active, 1});
     }
     lans(many);
     const auto claims = sent();
@@ -247,7 +247,7 @@ TEST_F(RelaySessionStory, OnceAcknowledgedTheLoserRenewsAndTellsTheConflictOnce)
     events(), sent();
     relay_answers(owned_by(kOther, 43));
     EXPECT_THAT(sent(), IsEmpty());
-    EXPECT_THAT(events(), ElementsAre(OwnerTold{owned_by(kOther, 43)})) << "it may be a hand-over";
+    EXPECT_THAT(events(), ElementsAre(OwnerLearned{owned_by(kOther, 43)})) << "it may be a hand-over";
     run_answered(10s, owned_by(kOther, 43));
     EXPECT_EQ(sent().size(), 10U) << "nine claims and a hello";
     const auto conflicts = [](std::vector<SessionEvent> all) {
@@ -354,8 +354,8 @@ TEST_F(RelaySessionStory, SaysWhatHappened) {
     EXPECT_EQ(to_string(ReachabilityChanged{true, false}), "answers");
     EXPECT_EQ(to_string(ReachabilityChanged{false, false}), "does not answer any more");
     EXPECT_EQ(to_string(ReachabilityChanged{false, true}), "said goodbye");
-    EXPECT_EQ(to_string(OwnerTold{owned_by(kOther, 7)}), "fd12:3456:789a:a::/64 is active on fd99::a2");
-    EXPECT_EQ(to_string(OwnerTold{{kLan, {}, 0, 0}}), "fd12:3456:789a:a::/64 is active on no router");
+    EXPECT_EQ(to_string(OwnerLearned{owned_by(kOther, 7)}), "fd12:3456:789a:a::/64 is active on fd99::a2");
+    EXPECT_EQ(to_string(OwnerLearned{{kLan, {}, 0, 0}}), "fd12:3456:789a:a::/64 is active on no router");
 }
 
 }  // namespace
