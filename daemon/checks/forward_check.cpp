@@ -103,7 +103,7 @@ void ForwardCheck::ask_of_lans(const Config& config, const Have& have, std::vect
     const net::Ipv6Address remote = anywhere(config.overlay, have.routes);
     for (const LanConfig& lan : config.lans) {
         const net::Ipv6Address host = host_of(lan.prefix);
-        std::set<std::string> ears{lan.interface, speaking_interface(lan)};
+        std::set<std::string> ears{lan.interface, sending_interface(lan)};
         for (const std::string& ear : ears) {
             if (!have.links.contains(ear)) continue;
             if (overlay_works) out.push_back({{ear, host, remote}, *overlay->second.link, lan.interface});

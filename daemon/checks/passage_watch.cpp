@@ -207,7 +207,7 @@ Obstacle PassageWatch::obstacle(const View& view, const Passage& passage, const 
             // The hosts' own interface, also where they send to the macvlan of the virtual MAC.
             std::string of = lan;
             for (const LanConfig& each : view.config.lans) {
-                if (speaking_interface(each) == lan) of = each.interface;
+                if (sending_interface(each) == lan) of = each.interface;
             }
             return {fmt::format("{}: what hosts there send to other sites{}{}", lan, kOneWay, who), true,
                     kReason, of};
@@ -369,7 +369,7 @@ void PassageWatch::probe(const View& view, const Passage& passage) {
 void PassageWatch::probe_lan(const View& view, const Passage& passage) {
     const auto lan =
         std::find_if(view.config.lans.begin(), view.config.lans.end(), [&](const LanConfig& each) {
-            return each.interface == passage.interface || speaking_interface(each) == passage.interface;
+            return each.interface == passage.interface || sending_interface(each) == passage.interface;
         });
     const auto route = view.have.routes.find({view.config.overlay, kRouteMetric});
     if (lan == view.config.lans.end() || route == view.have.routes.end() || !route->second.link) return;
@@ -382,9 +382,9 @@ void PassageWatch::probe_lan(const View& view, const Passage& passage) {
     if (!view.have.routes.contains({lan->prefix, kRouteMetric})) return;
     const bool out = passage.kind == Kind::to_sites;
     // Hosts send to the virtual MAC where there is one.
-    if (out && passage.interface == lan->interface && speaking_interface(*lan) != lan->interface) {
-        const auto speaking = view.have.links.find(speaking_interface(*lan));
-        if (speaking != view.have.links.end() && speaking->second.up) return;
+    if (out && passage.interface == lan->interface && sending_interface(*lan) != lan->interface) {
+        const auto sending = view.have.links.find(sending_interface(*lan));
+        if (sending != view.have.links.end() && sending->second.up) return;
     }
     ProbeFrame frame;
     frame.link = out ? link->second.index : through->second.index;

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/lan/port.h"
+#include "daemon/lan/router.h"
 
 namespace ulagate {
 

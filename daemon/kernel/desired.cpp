@@ -183,8 +183,8 @@ firewall::Model firewall_model(const Config& config, const Have& have) {
         if (lan.vrrp && lan.ra.advertisement.router_lifetime.count() > 0)
             row.no_default = lan.vrrp->machine.address;
         model.lans.push_back(row);
-        if (speaking_interface(lan) == lan.interface) continue;
-        row.interface = speaking_interface(lan);
+        if (sending_interface(lan) == lan.interface) continue;
+        row.interface = sending_interface(lan);
         model.lans.push_back(std::move(row));
     }
     model.forward = config.firewall.forward;
@@ -329,12 +329,12 @@ void want_lans(Wanted& wanted, const Config& config, const Facts& facts, const H
             continue;
         }
         const bool active = facts.active_lans.contains(lan.interface);
-        const std::string speaking = speaking_interface(lan);
-        const auto speaker = have.links.find(speaking);
+        const std::string sending = sending_interface(lan);
+        const auto speaker = have.links.find(sending);
         if (lan.vrrp->virtual_mac) {
             const bool stays = facts.handing_over && speaker != have.links.end() && speaker->second.up;
-            wanted.macvlans[speaking] = {lan.interface, vrrp::virtual_mac(lan.vrrp->machine.vrid),
-                                         active || stays};
+            wanted.macvlans[sending] = {lan.interface, vrrp::virtual_mac(lan.vrrp->machine.vrid),
+                                        active || stays};
         }
         if (!active || speaker == have.links.end() || !speaker->second.up) continue;
         for (const AddressKey& held : virtual_addresses(lan)) wanted.addresses[held] = {false, true};
@@ -440,14 +440,14 @@ std::uint16_t relay_port(const Config& config, std::size_t index) {
 std::string router_interface(std::size_t router_index) {
     return fmt::format("{}s{}", kLinkPrefix, router_index + 1);
 }
-std::string speaking_interface(const LanConfig& lan) {
+std::string sending_interface(const LanConfig& lan) {
     if (!lan.vrrp || !lan.vrrp->virtual_mac) return lan.interface;
     return fmt::format("{}v{}", kLinkPrefix, lan.vrrp->machine.vrid);
 }
 std::vector<AddressKey> virtual_addresses(const LanConfig& lan) {
-    const std::string speaking = speaking_interface(lan);
-    return {{speaking, {lan.vrrp->machine.address, 128}},
-            {speaking, {net::with_interface_identifier(lan.prefix, 1), 64}}};
+    const std::string sending = sending_interface(lan);
+    return {{sending, {lan.vrrp->machine.address, 128}},
+            {sending, {net::with_interface_identifier(lan.prefix, 1), 64}}};
 }
 
 Wanted desired(const Config& config, const Facts& facts, const Have& have) {

@@ -82,7 +82,7 @@ std::size_t router_index_count(const Config& config);
 std::uint16_t relay_port(const Config& config, std::size_t index);
 // Where a LAN's router speaks from, and holds its virtual address: the LAN's own interface, or "ulg-v51", a
 // macvlan with the virtual MAC.
-std::string speaking_interface(const LanConfig& lan);
+std::string sending_interface(const LanConfig& lan);
 // What the Active router of a LAN with [lan.vrrp] holds, leased; first the one that hosts send to.
 std::vector<AddressKey> virtual_addresses(const LanConfig& lan);
 

@@ -47,13 +47,13 @@ std::optional<vrrp::Peer> heard_active(const vrrp::Machine& machine, LanCheck::T
 
 }  // namespace
 
-std::vector<Obstacle> LanCheck::find(const LanPort& port, const std::vector<RelayWord>& relays,
+std::vector<Obstacle> LanCheck::find(const LanRouter& router, const std::vector<RelayWord>& relays,
                                      TimePoint now) {
     std::vector<Obstacle> out;
-    const std::string& lan = port.config().interface;
+    const std::string& lan = router.config().interface;
     const auto say = [&](std::string sentence) { out.push_back({std::move(sentence), false, {}, lan}); };
 
-    if (const auto other = port.own_voice(now)) {
+    if (const auto other = router.own_voice(now)) {
         say(*other == lan
                 ? fmt::format("{}: what this router sends there comes back to it: the network has a loop",
                               lan)
@@ -62,11 +62,11 @@ std::vector<Obstacle> LanCheck::find(const LanPort& port, const std::vector<Rela
                       "[[lan]] needs a cable or a VLAN of its own",
                       lan, *other));
     }
-    const bool fails = !port.send_error().empty() && !port.link_dead();
+    const bool fails = !router.send_error().empty() && !router.link_dead();
     if (lasts(failing_, lan, fails, 1s, now))
-        say(fmt::format("{}: what we send does not leave: {}", lan, port.send_error()));
+        say(fmt::format("{}: what we send does not leave: {}", lan, router.send_error()));
 
-    const vrrp::Machine* machine = port.machine();
+    const vrrp::Machine* machine = router.machine();
     const std::string id = machine == nullptr ? "" : fmt::format("virtual router {}", machine->config().vrid);
     const std::optional<vrrp::Peer> active = machine == nullptr ? std::nullopt : heard_active(*machine, now);
 
@@ -78,7 +78,7 @@ std::vector<Obstacle> LanCheck::find(const LanPort& port, const std::vector<Rela
             "{}: {} is Active for {} with priority {} and is none of ours: no router of the site "
             "claims {} at any relay (or it is one that reaches no relay); hosts have no route into the "
             "overlay until it stops",
-            lan, router_name(active->address), id, active->priority, net::to_string(port.config().prefix)));
+            lan, router_name(active->address), id, active->priority, net::to_string(router.config().prefix)));
     }
     const bool equal = active && active->priority == machine->config().priority;
     if (lasts(equal_, lan, equal, kEqualFor, now)) {
@@ -87,7 +87,7 @@ std::vector<Obstacle> LanCheck::find(const LanPort& port, const std::vector<Rela
             "node name and a key of its own, also one whose card or file is a copy",
             lan, router_name(active->address), active->priority));
     }
-    const bool unheld = machine != nullptr && machine->state() == vrrp::State::active && !port.source();
+    const bool unheld = machine != nullptr && machine->state() == vrrp::State::active && !router.source();
     if (lasts(unheld_, lan, unheld, kLasts, now)) {
         out.push_back({fmt::format("{}: this router is Active and does not hold {}: hosts reach nobody there",
                                    lan, net::to_string(machine->config().address)),

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "daemon/base/obstacles.h"
-#include "daemon/lan/port.h"
+#include "daemon/lan/router.h"
 
 namespace ulagate {
 
@@ -25,7 +25,7 @@ public:
         bool operator==(const RelayWord&) const = default;
     };
     // All of now. To be asked again and again: some of it has to last to be true.
-    std::vector<Obstacle> find(const LanPort& port, const std::vector<RelayWord>& relays, TimePoint now);
+    std::vector<Obstacle> find(const LanRouter& router, const std::vector<RelayWord>& relays, TimePoint now);
 
 private:
     // By interface: since when it has been so.

@@ -20,10 +20,10 @@ constexpr std::size_t kMaxJoinedGroups = 4U << 20U;  // bytes
 
 Result<std::unique_ptr<LanSockets>> RawLanSockets::open(Loop& loop, const LanConfig& config,
                                                         const Place& place, const OnReadable& call) {
-    auto icmpv6 = ra::Socket::open(speaking_interface(config), place.speaking);
+    auto icmpv6 = ra::Socket::open(sending_interface(config), place.sending);
     if (!icmpv6) return tl::unexpected<Error>{std::move(icmpv6.error())};
     const auto partner = config.vrrp ? std::optional{config.vrrp->machine.address} : std::nullopt;
-    auto link = ra::LinkSocket::open(speaking_interface(config), place.speaking, partner);
+    auto link = ra::LinkSocket::open(sending_interface(config), place.sending, partner);
     if (!link) return tl::unexpected<Error>{std::move(link.error())};
     if (auto left = icmpv6->leave_solicitations_to_link_socket(partner); !left)
         return tl::unexpected<Error>{std::move(left.error())};
@@ -41,19 +41,19 @@ bool RawLanSockets::hears() const {
     const auto text = read_file(kJoinedGroups, kMaxJoinedGroups);
     if (!text) return true;
     const JoinedGroups joined = parse_joined_groups(*text);
-    return joined.contains({place().speaking, ra::kAllRouters}) &&
+    return joined.contains({place().sending, ra::kAllRouters}) &&
            (!vrrp_in_ || joined.contains({place().lan, vrrp::kAllVrrpRouters}));
 }
 
 Result<void> RawLanSockets::open_vrrp(const LanConfig& config) {
     using Source = vrrp::AdvertisementSender::Source;
-    const std::string speaking = speaking_interface(config);
+    const std::string sending = sending_interface(config);
     auto in = vrrp::Receiver::open(config.interface, place().lan);
     if (!in) return tl::unexpected<Error>{std::move(in.error())};
-    auto out = vrrp::AdvertisementSender::open(speaking, place().speaking,
+    auto out = vrrp::AdvertisementSender::open(sending, place().sending,
                                                config.vrrp->virtual_mac ? Source::link_below : Source::own);
     if (!out) return tl::unexpected<Error>{std::move(out.error())};
-    auto neighbor = vrrp::NeighborSender::open(speaking, place().speaking);
+    auto neighbor = vrrp::NeighborSender::open(sending, place().sending);
     if (!neighbor) return tl::unexpected<Error>{std::move(neighbor.error())};
     if (config.vrrp->virtual_mac) vrrp_speaker_ = Speaker::link_below;
     vrrp_in_ = std::move(*in);

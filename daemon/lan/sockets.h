@@ -11,7 +11,7 @@
 
 #include "daemon/base/result.h"
 #include "daemon/kernel/rtnl/state.h"
-#include "daemon/lan/port.h"
+#include "daemon/lan/router.h"
 #include "daemon/loop/loop.h"
 #include "ra/link_socket.h"
 #include "ra/socket.h"
@@ -25,7 +25,7 @@ public:
     // Where the LAN is, and where its router speaks from (the same without a virtual MAC).
     struct Place {
         unsigned lan = 0;
-        unsigned speaking = 0;
+        unsigned sending = 0;
         bool operator==(const Place&) const = default;
     };
     struct OnReadable {

@@ -25,19 +25,19 @@ ra::Random system_random() {
 
 LanTask::LanTask(Loop& loop, LanConfig config, std::function<void()> changed, LanSockets::Open open)
     : loop_(loop),
-      port_(std::move(config), system_random()),
+      router_(std::move(config), system_random()),
       changed_(std::move(changed)),
       open_(std::move(open)),
       alarm_(loop, [this] { catch_up(); }) {}
 
 void LanTask::open_sockets(const Links& links) {
-    const LanConfig& config = port_.config();
+    const LanConfig& config = router_.config();
     const auto lan = links.find(config.interface);
-    const auto speaking = links.find(port_.speaking_interface());
+    const auto sending = links.find(router_.sending_interface());
     std::optional<LanSockets::Place> place;
-    if (lan != links.end() && speaking != links.end())
-        place = LanSockets::Place{lan->second.index, speaking->second.index};
-    could_hear_ = place && lan->second.up && lan->second.mtu >= LanPort::kSmallestMtu;
+    if (lan != links.end() && sending != links.end())
+        place = LanSockets::Place{lan->second.index, sending->second.index};
+    could_hear_ = place && lan->second.up && lan->second.mtu >= LanRouter::kSmallestMtu;
     const bool deaf = sockets_ && could_hear_ && !sockets_->hears();
     if (deaf) {
         log::notice(
@@ -61,7 +61,7 @@ void LanTask::open_sockets(const Links& links) {
 std::string LanTask::why_deaf() const {
     if (sockets_) return {};
     if (!trouble_.empty()) return trouble_;
-    return "interface " + port_.speaking_interface() + " does not exist yet";
+    return "interface " + router_.sending_interface() + " does not exist yet";
 }
 
 bool LanTask::works() const { return trouble_.empty() && (!sockets_ || !could_hear_ || sockets_->hears()); }
@@ -69,61 +69,61 @@ bool LanTask::works() const { return trouble_.empty() && (!sockets_ || !could_he
 void LanTask::set_links(const Links& links, const Addresses& addresses, const Sysctls& settings) {
     open_sockets(links);
     tell_time();
-    const auto source_before = port_.source();
-    const std::string waiting_before = port_.waiting_for();
-    port_.set_deaf(why_deaf());
-    const auto actions = port_.set_links(links, addresses, loop_.now(), settings);
-    const std::string& interface = port_.config().interface;
-    if (port_.source() != source_before && port_.source()) {
-        log::info(interface, "ra: advertising {} from {}", net::to_string(port_.config().prefix),
-                  net::to_string(port_.source()->address));
-    } else if (port_.waiting_for() != waiting_before && !port_.waiting_for().empty()) {
-        log::info(interface, "ra: silent: {}", port_.waiting_for());
+    const auto source_before = router_.source();
+    const std::string waiting_before = router_.waiting_for();
+    router_.set_deaf(why_deaf());
+    const auto actions = router_.set_links(links, addresses, loop_.now(), settings);
+    const std::string& interface = router_.config().interface;
+    if (router_.source() != source_before && router_.source()) {
+        log::info(interface, "ra: advertising {} from {}", net::to_string(router_.config().prefix),
+                  net::to_string(router_.source()->address));
+    } else if (router_.waiting_for() != waiting_before && !router_.waiting_for().empty()) {
+        log::info(interface, "ra: silent: {}", router_.waiting_for());
     }
     perform(actions);
 }
 
 void LanTask::set_config(LanConfig config) {
     const bool other_sockets =
-        config.vrrp.has_value() != port_.config().vrrp.has_value() ||
-        (config.vrrp && config.vrrp->machine.address != port_.config().vrrp->machine.address) ||
-        speaking_interface(config) != port_.speaking_interface();
+        config.vrrp.has_value() != router_.config().vrrp.has_value() ||
+        (config.vrrp && config.vrrp->machine.address != router_.config().vrrp->machine.address) ||
+        sending_interface(config) != router_.sending_interface();
     tell_time();
-    perform(port_.set_config(std::move(config), loop_.now()));
+    perform(router_.set_config(std::move(config), loop_.now()));
     if (other_sockets) sockets_.reset();
 }
 
 void LanTask::set_deductions(std::vector<Deduction> deductions) {
-    perform(port_.set_deductions(std::move(deductions), loop_.now()));
+    perform(router_.set_deductions(std::move(deductions), loop_.now()));
 }
 
-void LanTask::set_isolated(bool isolated) { perform(port_.set_isolated(isolated, loop_.now())); }
-void LanTask::set_forwarding(bool forwarding) { perform(port_.set_forwarding(forwarding, loop_.now())); }
-void LanTask::recall(const std::vector<ra::Stale>& stale) { port_.recall(stale, loop_.now()); }
+void LanTask::set_isolated(bool isolated) { perform(router_.set_isolated(isolated, loop_.now())); }
+void LanTask::set_forwarding(bool forwarding) { perform(router_.set_forwarding(forwarding, loop_.now())); }
+void LanTask::recall(const std::vector<ra::Stale>& stale) { router_.recall(stale, loop_.now()); }
 void LanTask::recall_sources(const std::vector<net::Ipv6Address>& told_from) {
-    port_.recall_sources(told_from);
+    router_.recall_sources(told_from);
 }
 void LanTask::follow_prefixes(const std::function<bool(const net::Ipv6Prefix&)>& is_elsewhere) {
-    perform(port_.follow_prefixes(is_elsewhere, loop_.now()));
+    perform(router_.follow_prefixes(is_elsewhere, loop_.now()));
 }
-void LanTask::leave() { perform(port_.leave(loop_.now())); }
-void LanTask::hand_over() { perform(port_.hand_over(loop_.now())); }
-void LanTask::withdraw() { perform(port_.withdraw(loop_.now())); }
-void LanTask::announce_again() { perform(port_.announce_again(loop_.now())); }
-void LanTask::address_renewed() { port_.address_renewed(loop_.now()); }
+void LanTask::leave() { perform(router_.leave(loop_.now())); }
+void LanTask::hand_over() { perform(router_.hand_over(loop_.now())); }
+void LanTask::withdraw() { perform(router_.withdraw(loop_.now())); }
+void LanTask::announce_again() { perform(router_.announce_again(loop_.now())); }
+void LanTask::address_renewed() { router_.address_renewed(loop_.now()); }
 
 void LanTask::receive_icmpv6() {
     if (sockets_) {
-        for (const net::Ipv6Address& host : sockets_->unresolved()) port_.on_unresolved(host, loop_.now());
+        for (const net::Ipv6Address& host : sockets_->unresolved()) router_.on_unresolved(host, loop_.now());
     }
     for (int i = 0; i < kDatagramsATurn && sockets_; ++i) {
         auto datagram = sockets_->receive_icmpv6();
         if (!datagram) {
-            log::warning(port_.config().interface, "ra: {}, ignoring", datagram.error().text());
+            log::warning(router_.config().interface, "ra: {}, ignoring", datagram.error().text());
             break;
         }
         if (!*datagram) break;
-        perform(port_.on_icmpv6((*datagram)->message, (*datagram)->info, loop_.now()));
+        perform(router_.on_icmpv6((*datagram)->message, (*datagram)->info, loop_.now()));
     }
     finish();  // with or without a datagram, the deadline may have moved
 }
@@ -132,12 +132,12 @@ void LanTask::receive_solicitations() {
     for (int i = 0; i < kBatchesATurn && sockets_; ++i) {
         const auto packets = sockets_->receive_solicitations();
         if (!packets) {
-            log::warning(port_.config().interface, "ra: {}, ignoring", packets.error().text());
+            log::warning(router_.config().interface, "ra: {}, ignoring", packets.error().text());
             break;
         }
         if (packets->empty()) break;
         for (const ra::Packet& packet : *packets) {
-            const LanActions actions = port_.on_icmpv6(packet.message, packet.info, loop_.now());
+            const LanActions actions = router_.on_icmpv6(packet.message, packet.info, loop_.now());
             if (!actions.empty()) perform(actions);
         }
     }
@@ -148,11 +148,11 @@ void LanTask::receive_vrrp() {
     for (int i = 0; i < kDatagramsATurn && sockets_; ++i) {
         auto datagram = sockets_->receive_vrrp();
         if (!datagram) {
-            log::warning(port_.config().interface, "vrrp: {}, ignoring", datagram.error().text());
+            log::warning(router_.config().interface, "vrrp: {}, ignoring", datagram.error().text());
             break;
         }
         if (!*datagram) break;
-        perform(port_.on_vrrp((*datagram)->packet, (*datagram)->info, loop_.now()));
+        perform(router_.on_vrrp((*datagram)->packet, (*datagram)->info, loop_.now()));
     }
 }
 
@@ -160,7 +160,7 @@ void LanTask::catch_up() {
     // After a stall, an advertisement that waits in the socket says more than the timer (CONFORMANCE V-39).
     receive_vrrp();
     tell_time();
-    perform(port_.on_deadline(loop_.now()));
+    perform(router_.on_deadline(loop_.now()));
 }
 
 void LanTask::perform(const LanActions& actions) {
@@ -179,7 +179,7 @@ void LanTask::perform(const LanActions& actions) {
 }
 
 void LanTask::log(const vrrp::Changed& change) const {
-    const LanConfig& config = port_.config();
+    const LanConfig& config = router_.config();
     log::info(config.interface, "vrrp {}: {} -> {}: {}", config.vrrp ? config.vrrp->machine.vrid : 0,
               vrrp::to_string(change.from), vrrp::to_string(change.to), change.reason);
 }
@@ -196,11 +196,11 @@ void LanTask::log(const vrrp::Differs& difference) {
     const std::string more =
         logged.left_out == 0 ? "" : " (and " + std::to_string(logged.left_out) + " times something else)";
     logged = {difference.text, loop_.now(), 0};
-    log::warning(port_.config().interface, "vrrp: {}{}, going on", difference.text, more);
+    log::warning(router_.config().interface, "vrrp: {}{}, going on", difference.text, more);
 }
 
 void LanTask::log(const ra::Notice& notice) const {
-    const std::string& interface = port_.config().interface;
+    const std::string& interface = router_.config().interface;
     if (notice.serious) {
         log::warning(interface, "ra: {}, ignoring", notice.text);
     } else {
@@ -219,14 +219,14 @@ void LanTask::send(const LanAction& action) {
         sent = sockets_->send(std::get<SendNeighbor>(action));
     }
     if (sent) {
-        port_.sent(action, loop_.now());
-        if (!failure_.empty() && port_.send_error().empty()) {
-            log::notice(port_.config().interface, "what we send leaves again");
+        router_.sent(action, loop_.now());
+        if (!failure_.empty() && router_.send_error().empty()) {
+            log::notice(router_.config().interface, "what we send leaves again");
             failure_.clear();
         }
     } else {
         // The next one is due by the timer in any case (CONFORMANCE R-41).
-        port_.send_failed(action, sent.error().text(), loop_.now());
+        router_.send_failed(action, sent.error().text(), loop_.now());
         log_failure(sent.error().text());
     }
 }
@@ -235,28 +235,28 @@ void LanTask::send(const LanAction& action) {
 void LanTask::log_failure(const std::string& error) {
     if (error == failure_) return;
     failure_ = error;
-    log::warning(port_.config().interface, "{}, going on", error);
+    log::warning(router_.config().interface, "{}, going on", error);
 }
 
 // It may be set at any time.
-void LanTask::tell_time() { port_.set_wall_clock(loop_.wall_clock(), loop_.now()); }
+void LanTask::tell_time() { router_.set_wall_clock(loop_.wall_clock(), loop_.now()); }
 
 void LanTask::log_route() {
-    const std::string withdrawn = port_.route_withdrawn();
+    const std::string withdrawn = router_.route_withdrawn();
     if (withdrawn == route_withdrawn_) return;
     route_withdrawn_ = withdrawn;
     if (withdrawn.empty()) {
-        log::notice(port_.config().interface, "ra: hosts get the route to the overlay again");
+        log::notice(router_.config().interface, "ra: hosts get the route to the overlay again");
     } else {
-        log::notice(port_.config().interface, "ra: hosts lose the route to the overlay: {}", withdrawn);
+        log::notice(router_.config().interface, "ra: hosts lose the route to the overlay: {}", withdrawn);
     }
 }
 
 void LanTask::finish() {
     log_route();
-    alarm_.set(port_.deadline());
-    if (port_.wants_address() == told_wants_) return;
-    told_wants_ = port_.wants_address();
+    alarm_.set(router_.deadline());
+    if (router_.wants_address() == told_wants_) return;
+    told_wants_ = router_.wants_address();
     changed_();
 }
 

@@ -10,17 +10,17 @@
 #include <string>
 #include <vector>
 
-#include "daemon/lan/port.h"
+#include "daemon/lan/router.h"
 #include "daemon/lan/sockets.h"
 #include "daemon/loop/loop.h"
 
 namespace ulagate {
 
-// Runs one LanPort: owns its sockets and its timer, performs what it says. Decides nothing but when to open
+// Runs one LanRouter: owns its sockets and its timer, performs what it says. Decides nothing but when to open
 // the sockets (the interfaces are there) and when to close them (one went away, or came back as another one).
 class LanTask {
 public:
-    // `changed`: the port wants its virtual address, or does not want it any more.
+    // `changed`: the router wants its virtual address, or does not want it any more.
     LanTask(Loop& loop, LanConfig config, std::function<void()> changed, LanSockets::Open open);
 
     void set_links(const Links& links, const Addresses& addresses, const Sysctls& settings);
@@ -39,9 +39,9 @@ public:
     // What waits in the sockets and what is due, now.
     void catch_up();
     // Nothing more to say after hand_over(), withdraw() or leave().
-    [[nodiscard]] bool done() const { return port_.done(); }
+    [[nodiscard]] bool done() const { return router_.done(); }
 
-    [[nodiscard]] const LanPort& port() const { return port_; }
+    [[nodiscard]] const LanRouter& router() const { return router_; }
     // Why the sockets are not open, though the interface is there; empty when all is well.
     [[nodiscard]] const std::string& trouble() const { return trouble_; }
     // The sockets are open and hear what they have joined, or cannot as the interface is now. If not,
@@ -65,7 +65,7 @@ private:
     void log_route();
 
     Loop& loop_;
-    LanPort port_;
+    LanRouter router_;
     std::function<void()> changed_;
     LanSockets::Open open_;
     std::unique_ptr<LanSockets> sockets_;

@@ -120,10 +120,10 @@ void EdgeParts::tick() {
 
 void EdgeParts::describe(PassageWatch::View& view) const {
     for (const auto& lan : lans_.all()) {
-        const vrrp::Machine* machine = lan->port().machine();
+        const vrrp::Machine* machine = lan->router().machine();
         if (machine != nullptr && machine->peer() &&
             machine->peer()->when + kHeardLately > context_.loop.now())
-            view.heard_vrrp.insert(lan->port().config().interface);
+            view.heard_vrrp.insert(lan->router().config().interface);
     }
 }
 

@@ -40,15 +40,15 @@ void Lans::set_config() {
     std::vector<std::unique_ptr<LanTask>> lans;
     for (const LanConfig& lan : context_.config.lans) {
         const auto same = std::find_if(lans_.begin(), lans_.end(), [&](const auto& task) {
-            return task && task->port().config().interface == lan.interface;
+            return task && task->router().config().interface == lan.interface;
         });
         if (same != lans_.end()) {
             lans.push_back(std::move(*same));
-            if (lans.back()->port().config() != lan) lans.back()->set_config(lan);
+            if (lans.back()->router().config() != lan) lans.back()->set_config(lan);
             continue;
         }
         std::erase_if(former_,
-                      [&](const auto& task) { return task->port().config().interface == lan.interface; });
+                      [&](const auto& task) { return task->router().config().interface == lan.interface; });
         lans.push_back(std::make_unique<LanTask>(
             context_.loop, lan, [this] { on_change(); }, open_));
         recall(*lans.back());
@@ -57,7 +57,7 @@ void Lans::set_config() {
         if (!gone) continue;
         const auto& configured = context_.config.lans;
         const bool goes_on = std::any_of(configured.begin(), configured.end(), [&](const LanConfig& lan) {
-            return lan.prefix == gone->port().config().prefix && same_link(*gone, lan);
+            return lan.prefix == gone->router().config().prefix && same_link(*gone, lan);
         });
         // Its hosts stay where they are, and are told by the one that goes on.
         if (goes_on) {
@@ -71,7 +71,7 @@ void Lans::set_config() {
 
 // What hosts were told before a restart, or by the LAN that had another interface name.
 void Lans::recall(LanTask& lan) {
-    const LanConfig& config = lan.port().config();
+    const LanConfig& config = lan.router().config();
     const auto now = context_.loop.now();
     const auto is_free = [this](const std::string& interface) {
         return std::none_of(context_.config.lans.begin(), context_.config.lans.end(),
@@ -87,7 +87,7 @@ void Lans::recall(LanTask& lan) {
 // The interface has been renamed, or has become a port of the bridge or bond that is the LAN now.
 bool Lans::same_link(const LanTask& before, const LanConfig& after) const {
     const Links& links = context_.reconciler.have().links;
-    const auto old_link = links.find(before.port().config().interface);
+    const auto old_link = links.find(before.router().config().interface);
     const auto new_link = links.find(after.interface);
     return old_link == links.end() ||
            (new_link != links.end() && old_link->second.master == new_link->second.index);
@@ -106,12 +106,12 @@ void Lans::keep() {
     AdvertisedMemory::Entries entries;
     AdvertisedMemory::Sources sources;
     for (const auto& lan : lans_) {
-        const ra::Advertiser& advertiser = lan->port().advertiser();
+        const ra::Advertiser& advertiser = lan->router().advertiser();
         auto known =
             memory_of(advertiser.advertised(), advertiser.stale(), wall_clock(), context_.loop.now());
-        const std::string& interface = lan->port().config().interface;
+        const std::string& interface = lan->router().config().interface;
         if (!known.empty()) entries[interface] = std::move(known);
-        if (const auto source = lan->port().told_from()) sources[interface] = {*source};
+        if (const auto source = lan->router().told_from()) sources[interface] = {*source};
     }
     const auto text = memory_.take_write(std::move(entries), std::move(sources));
     if (text) context_.files.write(context_.paths.advertised_file(), *text, 0600);
@@ -127,7 +127,7 @@ void Lans::update() {
     for (const auto& lan : lans_) {
         lan->set_isolated(isolated);
         lan->set_forwarding(forwards(have.sysctls));
-        lan->set_deductions(deductions(lan->port().config()));
+        lan->set_deductions(deductions(lan->router().config()));
         lan->set_links(have.links, have.addresses, have.sysctls);
     }
 }
@@ -144,11 +144,11 @@ void Lans::check() {
     std::vector<Obstacle> found;
     bool lost = false;  // a prefix of the overlay that our hosts still know
     for (const auto& lan : lans_) {
-        const LanPort& port = lan->port();
-        for (Obstacle& each :
-             check_.find(port, neighbours_.control.words_about(port.config().prefix), context_.loop.now()))
+        const LanRouter& router = lan->router();
+        for (Obstacle& each : check_.find(router, neighbours_.control.words_about(router.config().prefix),
+                                          context_.loop.now()))
             found.push_back(std::move(each));
-        const auto stale = port.advertiser().stale();
+        const auto stale = router.advertiser().stale();
         lost = lost || std::any_of(stale.begin(), stale.end(), [&](const ra::Stale& gone) {
                    const auto* pio = std::get_if<ra::PrefixInformation>(&gone.option);
                    return pio != nullptr && context_.config.overlay.contains(pio->prefix.network());
@@ -157,24 +157,24 @@ void Lans::check() {
     }
     neighbours_.control.want_lists(lost);
     context_.obstacles.set("lan", std::move(found));
-    for (const auto& lan : lans_) lan->set_deductions(deductions(lan->port().config()));
+    for (const auto& lan : lans_) lan->set_deductions(deductions(lan->router().config()));
 }
 
 void Lans::take_states() {
     std::set<std::string> active;
     std::vector<wg::control::LanClaim> claims;
     for (const auto& lan : lans_) {
-        const LanPort& port = lan->port();
-        wg::control::LanClaim claim{port.config().prefix, wg::control::ClaimState::active, 100};
-        if (port.wants_address()) active.insert(port.config().interface);
-        if (const vrrp::Machine* machine = port.machine()) {
+        const LanRouter& router = lan->router();
+        wg::control::LanClaim claim{router.config().prefix, wg::control::ClaimState::active, 100};
+        if (router.wants_address()) active.insert(router.config().interface);
+        if (const vrrp::Machine* machine = router.machine()) {
             claim.priority = machine->priority();
             if (machine->state() != vrrp::State::active)
                 claim.state = neighbours_.shutdown.leaving() ? wg::control::ClaimState::leaving
                                                              : wg::control::ClaimState::standby;
         }
         // While it hands over, the router goes on forwarding: that the LAN is silent then is no fault.
-        if (port.link_dead() && !neighbours_.shutdown.handing_over())
+        if (router.link_dead() && !neighbours_.shutdown.handing_over())
             claim.state = wg::control::ClaimState::unfit;
         claims.push_back(claim);
     }
@@ -211,11 +211,11 @@ bool Lans::take_over() {
                std::includes(active_.begin(), active_.end(), before.begin(), before.end());
     const Have& have = context_.reconciler.have();
     for (const auto& lan : lans_) {
-        const LanConfig& config = lan->port().config();
+        const LanConfig& config = lan->router().config();
         if (!config.vrrp || before.contains(config.interface) || !active_.contains(config.interface))
             continue;
-        const auto speaking = have.links.find(lan->port().speaking_interface());
-        if (speaking == have.links.end() || !speaking->second.up) {
+        const auto sending = have.links.find(lan->router().sending_interface());
+        if (sending == have.links.end() || !sending->second.up) {
             all = false;
             continue;
         }
@@ -232,7 +232,7 @@ bool Lans::take_over() {
 
 void Lans::announce_again(const net::Ipv6Prefix& prefix) {
     for (const auto& lan : lans_) {
-        if (lan->port().config().prefix == prefix) lan->announce_again();
+        if (lan->router().config().prefix == prefix) lan->announce_again();
     }
 }
 
@@ -266,9 +266,9 @@ void Lans::renew_leases() {
     context_.kernel_log.tell(renewed);
     if (!renewed.failed.empty()) return;
     for (const auto& lan : lans_) {
-        if (lan->port().machine() == nullptr) continue;
-        const AddressKey key{lan->port().speaking_interface(),
-                             {lan->port().machine()->config().address, 128}};
+        if (lan->router().machine() == nullptr) continue;
+        const AddressKey key{lan->router().sending_interface(),
+                             {lan->router().machine()->config().address, 128}};
         if (context_.reconciler.have().addresses.contains(key)) lan->address_renewed();
     }
 }
@@ -285,7 +285,7 @@ bool Lans::silent() const {
     return std::all_of(lans_.begin(), lans_.end(), [](const auto& lan) { return lan->done(); });
 }
 
-bool Lans::handed_over(const LanPort& lan) const {
+bool Lans::handed_over(const LanRouter& lan) const {
     if (!neighbours_.control.handed_over(lan.config().prefix)) return false;
     if (lan.machine() == nullptr || !neighbours_.relays.any_reachable()) return true;
     return lan.taken_over() && context_.loop.now() >= *lan.taken_over() + kLastPackets;
@@ -293,13 +293,13 @@ bool Lans::handed_over(const LanPort& lan) const {
 
 bool Lans::handed_over() const {
     return std::all_of(lans_.begin(), lans_.end(),
-                       [this](const auto& lan) { return handed_over(lan->port()); });
+                       [this](const auto& lan) { return handed_over(lan->router()); });
 }
 
 std::chrono::milliseconds Lans::longest_interval() const {
     std::chrono::milliseconds longest{0};
     for (const auto& lan : lans_) {
-        if (const auto& vrrp = lan->port().config().vrrp)
+        if (const auto& vrrp = lan->router().config().vrrp)
             longest = std::max<std::chrono::milliseconds>(longest, vrrp->machine.interval);
     }
     return longest;

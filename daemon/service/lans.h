@@ -71,7 +71,7 @@ private:
     [[nodiscard]] bool is_elsewhere(const net::Ipv6Prefix& prefix) const;
     void on_change();
     bool take_over();
-    [[nodiscard]] bool handed_over(const LanPort& lan) const;
+    [[nodiscard]] bool handed_over(const LanRouter& lan) const;
     [[nodiscard]] std::vector<Deduction> deductions(const LanConfig& lan) const;
     [[nodiscard]] AdvertisedMemory::WallTime wall_clock() const;
 

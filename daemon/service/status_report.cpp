@@ -17,9 +17,9 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kTransitShown = 20;
 
-void add_strangers(Status& status, Status::Lan& lan, const LanPort& port, Loop::TimePoint now) {
-    lan.watched = port.watch().counters();
-    for (const ra::Sender& sender : port.watch().senders(now)) {
+void add_strangers(Status& status, Status::Lan& lan, const LanRouter& router, Loop::TimePoint now) {
+    lan.watched = router.watch().counters();
+    for (const ra::Sender& sender : router.watch().senders(now)) {
         Status::Stranger stranger;
         stranger.address = net::to_string(sender.address);
         if (sender.link_address) stranger.link_address = net::to_string(*sender.link_address);
@@ -28,7 +28,7 @@ void add_strangers(Status& status, Status::Lan& lan, const LanPort& port, Loop::
         stranger.findings = sender.findings;
         lan.strangers.push_back(std::move(stranger));
     }
-    if (const auto split = port.split_brain(now)) {
+    if (const auto split = router.split_brain(now)) {
         status.problems.push_back(fmt::format(
             "{}: {} advertises from our address {} too: split brain", lan.interface,
             split->link_address ? net::to_string(*split->link_address) : "a router without a MAC address",
@@ -36,8 +36,8 @@ void add_strangers(Status& status, Status::Lan& lan, const LanPort& port, Loop::
     }
 }
 
-std::optional<Status::Vrrp> vrrp_status(const LanPort& port, Loop::TimePoint now) {
-    const vrrp::Machine* machine = port.machine();
+std::optional<Status::Vrrp> vrrp_status(const LanRouter& router, Loop::TimePoint now) {
+    const vrrp::Machine* machine = router.machine();
     if (machine == nullptr) return std::nullopt;
     const auto since = [&](vrrp::TimePoint when) {
         return std::chrono::duration_cast<milliseconds>(now - when);
@@ -48,7 +48,7 @@ std::optional<Status::Vrrp> vrrp_status(const LanPort& port, Loop::TimePoint now
     out.state = vrrp::to_string(machine->state());
     out.priority = machine->priority();
     out.configured_priority = machine->config().priority;
-    for (const Deduction& deduction : port.deductions())
+    for (const Deduction& deduction : router.deductions())
         out.deductions.push_back(fmt::format("{}: {}", deduction.amount, deduction.reason));
     if (const auto& peer = machine->peer()) {
         out.peer = net::to_string(peer->address);
@@ -57,7 +57,7 @@ std::optional<Status::Vrrp> vrrp_status(const LanPort& port, Loop::TimePoint now
     }
     for (std::size_t i = 0; i < vrrp::kRefusals; ++i) {
         const auto refusal = static_cast<vrrp::Refusal>(i);
-        if (const auto count = port.counters().vrrp_refused.of(refusal); count > 0)
+        if (const auto count = router.counters().vrrp_refused.of(refusal); count > 0)
             out.refusals.push_back(fmt::format("{}: {}", count, vrrp::to_string(refusal)));
     }
     for (const vrrp::Transition& transition : machine->transitions()) {
@@ -141,17 +141,17 @@ void add_problems(Status& status, const Context& context, const TunnelKey& key) 
 void add_lans(Status& status, const Context& context, const Lans& lans) {
     const Have& have = context.reconciler.have();
     for (const auto& task : lans.all()) {
-        const LanPort& port = task->port();
+        const LanRouter& router = task->router();
         Status::Lan lan;
-        lan.interface = port.config().interface;
-        lan.prefix = net::to_string(port.config().prefix);
-        const std::string& waiting = task->trouble().empty() ? port.waiting_for() : task->trouble();
+        lan.interface = router.config().interface;
+        lan.prefix = net::to_string(router.config().prefix);
+        const std::string& waiting = task->trouble().empty() ? router.waiting_for() : task->trouble();
         lan.state = waiting.empty() ? "advertising" : "silent: " + waiting;
-        const bool backup = port.machine() != nullptr && !port.link_dead() && task->trouble().empty();
-        if (!waiting.empty() && port.config().advertise && !backup)
+        const bool backup = router.machine() != nullptr && !router.link_dead() && task->trouble().empty();
+        if (!waiting.empty() && router.config().advertise && !backup)
             status.problems.push_back(lan.interface + ": " + waiting);
-        lan.route_withdrawn = port.route_withdrawn();
-        if (port.source()) lan.source = net::to_string(port.source()->address);
+        lan.route_withdrawn = router.route_withdrawn();
+        if (router.source()) lan.source = net::to_string(router.source()->address);
         for (const auto& [key, state] : have.addresses) {
             if (key.link != lan.interface || !state.ours) continue;
             lan.addresses.push_back(net::to_string(key.address.address) +
@@ -160,10 +160,10 @@ void add_lans(Status& status, const Context& context, const Lans& lans) {
                 status.problems.push_back(fmt::format("{}: {} is used by another machine", lan.interface,
                                                       net::to_string(key.address.address)));
         }
-        lan.counters = port.counters();
-        add_strangers(status, lan, port, context.loop.now());
-        lan.vrrp = vrrp_status(port, context.loop.now());
-        lan.last_advertisement = age_of(port.last_sent(), context);
+        lan.counters = router.counters();
+        add_strangers(status, lan, router, context.loop.now());
+        lan.vrrp = vrrp_status(router, context.loop.now());
+        lan.last_advertisement = age_of(router.last_sent(), context);
         status.lans.push_back(std::move(lan));
     }
 }

@@ -64,8 +64,8 @@ Duration Day::two_bound(bool processes_stand) const {
 
 bool Day::eligible(std::size_t i) const {
     const Router& router = world_->router(i);
-    return router.powered() && !router.frozen() && world_->wire.plugged(i) && router.port() != nullptr &&
-           !router.leaving();
+    return router.powered() && !router.frozen() && world_->wire.plugged(i) &&
+           router.lan_router() != nullptr && !router.leaving();
 }
 
 void Day::expect(bool holds, const std::string& what) {
@@ -163,10 +163,10 @@ Day::Trouble Day::not_one_active() const {
     const std::size_t one = answering.front();
     const Router& active = world_->router(one);
     if (!active.active()) return "the router that answers is not Active";
-    const auto priority = active.port()->machine()->priority();
+    const auto priority = active.lan_router()->machine()->priority();
     for (std::size_t i = 0; i < world_->routers(); ++i) {
         if (i == one || !eligible(i)) continue;
-        const vrrp::Machine& other = *world_->router(i).port()->machine();
+        const vrrp::Machine& other = *world_->router(i).lan_router()->machine();
         if (other.state() != vrrp::State::backup)
             return fmt::format("r{} is {} too", i + 1, vrrp::to_string(other.state()));
         const bool preempts = other.config().preempt || other.priority() == vrrp::kPriorityOwner;
@@ -183,7 +183,7 @@ Day::Trouble Day::hosts_elsewhere() const {
     for (std::size_t i = 0; i < world_->hosts(); ++i) {
         const Host& host = world_->host(i);
         if (!host.has_route(world_->now())) return fmt::format("host {} has no route", i + 1);
-        if (host.next_hop() != world_->router(*active).speaking_mac())
+        if (host.next_hop() != world_->router(*active).sending_mac())
             return fmt::format("host {} sends to another router than r{}", i + 1, *active + 1);
     }
     return {};

@@ -227,7 +227,7 @@ void Day::repair(bool everything) {
         if (!everything && i != lucky && world_->dice.chance(30)) continue;
         if (!world_->wire.plugged(i)) world_->plug(i, true);
         router.power(true, world_->now());
-        if (router.port() == nullptr) restart(i, world_->dice.between(0s, 3s));
+        if (router.lan_router() == nullptr) restart(i, world_->dice.between(0s, 3s));
     }
 }
 

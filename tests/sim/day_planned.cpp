@@ -23,7 +23,7 @@ Duration Day::successor_skew(std::size_t leaves) const {
     int best = 0;
     for (std::size_t i = 0; i < world_->routers(); ++i) {
         if (i != leaves && eligible(i))
-            best = std::max<int>(best, world_->router(i).port()->machine()->priority());
+            best = std::max<int>(best, world_->router(i).lan_router()->machine()->priority());
     }
     return Duration{world_->router(leaves).lan().vrrp->machine.interval} * (256 - best) / 256;
 }

@@ -56,7 +56,7 @@ Referee::Seat& Referee::seat_of(std::size_t router) {
 }
 
 void Referee::note_manners(std::size_t router, Seat& seat) {
-    const vrrp::Machine& machine = *routers_[router]->port()->machine();
+    const vrrp::Machine& machine = *routers_[router]->lan_router()->machine();
     const vrrp::Config& config = machine.config();
     const Manners now{machine.priority(), config.preempt, config.preempt_delay, config.interval};
     if (now == seat.manners) return;
@@ -69,7 +69,7 @@ void Referee::note_manners(std::size_t router, Seat& seat) {
 void Referee::delivered(Station from, std::size_t to, const Frame& frame, TimePoint now) {
     const Router& router = *routers_[to];
     if (!router.hears() || router.leaving()) return;
-    const vrrp::Machine& machine = *router.port()->machine();
+    const vrrp::Machine& machine = *router.lan_router()->machine();
     if (machine.state() == vrrp::State::init) return;
     Seat& seat = seat_of(to);
     note_manners(to, seat);
@@ -108,7 +108,7 @@ void Referee::hear_as_backup(Seat& seat, Station from, std::uint8_t priority, Du
 void Referee::changed(std::size_t router, const vrrp::Changed& change, TimePoint now) {
     Seat& seat = seat_of(router);
     note_manners(router, seat);
-    const vrrp::Config& config = routers_[router]->port()->machine()->config();
+    const vrrp::Config& config = routers_[router]->lan_router()->machine()->config();
     const TimePoint clock = routers_[router]->clock(now);
     if (change.from == vrrp::State::init && clock - routers_[router]->started() < seat.start_delay)
         blame(router, "does not wait for its start delay");
@@ -161,7 +161,7 @@ void Referee::handled(std::size_t to, const Frame& frame, TimePoint now) {
         seat.unread_down = stops ? Duration{0} : std::max(seat.unread_down.value_or(down), down);
         return;
     }
-    const std::uint8_t own = router.port()->machine()->priority();
+    const std::uint8_t own = router.lan_router()->machine()->priority();
     if (priority > own || (priority == own && frame.source > router.address()))
         return blame(to, fmt::format("stays Active beside priority {}", priority));
     const TimePoint clock = router.clock(now);
@@ -183,7 +183,7 @@ void Referee::count_unread(Seat& seat, TimePoint awake) {
 
 void Referee::sent(std::size_t router, const Frame& frame, TimePoint now) {
     const Router& sender = *routers_[router];
-    if (sender.port() == nullptr) return;  // its kernel answers
+    if (sender.lan_router() == nullptr) return;  // its kernel answers
     Seat& seat = seat_of(router);
     now = sender.clock(now);
     if (frame.protocol == vrrp::kProtocol) {
@@ -210,8 +210,8 @@ void Referee::judge_advertisement(std::size_t router, Seat& seat, const Frame& f
     if (routers_[router]->leaving()) return;  // the last word says something else
     auto parsed = ra::parse_router_advertisement(frame.bytes, {frame.source, frame.destination, 255});
     if (!parsed) return blame(router, "sends a Router Advertisement that is none");
-    const ra::Option speaking = ra::SourceLinkLayerAddress{routers_[router]->speaking_mac()};
-    if (std::erase(parsed->options, speaking) != 1)
+    const ra::Option sending = ra::SourceLinkLayerAddress{routers_[router]->sending_mac()};
+    if (std::erase(parsed->options, sending) != 1)
         blame(router, "advertises without the link-layer address that it speaks with");
     if (content_.empty()) content_ = parsed->options;
     if (parsed->options != content_) blame(router, "advertises something else than the others");
@@ -235,7 +235,7 @@ void Referee::look(TimePoint now) {
 
 void Referee::look_at(std::size_t router, TimePoint now) {
     const Router& it = *routers_[router];
-    if (it.port() == nullptr || it.frozen() || it.leaving()) return;
+    if (it.lan_router() == nullptr || it.frozen() || it.leaving()) return;
     Seat& seat = seat_of(router);
     const auto awake = it.awake_since(now);
     now = it.clock(now);
@@ -246,7 +246,7 @@ void Referee::look_at(std::size_t router, TimePoint now) {
     if (differs != seat.differs_since.has_value())
         seat.differs_since = differs ? std::optional{now} : std::nullopt;
 
-    const std::uint64_t refused = it.port()->counters().send_errors;
+    const std::uint64_t refused = it.lan_router()->counters().send_errors;
     if (refused != std::exchange(seat.refused, refused)) seat.refused_at = now;
 
     if (!it.answers()) {
@@ -262,7 +262,7 @@ void Referee::look_at(std::size_t router, TimePoint now) {
         seat.unsaid_since.reset();
         return;
     }
-    if (seat.said == it.port()->machine()->priority()) {
+    if (seat.said == it.lan_router()->machine()->priority()) {
         seat.unsaid_since.reset();
     } else if (!seat.unsaid_since) {
         seat.unsaid_since = now;

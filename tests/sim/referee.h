@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/lan/port.h"
+#include "daemon/lan/router.h"
 #include "ra/message.h"
 #include "tests/sim/router.h"
 #include "tests/sim/wire.h"

@@ -69,34 +69,36 @@ void Router::thaw(bool clock_went_on, TimePoint now) {
 void Router::receive(const std::shared_ptr<const Frame>& frame, TimePoint now) {
     if (!powered_ || frozen_at_) return;
     kernel_time(clock(now));
-    if (frame->to && *frame->to != setup_.mac && (!answers() || *frame->to != speaking_mac())) return;
+    if (frame->to && *frame->to != setup_.mac && (!answers() || *frame->to != sending_mac())) return;
     const bool vrrp = frame->protocol == vrrp::kProtocol;
     if (!vrrp && frame->bytes.front() == kNeighborSolicitation) return answer_solicitation(*frame);
-    if (!port_) return;
+    if (!lan_router_) return;
     auto& buffer = vrrp ? vrrp_in_ : icmpv6_in_;
     if (buffer.size() < kSocketBuffer) buffer.push_back(frame);
     behind_ |= now < stalled_until_;
     run(now);
 }
 
-bool Router::hears() const { return powered_ && !frozen_at_ && port_ && vrrp_in_.size() < kSocketBuffer; }
+bool Router::hears() const {
+    return powered_ && !frozen_at_ && lan_router_ && vrrp_in_.size() < kSocketBuffer;
+}
 
 void Router::look_at_kernel() {
     ++face_version_;
-    const std::string speaking = speaking_interface(lan_);
-    const auto link = kernel_.links.find(speaking);
+    const std::string sending = sending_interface(lan_);
+    const auto link = kernel_.links.find(sending);
     const bool there = link != kernel_.links.end() && link->second.mac;
-    face_.speaking = there ? *link->second.mac : setup_.mac;
-    face_.speaking_up = there && link->second.up;
-    face_.has_address = kernel_.addresses.contains({speaking, {lan_.vrrp.value().machine.address, 128}});
+    face_.sending = there ? *link->second.mac : setup_.mac;
+    face_.sending_up = there && link->second.up;
+    face_.has_address = kernel_.addresses.contains({sending, {lan_.vrrp.value().machine.address, 128}});
     face_.forwards = kernel_.routes.contains({lan_.prefix, kRouteMetric});
 }
 
 // As ndisc_recv_ns() does: R because it forwards, S, and O because the address is no anycast one.
 void Router::answer_solicitation(const Frame& frame) {
     if (!answers()) return;
-    Frame answer{speaking_mac(), frame.from, lan_.vrrp->machine.address, frame.source, kIcmpv6, {}};
-    answer.bytes = vrrp::neighbor_advertisement(answer.source, speaking_mac());
+    Frame answer{sending_mac(), frame.from, lan_.vrrp->machine.address, frame.source, kIcmpv6, {}};
+    answer.bytes = vrrp::neighbor_advertisement(answer.source, sending_mac());
     answer.bytes.at(4) |= kSolicitedFlag;
     setup_.send(std::move(answer));
 }
@@ -137,7 +139,7 @@ void Router::apply(const Step& step, TimePoint now) {
 }
 
 void Router::kernel_event(TimePoint now) {
-    if (port_) event_at_ = std::min(event_at_, now + kMergeEvents);
+    if (lan_router_) event_at_ = std::min(event_at_, now + kMergeEvents);
 }
 
 void Router::stall(TimePoint until) {
@@ -149,14 +151,14 @@ TimePoint Router::wake() const {
     if (!powered_ || frozen_at_) return TimePoint::max();
     const auto outside = [this](TimePoint at) { return at == TimePoint::max() ? at : at + lost_time_; };
     const TimePoint next = outside(std::min(lease_ends_, own_address_at_));
-    if (!port_) return next;
+    if (!lan_router_) return next;
     TimePoint work = std::min({timer_at_, tick_at_, reconcile_at_, event_at_, end_poll_at_});
     if (!vrrp_in_.empty() || !icmpv6_in_.empty()) work = TimePoint{};
     return std::min(next, std::max(outside(work), stalled_until_));
 }
 
 std::optional<TimePoint> Router::awake_since(TimePoint now) const {
-    if (!powered_ || frozen_at_ || !port_ || now < stalled_until_ || behind_) return std::nullopt;
+    if (!powered_ || frozen_at_ || !lan_router_ || now < stalled_until_ || behind_) return std::nullopt;
     return std::max({started_ + lost_time_, thawed_, stalled_until_});
 }
 
@@ -165,7 +167,7 @@ void Router::run(TimePoint now) {
     const bool stalled = now < stalled_until_;
     now = clock(now);
     kernel_time(now);
-    if (!port_ || stalled) return;
+    if (!lan_router_ || stalled) return;
     std::array<Handler, 7> due{};
     std::size_t count = 0;
     const auto add = [&](bool is_due, Handler handler) {
@@ -180,24 +182,24 @@ void Router::run(TimePoint now) {
     add(now >= end_poll_at_, &Router::poll_end);
     // The order in which they became due is not always that in which they are called.
     for (std::size_t i = count; i > 1; --i) std::swap(due.at(i - 1), due.at(setup_.dice->below(i)));
-    for (std::size_t i = 0; i < count && port_; ++i) (this->*due.at(i))(now);
+    for (std::size_t i = 0; i < count && lan_router_; ++i) (this->*due.at(i))(now);
 }
 
 void Router::finish(TimePoint now) {
-    const auto deadline = port_->deadline();
+    const auto deadline = lan_router_->deadline();
     const TimePoint before = timer_at_;
     timer_at_ = deadline.value_or(TimePoint::max());
     if (deadline && (before < *deadline || before > *deadline + kLatestHandler))
         timer_at_ += setup_.dice->between(0us, kLatestHandler);
     else if (deadline)
         timer_at_ = before;
-    if (port_->wants_address() == wants_) return;
-    wants_ = port_->wants_address();
+    if (lan_router_->wants_address() == wants_) return;
+    wants_ = lan_router_->wants_address();
     reconcile_at_ = std::min(reconcile_at_, now + setup_.dice->between(20us, 2ms));
 }
 
 void Router::forget_process() {
-    port_.reset();
+    lan_router_.reset();
     vrrp_in_.clear();
     icmpv6_in_.clear();
     leases_.clear();
@@ -207,8 +209,8 @@ void Router::forget_process() {
 }
 
 bool Router::active() const {
-    return powered_ && port_ && port_->machine() != nullptr &&
-           port_->machine()->state() == vrrp::State::active;
+    return powered_ && lan_router_ && lan_router_->machine() != nullptr &&
+           lan_router_->machine()->state() == vrrp::State::active;
 }
 
 }  // namespace ulagate::sim

@@ -9,13 +9,13 @@
 #include <vector>
 
 #include "daemon/kernel/steps.h"
-#include "daemon/lan/port.h"
+#include "daemon/lan/router.h"
 #include "tests/sim/wire.h"
 
 namespace ulagate::sim {
 
 // One machine of the site. Its kernel holds addresses, forwards, and answers Neighbor Solicitations as long
-// as it has power. The daemon on it is the real LanPort with the real desired() and plan(); what
+// as it has power. The daemon on it is the real LanRouter with the real desired() and plan(); what
 // daemon/service/service.cpp and daemon/lan/task.cpp do around them is done here with virtual time: sockets
 // that are read, a timer, a tick each second that renews the lease, kernel events, and a scheduler that may
 // let the process wait.
@@ -64,7 +64,7 @@ public:
     [[nodiscard]] std::optional<TimePoint> awake_since(TimePoint now) const;
     // An advertisement that comes now gets to the process, or to its socket.
     [[nodiscard]] bool hears() const;
-    [[nodiscard]] const LanPort* port() const { return port_ ? &*port_ : nullptr; }
+    [[nodiscard]] const LanRouter* lan_router() const { return lan_router_ ? &*lan_router_ : nullptr; }
     [[nodiscard]] const LanConfig& lan() const { return lan_; }
     [[nodiscard]] const net::Ipv6Address& address() const { return setup_.address; }
     [[nodiscard]] bool leaving() const { return end_at_ != TimePoint::max(); }
@@ -72,14 +72,14 @@ public:
     [[nodiscard]] bool active() const;
     // Who asks for the virtual address gets an answer from this machine.
     [[nodiscard]] bool answers() const { return powered_ && !frozen_at_ && face_.has_address; }
-    // Another number whenever one of answers(), speaking_mac() and carries() may be otherwise.
+    // Another number whenever one of answers(), sending_mac() and carries() may be otherwise.
     [[nodiscard]] unsigned face_version() const { return face_version_; }
     // With which MAC address.
-    [[nodiscard]] const net::MacAddress& speaking_mac() const { return face_.speaking; }
+    [[nodiscard]] const net::MacAddress& sending_mac() const { return face_.sending; }
     // A host's packet to this MAC address gets into the overlay here.
     [[nodiscard]] bool carries(const net::MacAddress& mac) const {
         return powered_ && !frozen_at_ && face_.forwards &&
-               (mac == setup_.mac || (face_.speaking_up && mac == face_.speaking));
+               (mac == setup_.mac || (face_.sending_up && mac == face_.sending));
     }
 
 private:
@@ -116,8 +116,8 @@ private:
     struct Face {  // what the others see of it
         bool has_address = false;
         bool forwards = false;
-        bool speaking_up = false;
-        net::MacAddress speaking;
+        bool sending_up = false;
+        net::MacAddress sending;
     } face_;
     unsigned face_version_ = 0;
     std::set<AddressKey> leased_;
@@ -133,7 +133,7 @@ private:
     TimePoint stalled_until_;
     unsigned life_ = 0;
     TimePoint started_;
-    std::optional<LanPort> port_;
+    std::optional<LanRouter> lan_router_;
     Have known_;  // the kernel as the process last saw it
     std::vector<AddressKey> leases_;
     std::uint8_t deduction_ = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What the daemon does around LanPort, as daemon/service/service.cpp and daemon/lan/task.cpp have it.
+// What the daemon does around LanRouter, as daemon/service/service.cpp and daemon/lan/task.cpp have it.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -33,13 +33,13 @@ Config config_of(const LanConfig& lan) {
 }  // namespace
 
 void Router::start(TimePoint now) {
-    if (!powered_ || frozen_at_ || port_) return;
+    if (!powered_ || frozen_at_ || lan_router_) return;
     setup_.tell("the daemon starts");
     now = clock(now);
     started_ = now;
     ++life_;
-    port_.emplace(lan_,
-                  [this](ra::Duration low, ra::Duration high) { return setup_.dice->between(low, high); });
+    lan_router_.emplace(
+        lan_, [this](ra::Duration low, ra::Duration high) { return setup_.dice->between(low, high); });
     tick_at_ = now;
     settled_ = false;
     event_at_ = TimePoint::max();
@@ -47,42 +47,42 @@ void Router::start(TimePoint now) {
 }
 
 void Router::kill() {
-    if (!port_ || frozen_at_) return;
+    if (!lan_router_ || frozen_at_) return;
     setup_.tell("the daemon is killed");
     forget_process();
 }
 
 // Service::hand_over()
 void Router::hand_over(TimePoint now) {
-    if (!port_ || frozen_at_ || leaving()) return;
+    if (!lan_router_ || frozen_at_ || leaving()) return;
     setup_.tell("the daemon hands over");
     stalled_until_ = std::min(stalled_until_, now);
     now = clock(now);
-    end_at_ = now + (port_->wants_address() ? kHandOverLimit : 0s);
-    perform(port_->hand_over(now), now);
+    end_at_ = now + (lan_router_->wants_address() ? kHandOverLimit : 0s);
+    perform(lan_router_->hand_over(now), now);
     reconcile(now);
     poll_end(now);
 }
 
 void Router::withdraw(TimePoint now) {
-    if (!port_ || frozen_at_ || leaving()) return;
+    if (!lan_router_ || frozen_at_ || leaving()) return;
     setup_.tell("the daemon withdraws");
     stalled_until_ = std::min(stalled_until_, now);
     now = clock(now);
     withdraws_ = true;
     end_at_ = now + kWithdrawLimit;
-    perform(port_->withdraw(now), now);
+    perform(lan_router_->withdraw(now), now);
     poll_end(now);
 }
 
 void Router::set_config(LanConfig lan, TimePoint now) {
     if (frozen_at_) return;
     lan_ = std::move(lan);
-    if (!port_ || leaving()) return;
+    if (!lan_router_ || leaving()) return;
     setup_.tell("the daemon reloads");
     stalled_until_ = std::min(stalled_until_, now);
     now = clock(now);
-    perform(port_->set_config(lan_, now), now);
+    perform(lan_router_->set_config(lan_, now), now);
     settled_ = false;
     reconcile(now);
 }
@@ -90,7 +90,7 @@ void Router::set_config(LanConfig lan, TimePoint now) {
 void Router::deduct(std::uint8_t amount, TimePoint now) {
     if (frozen_at_) return;
     deduction_ = amount;
-    if (!port_) return;
+    if (!lan_router_) return;
     setup_.tell(fmt::format("less worth by {}", amount));
     settled_ = false;
     event_at_ = std::min(event_at_, clock(now));
@@ -100,7 +100,7 @@ void Router::receive_vrrp(TimePoint now) {
     for (int i = 0; i < kDatagramsATurn && !vrrp_in_.empty(); ++i) {
         const auto frame = std::move(vrrp_in_.front());
         vrrp_in_.pop_front();
-        perform(port_->on_vrrp(frame->bytes, {frame->source, frame->destination, 255}, now), now);
+        perform(lan_router_->on_vrrp(frame->bytes, {frame->source, frame->destination, 255}, now), now);
     }
     behind_ = !vrrp_in_.empty();
 }
@@ -109,27 +109,27 @@ void Router::receive_icmpv6(TimePoint now) {
     for (int i = 0; i < kDatagramsATurn && !icmpv6_in_.empty(); ++i) {
         const auto frame = std::move(icmpv6_in_.front());
         icmpv6_in_.pop_front();
-        perform(port_->on_icmpv6(frame->bytes, {frame->source, frame->destination, 255}, now), now);
+        perform(lan_router_->on_icmpv6(frame->bytes, {frame->source, frame->destination, 255}, now), now);
     }
 }
 
 void Router::on_timer(TimePoint now) {
     timer_at_ = TimePoint::max();
     receive_vrrp(now);
-    perform(port_->on_deadline(now), now);
+    perform(lan_router_->on_deadline(now), now);
 }
 
 void Router::on_tick(TimePoint now) {
     tick_at_ = now + kTick;
     receive_vrrp(now);
-    perform(port_->on_deadline(now), now);
+    perform(lan_router_->on_deadline(now), now);
     reconcile(now);
     for (const AddressKey& address : leases_) {
         if (!known_.addresses.contains(address)) continue;
         const bool was_there = kernel_.addresses.contains(address);
         apply(PutAddress{address, {false, true}}, now);
         if (!was_there) kernel_event(now);
-        port_->address_renewed(now);
+        lan_router_->address_renewed(now);
     }
     reconcile(now);
 }
@@ -143,7 +143,7 @@ void Router::on_kernel_event(TimePoint now) {
 // Service::reconcile()
 void Router::reconcile(TimePoint now) {
     reconcile_at_ = TimePoint::max();
-    const bool wants = port_->wants_address();
+    const bool wants = lan_router_->wants_address();
     if (settled_ && wants == !leases_.empty()) return;
     settled_ = true;
     known_ = kernel_;
@@ -162,13 +162,13 @@ void Router::reconcile(TimePoint now) {
     }
     std::vector<Deduction> deductions;
     if (deduction_ > 0) deductions.push_back({"a trouble", deduction_});
-    perform(port_->set_deductions(std::move(deductions), now), now);
-    const bool sockets = known_.links.contains(port_->speaking_interface());
-    perform(port_->set_links(sockets ? known_.links : Links{}, known_.addresses, now), now);
+    perform(lan_router_->set_deductions(std::move(deductions), now), now);
+    const bool sockets = known_.links.contains(lan_router_->sending_interface());
+    perform(lan_router_->set_links(sockets ? known_.links : Links{}, known_.addresses, now), now);
 }
 
 void Router::poll_end(TimePoint now) {
-    const bool over = withdraws_ ? port_->done() : setup_.relieved();
+    const bool over = withdraws_ ? lan_router_->done() : setup_.relieved();
     if (over || now >= end_at_) return take_down(now);
     end_poll_at_ = now + (withdraws_ ? 50ms : 20ms);
 }
@@ -193,9 +193,9 @@ void Router::perform(const LanActions& actions, TimePoint now) {
 
 // The kernel refuses what comes from an interface that is down or an address that is not there.
 void Router::put_on_wire(const LanAction& action, TimePoint now) {
-    const std::string speaking = port_->speaking_interface();
-    const auto link = kernel_.links.find(speaking);
-    const auto refuse = [&](const char* why) { port_->send_failed(action, why, now); };
+    const std::string sending = lan_router_->sending_interface();
+    const auto link = kernel_.links.find(sending);
+    const auto refuse = [&](const char* why) { lan_router_->send_failed(action, why, now); };
     if (link == kernel_.links.end() || !link->second.up || !link->second.running)
         return refuse("Network is down");
     Frame frame{*link->second.mac, {}, {}, {}, kIcmpv6, {}};
@@ -219,7 +219,7 @@ void Router::put_on_wire(const LanAction& action, TimePoint now) {
             frame.bytes = vrrp::neighbor_advertisement(neighbor.address, neighbor.link_address);
         }
     }
-    port_->sent(action, now);
+    lan_router_->sent(action, now);
     setup_.send(std::move(frame));
 }
 

@@ -40,7 +40,7 @@ public:
     // All hosts send to this router.
     bool carried_by(std::size_t router) {
         for (std::size_t i = 0; i < world.hosts(); ++i) {
-            if (world.host(i).next_hop() != world.router(router).speaking_mac()) return false;
+            if (world.host(i).next_hop() != world.router(router).sending_mac()) return false;
         }
         return world.answering() == std::vector{router};
     }
@@ -134,7 +134,7 @@ TEST(SimStory, R34_AHandOverLosesNothing) {
         Pair pair{vrrp::Centiseconds{centiseconds}};
         pair.world.router(0).hand_over(pair.world.now());
         pair.world.run_for(10s);
-        EXPECT_EQ(pair.world.router(0).port(), nullptr);
+        EXPECT_EQ(pair.world.router(0).lan_router(), nullptr);
         EXPECT_TRUE(pair.carried_by(1));
         pair.world.router(0).start(pair.world.now());
         pair.world.run_for(30s);
@@ -167,7 +167,7 @@ TEST(SimStory, R34_HostsForgetASiteOnlyWhenItsLastRouterLeaves) {
     pair.world.run_for(30s);
     for (std::size_t i = 0; i < pair.world.hosts(); ++i)
         EXPECT_FALSE(pair.world.host(i).has_route(pair.world.now()));
-    EXPECT_EQ(pair.world.router(1).port(), nullptr);
+    EXPECT_EQ(pair.world.router(1).lan_router(), nullptr);
 }
 
 TEST(SimStory, V50_AfterASplitAllHostsFindTheOneThatStays) {
@@ -178,7 +178,7 @@ TEST(SimStory, V50_AfterASplitAllHostsFindTheOneThatStays) {
     EXPECT_TRUE(pair.world.router(0).answers());
     EXPECT_TRUE(pair.world.router(1).answers());
     EXPECT_LE(pair.longest_gap(), 450ms) << "each side has its router";
-    EXPECT_EQ(pair.world.host(2).next_hop(), pair.world.router(1).speaking_mac());
+    EXPECT_EQ(pair.world.host(2).next_hop(), pair.world.router(1).sending_mac());
     pair.world.forget();
     pair.world.wire.set_segment(1, 0);
     pair.world.wire.set_segment(pair.world.station_of_host(2), 0);

@@ -162,7 +162,7 @@ TEST_F(EdgePartsTest, ARouterWithoutARelayIsWorthLess) {
     relay_answers();
     loop.run_for(5s);
     ASSERT_THAT(parts().lans().all(), SizeIs(1));
-    const auto deductions = [&] { return parts().lans().all().front()->port().deductions(); };
+    const auto deductions = [&] { return parts().lans().all().front()->router().deductions(); };
     EXPECT_THAT(deductions(), IsEmpty());
     loop.run_for(200s);
     ASSERT_THAT(deductions(), Not(IsEmpty()));

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/lan/check.h"
 
-#include "tests/unit/daemon/lan/port_vrrp_story.h"
+#include "tests/unit/daemon/lan/router_vrrp_story.h"
 
 namespace ulagate::lan_check_test {
 namespace {
 
-using namespace lan_port_story;
+using namespace lan_router_story;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::SizeIs;
@@ -18,7 +18,7 @@ const net::Ipv6Address kStranger = address("fe80::211:22ff:fe33:4455");
 
 Words sentences(LanCheck& check, const Story& story, const Relays& relays = kOurs) {
     Words words;
-    for (const Obstacle& each : check.find(story.port, relays, story.now)) {
+    for (const Obstacle& each : check.find(story.router, relays, story.now)) {
         EXPECT_EQ(each.lan, "eth0");
         words.push_back(each.sentence);
     }
@@ -101,15 +101,15 @@ TEST(LanCheck, F05_OurOwnVoiceOnAnotherLanIsNoPartner) {
 
     ra::RouterAdvertisement ours;
     ours.options.emplace_back(ra::SourceLinkLayerAddress{*story.links["eth1"].mac});
-    story.record(story.port.on_icmpv6(ra::build(ours), {kStranger, ra::kAllNodes, 255}, story.now));
+    story.record(story.router.on_icmpv6(ra::build(ours), {kStranger, ra::kAllNodes, 255}, story.now));
     EXPECT_THAT(sentences(check, story), ElementsAre(HasSubstr("eth0 and eth1 are one network")));
-    EXPECT_THAT(story.port.watch().senders(story.now), IsEmpty());
+    EXPECT_THAT(story.router.watch().senders(story.now), IsEmpty());
 
     story.wait(60s);
     ra::RouterAdvertisement theirs;  // which need not say where it comes from
-    story.record(story.port.on_icmpv6(ra::build(theirs), {kStranger, ra::kAllNodes, 255}, story.now));
+    story.record(story.router.on_icmpv6(ra::build(theirs), {kStranger, ra::kAllNodes, 255}, story.now));
     EXPECT_THAT(sentences(check, story), IsEmpty()) << "another machine has taken our address";
-    EXPECT_THAT(story.port.watch().senders(story.now), SizeIs(1));
+    EXPECT_THAT(story.router.watch().senders(story.now), SizeIs(1));
 }
 
 TEST(LanCheck, F05_ALoopIsNamed) {
@@ -133,7 +133,7 @@ TEST(LanCheck, F03_AnAddressThatCannotBeHeldIsNamedAndCosts) {
     story.remove_address();
     EXPECT_THAT(sentences(check, story), IsEmpty());
     story.wait(3s);
-    const auto found = check.find(story.port, kOurs, story.now);
+    const auto found = check.find(story.router, kOurs, story.now);
     ASSERT_THAT(found, SizeIs(1));
     EXPECT_TRUE(found[0].cuts);
     EXPECT_THAT(found[0].sentence, HasSubstr("is Active and does not hold fe80::5eed"));
@@ -157,12 +157,12 @@ TEST(LanCheck, F02_SendsThatFailWithoutAPartnerAreNamed) {
     Story story{fake::edge().lans.at(0)};
     story.look();
     const ra::Send send{kSelf, ra::kAllNodes, {}};
-    story.port.send_failed(send, "Operation not permitted", story.now);
+    story.router.send_failed(send, "Operation not permitted", story.now);
     EXPECT_THAT(sentences(check, story), IsEmpty());
     story.now += 1s;
     EXPECT_THAT(sentences(check, story),
                 ElementsAre("eth0: what we send does not leave: Operation not permitted"));
-    story.port.sent(send, story.now);
+    story.router.sent(send, story.now);
     EXPECT_THAT(sentences(check, story), IsEmpty());
 }
 

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/lan/former_sources.h"
 
-#include "tests/unit/daemon/lan/port_vrrp_story.h"
+#include "tests/unit/daemon/lan/router_vrrp_story.h"
 
 // Goodbyes follow what hosts were told: from addresses that are ours no more, and of prefixes that moved.
 namespace ulagate::former_sources_test {
 namespace {
 
-using namespace lan_port_story;
+using namespace lan_router_story;
 using testing::Contains;
 using testing::Not;
 
 constexpr ra::TimePoint kBegin{1000s};
 
 Words configure(Story& story, LanConfig config) {
-    return story.record(story.port.set_config(std::move(config), story.now));
+    return story.record(story.router.set_config(std::move(config), story.now));
 }
 
 LanConfig at(const char* virtual_address) {
@@ -97,8 +97,8 @@ TEST(FormerSources, F11_WhatAnotherRouterHoldsIsNotTakenBack) {
     config.vrrp.reset();
     configure(alone, config);
     alone.remove_address();
-    alone.record(alone.port.on_icmpv6(ra::build(ra::RouterAdvertisement{}), {kVirtual, ra::kAllNodes, 255},
-                                      alone.now));
+    alone.record(alone.router.on_icmpv6(ra::build(ra::RouterAdvertisement{}), {kVirtual, ra::kAllNodes, 255},
+                                        alone.now));
     alone.wait(20s);
     EXPECT_THAT(last_words(alone), IsEmpty());
 }
@@ -116,20 +116,20 @@ TEST(FormerSources, F11_WhatStaysIsNotTakenBack) {
 // It was changed while the daemon stood still.
 TEST(FormerSources, F11_AnAddressOfBeforeARestartIsTakenBack) {
     Story story{at("fe80::beef")};
-    story.port.recall_sources({kVirtual});
+    story.router.recall_sources({kVirtual});
     EXPECT_THAT(story.wait(10s), IsEmpty()) << "there is no link yet";
     story.look();
     story.wait(10s);
     EXPECT_THAT(last_words(story), ElementsAre(kVirtual, kVirtual, kVirtual));
 
     Story same{lan(100)};
-    same.port.recall_sources({kVirtual});
+    same.router.recall_sources({kVirtual});
     same.look();
     same.wait(10s);
     EXPECT_THAT(last_words(same), IsEmpty());
 
     Story alone{fake::edge().lans.at(0)};
-    alone.port.recall_sources({kSelf});
+    alone.router.recall_sources({kSelf});
     alone.look();
     alone.wait(10s);
     EXPECT_THAT(last_words(alone), IsEmpty()) << "we speak from there";
@@ -165,12 +165,12 @@ TEST(FormerSources, F11_APrefixThatIsAtAnotherSiteNowGoesAtOnce) {
         << "nobody else has it: its hosts go on among each other";
     story.advertisements.clear();
     const auto elsewhere = [&](const net::Ipv6Prefix& asked) { return asked == old; };
-    story.record(story.port.follow_prefixes(elsewhere, story.now));
+    story.record(story.router.follow_prefixes(elsewhere, story.now));
     story.wait(4s);
     ASSERT_FALSE(story.advertisements.empty()) << "quickly";
     EXPECT_THAT(valid_lifetimes(story.advertisements.back(), old), ElementsAre(ra::Seconds{0}));
     story.advertisements.clear();
-    EXPECT_THAT(story.record(story.port.follow_prefixes(elsewhere, story.now)), IsEmpty());
+    EXPECT_THAT(story.record(story.router.follow_prefixes(elsewhere, story.now)), IsEmpty());
     story.wait(300s);
     EXPECT_THAT(valid_lifetimes(story.advertisements.back(), old), ElementsAre(ra::Seconds{0}))
         << "for hosts that have slept";

@@ -4,10 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/daemon/lan/port_vrrp_story.h"
+#include "tests/unit/daemon/lan/router_vrrp_story.h"
 
 // The route to the overlay follows the tunnel, if the configuration says so.
-namespace ulagate::lan_port_story::overlay_route_test {
+namespace ulagate::lan_router_story::overlay_route_test {
 namespace {
 
 using testing::Each;
@@ -25,7 +25,7 @@ LanConfig single() {
 }
 
 Words isolate(Story& story, bool isolated) {
-    return story.record(story.port.set_isolated(isolated, story.now));
+    return story.record(story.router.set_isolated(isolated, story.now));
 }
 
 // Up for long enough to have said all that it says quickly.
@@ -52,16 +52,16 @@ TEST(OverlayRoute, IsKeptUnlessTheConfigurationSaysOtherwise) {
     Story story = settled(single());
     EXPECT_THAT(isolate(story, true), IsEmpty());
     EXPECT_THAT(story.wait(10h), Each("ra"));
-    EXPECT_EQ(story.port.route_withdrawn(), "");
+    EXPECT_EQ(story.router.route_withdrawn(), "");
 }
 
 TEST(OverlayRoute, IsWithdrawnAfterAWhileWithoutRelays) {
     Story story = settled(withdrawing(single()));
     isolate(story, true);
     EXPECT_THAT(story.wait(29999ms), Each("ra"));
-    EXPECT_EQ(story.port.route_withdrawn(), "");
+    EXPECT_EQ(story.router.route_withdrawn(), "");
     story.wait(3s);  // the last advertisement may have been just before
-    EXPECT_EQ(story.port.route_withdrawn(), "no relay can be reached");
+    EXPECT_EQ(story.router.route_withdrawn(), "no relay can be reached");
     EXPECT_THAT(route_lifetimes(story.advertisements.back().message), ElementsAre(0));
     EXPECT_THAT(story.wait(10min), Each("last ra")) << "and whoever comes later does not get it";
 }
@@ -71,10 +71,10 @@ TEST(OverlayRoute, ComesBackAtOnce) {
     isolate(story, true);
     story.wait(100s);
     story.wait(4s);
-    while (story.now - *story.port.last_sent() < 3s) story.wait(1s);
+    while (story.now - *story.router.last_sent() < 3s) story.wait(1s);
     EXPECT_THAT(isolate(story, false), ElementsAre("ra"));
     EXPECT_THAT(route_lifetimes(story.advertisements.back().message), ElementsAre(1800));
-    EXPECT_EQ(story.port.route_withdrawn(), "");
+    EXPECT_EQ(story.router.route_withdrawn(), "");
 }
 
 TEST(OverlayRoute, ARelayThatIsBackInTimeChangesNothing) {
@@ -117,13 +117,13 @@ TEST(OverlayRoute, R37_WhoDoesNotForwardIsNoRouter) {
     config.ra.advertisement.router_lifetime = std::chrono::duration<std::uint16_t>{1800};
     config.ra.advertisement.options.emplace_back(ra::RouteInformation{prefix("fd99::/48")});
     Story story = settled(config);
-    story.record(story.port.set_forwarding(false, story.now));
+    story.record(story.router.set_forwarding(false, story.now));
     story.wait(3s);
     EXPECT_EQ(story.advertisements.back().message.router_lifetime.count(), 0);
     EXPECT_THAT(route_lifetimes(story.advertisements.back().message), ElementsAre(0, 0));
-    EXPECT_THAT(story.port.route_withdrawn(), testing::HasSubstr("does not forward"));
+    EXPECT_THAT(story.router.route_withdrawn(), testing::HasSubstr("does not forward"));
     story.wait(10s);
-    story.record(story.port.set_forwarding(true, story.now));
+    story.record(story.router.set_forwarding(true, story.now));
     story.wait(3s);
     EXPECT_EQ(story.advertisements.back().message.router_lifetime.count(), 1800);
     EXPECT_THAT(route_lifetimes(story.advertisements.back().message), ElementsAre(1800, 1800));
@@ -156,22 +156,22 @@ TEST(OverlayRoute, AReloadMayChangeItsMind) {
     Story story = settled(withdrawing(single()));
     isolate(story, true);
     story.wait(100s);
-    ASSERT_NE(story.port.route_withdrawn(), "");
-    story.record(story.port.set_config(single(), story.now));
-    EXPECT_EQ(story.port.route_withdrawn(), "");
+    ASSERT_NE(story.router.route_withdrawn(), "");
+    story.record(story.router.set_config(single(), story.now));
+    EXPECT_EQ(story.router.route_withdrawn(), "");
     story.wait(3s);
     EXPECT_THAT(route_lifetimes(story.advertisements.back().message), ElementsAre(1800));
-    story.record(story.port.set_config(withdrawing(single()), story.now));
-    EXPECT_NE(story.port.route_withdrawn(), "") << "it has been isolated for long";
+    story.record(story.router.set_config(withdrawing(single()), story.now));
+    EXPECT_NE(story.router.route_withdrawn(), "") << "it has been isolated for long";
 }
 
 TEST(OverlayRoute, WhoLeavesIsNotKeptByIt) {
     Story story = settled(withdrawing(single()));
     isolate(story, true);
-    story.record(story.port.withdraw(story.now));
+    story.record(story.router.withdraw(story.now));
     story.wait(10s);
-    EXPECT_TRUE(story.port.done());
+    EXPECT_TRUE(story.router.done());
 }
 
 }  // namespace
-}  // namespace ulagate::lan_port_story::overlay_route_test
+}  // namespace ulagate::lan_router_story::overlay_route_test

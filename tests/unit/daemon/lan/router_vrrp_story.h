@@ -9,13 +9,13 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/lan/port.h"
+#include "daemon/lan/router.h"
 #include "tests/unit/daemon/kernel/fake_kernel.h"
 #include "vrrp/neighbor.h"
 
-// One LAN port with [lan.vrrp] over virtual time, the kernel's addresses under it, and what it does in words:
-// "vrrp 100", "na fe80::5eed", "ra", "last ra", "init -> backup: started".
-namespace ulagate::lan_port_story {
+// One LAN router with [lan.vrrp] over virtual time, the kernel's addresses under it, and what it does in
+// words: "vrrp 100", "na fe80::5eed", "ra", "last ra", "init -> backup: started".
+namespace ulagate::lan_router_story {
 
 using namespace std::chrono_literals;
 using testing::ElementsAre;
@@ -67,43 +67,43 @@ inline std::string in_words(const ra::Notice& notice) { return "notice: " + noti
 class Story {
 public:
     explicit Story(LanConfig config)
-        : port(std::move(config), [](ra::Duration, ra::Duration high) { return high; }) {
+        : router(std::move(config), [](ra::Duration, ra::Duration high) { return high; }) {
         links["eth0"] = {2, true, true, 1500, kMac};
         addresses[{"eth0", {kSelf, 64}}] = {};
     }
 
-    Words look() { return record(port.set_links(links, addresses, now)); }
+    Words look() { return record(router.set_links(links, addresses, now)); }
     Words hear(std::uint8_t priority, const net::Ipv6Address& from = kOther) {
         const vrrp::Advertisement heard{51, priority, vrrp::Centiseconds{10}, {kVirtual}};
         return hear(vrrp::build(heard, from), from);
     }
     Words hear(const std::vector<std::byte>& packet, const net::Ipv6Address& from) {
-        return record(port.on_vrrp(packet, {from, vrrp::kAllVrrpRouters, 255}, now));
+        return record(router.on_vrrp(packet, {from, vrrp::kAllVrrpRouters, 255}, now));
     }
     Words solicit() {
         const auto message = ra::build(ra::RouterSolicitation{});
-        return record(port.on_icmpv6(message, {kHost, address("ff02::2"), 255}, now));
+        return record(router.on_icmpv6(message, {kHost, address("ff02::2"), 255}, now));
     }
-    // The kernel holds the virtual address from now on, as the port wishes.
+    // The kernel holds the virtual address from now on, as the router wishes.
     Words put_address() {
-        const std::string on = port.speaking_interface();
+        const std::string on = router.sending_interface();
         if (on != "eth0") links[on] = {9, true, true, 1500, vrrp::virtual_mac(51)};
         addresses[{on, {kVirtual, 128}}] = {true, false, false};
-        port.address_renewed(now);
+        router.address_renewed(now);
         return look();
     }
     Words remove_address() {
-        addresses.erase({port.speaking_interface(), {kVirtual, 128}});
+        addresses.erase({router.sending_interface(), {kVirtual, 128}});
         return look();
     }
     // Time goes by; what falls due is done in time, and the lease is renewed as long as it is wanted.
     Words wait(ra::Duration duration) {
         Words words;
         const ra::TimePoint end = now + duration;
-        while (port.deadline() && *port.deadline() <= end) {
-            now = std::max(now, *port.deadline());
-            if (port.wants_address()) port.address_renewed(now);
-            const Words more = record(port.on_deadline(now));
+        while (router.deadline() && *router.deadline() <= end) {
+            now = std::max(now, *router.deadline());
+            if (router.wants_address()) router.address_renewed(now);
+            const Words more = record(router.on_deadline(now));
             words.insert(words.end(), more.begin(), more.end());
         }
         now = end;
@@ -111,22 +111,22 @@ public:
     }
     Words late(ra::Duration stall) {
         now += stall;
-        return record(port.on_deadline(now));
+        return record(router.on_deadline(now));
     }
     Words record(const LanActions& actions) {
         Words words;
         for (const LanAction& action : actions) {
             words.push_back(std::visit([](const auto& a) { return in_words(a); }, action));
-            port.sent(action, now);
+            router.sent(action, now);
             if (const auto* send = std::get_if<ra::Send>(&action)) advertisements.push_back(*send);
             if (const auto* send = std::get_if<SendNeighbor>(&action)) neighbors.push_back(*send);
             if (const auto* send = std::get_if<SendVrrp>(&action)) sources.push_back(send->source);
         }
         return words;
     }
-    [[nodiscard]] vrrp::State state() const { return port.machine()->state(); }
+    [[nodiscard]] vrrp::State state() const { return router.machine()->state(); }
 
-    LanPort port;
+    LanRouter router;
     Links links;
     Addresses addresses;
     ra::TimePoint now = kStart;
@@ -158,4 +158,4 @@ inline Story active(const LanConfig& config) {
     return story;
 }
 
-}  // namespace ulagate::lan_port_story
+}  // namespace ulagate::lan_router_story

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/lan/port.h"
+#include "daemon/lan/router.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 
 #include "tests/unit/daemon/kernel/fake_kernel.h"
 
-namespace ulagate::lan_port_test {
+namespace ulagate::lan_router_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -42,48 +42,48 @@ std::optional<ra::RouteInformation> route(const Send& send) {
 }
 
 // One port over virtual time; chance always gives the upper bound.
-class LanPortStory : public testing::Test {
+class LanRouterStory : public testing::Test {
 protected:
     std::vector<Send> link(const std::optional<Link>& link,
                            const Addresses& addresses = link_local("fe80::5eed/64")) {
-        return record(port_.set_links(link ? Links{{"eth0", *link}} : Links{}, addresses, now_));
+        return record(router_.set_links(link ? Links{{"eth0", *link}} : Links{}, addresses, now_));
     }
     std::vector<Send> receive(const std::vector<std::byte>& message,
                               const ra::PacketInfo& info = {kHost, address("ff02::2"), 255}) {
-        return record(port_.on_icmpv6(message, info, now_));
+        return record(router_.on_icmpv6(message, info, now_));
     }
     // The next alarm, and what it brings.
     std::vector<Send> next() {
-        if (!port_.deadline()) return {};
-        now_ = std::max(now_, *port_.deadline());
-        return record(port_.on_deadline(now_));
+        if (!router_.deadline()) return {};
+        now_ = std::max(now_, *router_.deadline());
+        return record(router_.on_deadline(now_));
     }
     void run_until(ra::TimePoint end) {
-        while (port_.deadline() && *port_.deadline() <= end) next();
+        while (router_.deadline() && *router_.deadline() <= end) next();
         now_ = std::max(now_, end);
     }
     std::vector<Send> record(const LanActions& actions) {
         std::vector<Send> sends;
         for (const LanAction& action : actions) {
             sends.push_back(std::get<Send>(action));  // without VRRP there is nothing else
-            port_.sent(action, now_);
+            router_.sent(action, now_);
         }
         wire_.insert(wire_.end(), sends.begin(), sends.end());
         return sends;
     }
 
-    LanPort port_{fake::edge().lans.at(0), [](ra::Duration, ra::Duration high) { return high; }};
+    LanRouter router_{fake::edge().lans.at(0), [](ra::Duration, ra::Duration high) { return high; }};
     ra::TimePoint now_ = kStart;
     std::vector<Send> wire_;
 };
 
-TEST_F(LanPortStory, IsSilentForAReason) {
+TEST_F(LanRouterStory, IsSilentForAReason) {
     const auto silent_because = [&](const std::optional<Link>& now, const Addresses& addresses,
                                     const std::string& reason) {
         EXPECT_THAT(link(now, addresses), IsEmpty());
-        EXPECT_EQ(port_.waiting_for(), reason);
-        EXPECT_EQ(port_.source(), std::nullopt);
-        EXPECT_EQ(port_.deadline(), std::nullopt);
+        EXPECT_EQ(router_.waiting_for(), reason);
+        EXPECT_EQ(router_.source(), std::nullopt);
+        EXPECT_EQ(router_.deadline(), std::nullopt);
     };
     const Addresses usable = link_local("fe80::5eed/64");
     silent_because({}, usable, "interface eth0 does not exist");
@@ -101,13 +101,13 @@ TEST_F(LanPortStory, IsSilentForAReason) {
                    no_address);
 
     EXPECT_THAT(link(kUp), SizeIs(1));
-    EXPECT_EQ(port_.waiting_for(), "");
+    EXPECT_EQ(router_.waiting_for(), "");
 }
 
-TEST_F(LanPortStory, F10_SaysWhyThereIsNoLinkLocalAddress) {
+TEST_F(LanRouterStory, F10_SaysWhyThereIsNoLinkLocalAddress) {
     const auto why = [&](const Addresses& addresses, const Sysctls& settings) {
-        port_.set_links({{"eth0", kUp}}, addresses, now_, settings);
-        return port_.waiting_for();
+        router_.set_links({{"eth0", kUp}}, addresses, now_, settings);
+        return router_.waiting_for();
     };
     const Sysctls none{{"net/ipv6/conf/eth0/addr_gen_mode", "1"}, {"net/ipv6/conf/eth0/disable_ipv6", "0"}};
     EXPECT_THAT(why({}, none),
@@ -123,16 +123,16 @@ TEST_F(LanPortStory, F10_SaysWhyThereIsNoLinkLocalAddress) {
     EXPECT_EQ(why(link_local("fe80::1234/64"), none), "");
 }
 
-TEST_F(LanPortStory, R09_IsSilentWhenTheConfigurationSaysSo) {
-    LanConfig quiet = port_.config();
+TEST_F(LanRouterStory, R09_IsSilentWhenTheConfigurationSaysSo) {
+    LanConfig quiet = router_.config();
     quiet.advertise = false;
-    port_ = LanPort{quiet, {}};
+    router_ = LanRouter{quiet, {}};
     EXPECT_THAT(link(kUp), IsEmpty());
-    EXPECT_EQ(port_.waiting_for(), "advertising is switched off in the configuration");
-    EXPECT_EQ(port_.deadline(), std::nullopt);
+    EXPECT_EQ(router_.waiting_for(), "advertising is switched off in the configuration");
+    EXPECT_EQ(router_.deadline(), std::nullopt);
 }
 
-TEST_F(LanPortStory, AdvertisesFromTheInterfacesOwnAddress) {
+TEST_F(LanRouterStory, AdvertisesFromTheInterfacesOwnAddress) {
     const auto sends = link(kUp);
     ASSERT_THAT(sends, SizeIs(1));
     EXPECT_EQ(sends[0].source, address("fe80::5eed"));
@@ -140,16 +140,16 @@ TEST_F(LanPortStory, AdvertisesFromTheInterfacesOwnAddress) {
     EXPECT_EQ(link_address(sends[0])->address, kMac);
     EXPECT_EQ(route(sends[0])->prefix, prefix("fd12:3456:789a::/48"));
     EXPECT_EQ(sends[0].message.router_lifetime.count(), 0);
-    EXPECT_EQ(port_.last_sent(), kStart);
-    EXPECT_EQ(port_.counters().advertisements_sent, 1U);
+    EXPECT_EQ(router_.last_sent(), kStart);
+    EXPECT_EQ(router_.counters().advertisements_sent, 1U);
 
     // The same facts again are no event.
     EXPECT_THAT(link(kUp), IsEmpty());
-    EXPECT_EQ(port_.deadline(), kStart + 16s);
+    EXPECT_EQ(router_.deadline(), kStart + 16s);
     EXPECT_THAT(next(), SizeIs(1));
 }
 
-TEST_F(LanPortStory, R38_AnotherAddressOrMacIsAnnouncedQuickly) {
+TEST_F(LanRouterStory, R38_AnotherAddressOrMacIsAnnouncedQuickly) {
     link(kUp);
     run_until(kStart + 100s);
     Link other = kUp;
@@ -173,13 +173,13 @@ TEST_F(LanPortStory, R38_AnotherAddressOrMacIsAnnouncedQuickly) {
 }
 
 // A second link-local address is no reason to move.
-TEST_F(LanPortStory, R38_TheAddressThatHostsKnowIsKept) {
+TEST_F(LanRouterStory, R38_TheAddressThatHostsKnowIsKept) {
     link(kUp, link_local("fe80::77/64"));
     run_until(kStart + 100s);
     Addresses both = link_local("fe80::77/64");
     both.merge(link_local("fe80::1/64"));
     EXPECT_THAT(link(kUp, both), IsEmpty());
-    EXPECT_EQ(port_.source()->address, address("fe80::77"));
+    EXPECT_EQ(router_.source()->address, address("fe80::77"));
     // It looks for its new one while the link has none.
     run_until(kStart + 200s);
     EXPECT_THAT(link(kUp, link_local("fe80::1/64", {false, true, false})), IsEmpty());
@@ -190,14 +190,14 @@ TEST_F(LanPortStory, R38_TheAddressThatHostsKnowIsKept) {
     EXPECT_EQ(sends[1].source, address("fe80::77"));
 }
 
-TEST_F(LanPortStory, R22_NoMessageIsLongerThanTheLinksMtu) {
-    LanConfig config = port_.config();
+TEST_F(LanRouterStory, R22_NoMessageIsLongerThanTheLinksMtu) {
+    LanConfig config = router_.config();
     for (unsigned i = 0; i < 100; ++i) {
         net::Ipv6Prefix more = prefix("fd99::/64");
         more.address.bytes[5] = static_cast<std::uint8_t>(i);
         config.ra.advertisement.options.emplace_back(ra::RouteInformation{more});
     }
-    record(port_.set_config(config, now_));
+    record(router_.set_config(config, now_));
     Link jumbo = kUp;
     jumbo.mtu = 9000;
     EXPECT_THAT(link(jumbo), SizeIs(1));
@@ -214,16 +214,16 @@ TEST_F(LanPortStory, R22_NoMessageIsLongerThanTheLinksMtu) {
     }
 }
 
-TEST_F(LanPortStory, R36_WhatWasSaidBeforeARestartIsTakenBack) {
-    port_.recall({{ra::RouteInformation{prefix("fd77::/48")}, kStart + 1h}}, now_);
+TEST_F(LanRouterStory, R36_WhatWasSaidBeforeARestartIsTakenBack) {
+    router_.recall({{ra::RouteInformation{prefix("fd77::/48")}, kStart + 1h}}, now_);
     const auto sends = link(kUp);
     ASSERT_THAT(sends, SizeIs(1));
     const auto& options = sends[0].message.options;
     EXPECT_EQ(std::get<ra::RouteInformation>(options.at(2)).lifetime.count(), 0U);
-    EXPECT_THAT(port_.advertiser().stale(), SizeIs(1));
+    EXPECT_THAT(router_.advertiser().stale(), SizeIs(1));
 }
 
-TEST_F(LanPortStory, ALinkWithoutMacAddressIsAdvertisedWithoutIt) {
+TEST_F(LanRouterStory, ALinkWithoutMacAddressIsAdvertisedWithoutIt) {
     Link tunnel = kUp;
     tunnel.mac.reset();
     const auto sends = link(tunnel);
@@ -231,100 +231,100 @@ TEST_F(LanPortStory, ALinkWithoutMacAddressIsAdvertisedWithoutIt) {
     EXPECT_EQ(link_address(sends[0]), std::nullopt);
 }
 
-TEST_F(LanPortStory, FallsSilentWithTheLinkAndComesBackQuickly) {
+TEST_F(LanRouterStory, FallsSilentWithTheLinkAndComesBackQuickly) {
     link(kUp);
     run_until(kStart + 100s);
     EXPECT_THAT(link(Link{2, true, false, 1500, kMac}), IsEmpty());
-    EXPECT_EQ(port_.deadline(), std::nullopt);
-    EXPECT_EQ(port_.waiting_for(), "interface eth0 has no carrier");
+    EXPECT_EQ(router_.deadline(), std::nullopt);
+    EXPECT_EQ(router_.waiting_for(), "interface eth0 has no carrier");
     now_ += 60s;
     EXPECT_THAT(link(kUp), SizeIs(1));
-    EXPECT_EQ(port_.waiting_for(), "");
+    EXPECT_EQ(router_.waiting_for(), "");
 }
 
-TEST_F(LanPortStory, ASolicitationIsCountedAndAnswered) {
+TEST_F(LanRouterStory, ASolicitationIsCountedAndAnswered) {
     link(kUp);
     run_until(kStart + 40s);
     wire_.clear();
     receive(ra::build(ra::RouterSolicitation{}));
-    EXPECT_EQ(port_.counters().solicitations_received, 1U);
+    EXPECT_EQ(router_.counters().solicitations_received, 1U);
     run_until(kStart + 41s);
     ASSERT_THAT(wire_, SizeIs(1));
     EXPECT_EQ(wire_[0].destination, kHost);
     EXPECT_EQ(wire_[0].source, address("fe80::5eed"));
 }
 
-TEST_F(LanPortStory, ASolicitationToASilentPortIsCountedOnly) {
+TEST_F(LanRouterStory, ASolicitationToASilentPortIsCountedOnly) {
     receive(ra::build(ra::RouterSolicitation{}));
-    EXPECT_EQ(port_.counters().solicitations_received, 1U);
-    EXPECT_EQ(port_.deadline(), std::nullopt);
+    EXPECT_EQ(router_.counters().solicitations_received, 1U);
+    EXPECT_EQ(router_.deadline(), std::nullopt);
     EXPECT_THAT(wire_, IsEmpty());
 }
 
-TEST_F(LanPortStory, WhatIsMalformedIsRefusedAndCounted) {
+TEST_F(LanRouterStory, WhatIsMalformedIsRefusedAndCounted) {
     link(kUp);
     run_until(kStart + 40s);
     wire_.clear();
-    EXPECT_EQ(port_.last_refusal(), "");
+    EXPECT_EQ(router_.last_refusal(), "");
     receive({});                              // not even a type
     receive({std::byte{128}, std::byte{0}});  // an echo request is not for us
-    EXPECT_EQ(port_.counters().refused, 0U);
+    EXPECT_EQ(router_.counters().refused, 0U);
     receive(ra::build(ra::RouterSolicitation{}), {kHost, address("ff02::2"), 64});  // came through a router
-    EXPECT_EQ(port_.counters().refused, 1U);
-    EXPECT_THAT(port_.last_refusal(), AllOf(HasSubstr("hop limit"), HasSubstr("255")));
+    EXPECT_EQ(router_.counters().refused, 1U);
+    EXPECT_THAT(router_.last_refusal(), AllOf(HasSubstr("hop limit"), HasSubstr("255")));
     receive({std::byte{133}});
     receive({std::byte{134}, std::byte{0}});
-    EXPECT_EQ(port_.counters().refused, 3U);
-    EXPECT_NE(port_.last_refusal(), "");
-    EXPECT_EQ(port_.counters().solicitations_received, 0U);
-    EXPECT_EQ(port_.counters().advertisements_received, 0U);
+    EXPECT_EQ(router_.counters().refused, 3U);
+    EXPECT_NE(router_.last_refusal(), "");
+    EXPECT_EQ(router_.counters().solicitations_received, 0U);
+    EXPECT_EQ(router_.counters().advertisements_received, 0U);
     run_until(kStart + 50s);
     EXPECT_THAT(wire_, IsEmpty());
 }
 
-TEST_F(LanPortStory, R39_AnotherRoutersAdvertisementIsCounted) {
+TEST_F(LanRouterStory, R39_AnotherRoutersAdvertisementIsCounted) {
     link(kUp);
-    const auto deadline = port_.deadline();
+    const auto deadline = router_.deadline();
     EXPECT_THAT(receive(ra::build(ra::RouterAdvertisement{}), {address("fe80::77"), ra::kAllNodes, 255}),
                 IsEmpty());
-    EXPECT_EQ(port_.counters().advertisements_received, 1U);
-    EXPECT_EQ(port_.counters().refused, 0U);
-    EXPECT_EQ(port_.deadline(), deadline);
+    EXPECT_EQ(router_.counters().advertisements_received, 1U);
+    EXPECT_EQ(router_.counters().refused, 0U);
+    EXPECT_EQ(router_.deadline(), deadline);
 }
 
-TEST_F(LanPortStory, R32_R39_AnotherRoutersAdvertisementChangesNothingButTheNotes) {
+TEST_F(LanRouterStory, R32_R39_AnotherRoutersAdvertisementChangesNothingButTheNotes) {
     link(kUp);
-    const auto deadline = port_.deadline();
+    const auto deadline = router_.deadline();
     ra::RouterAdvertisement theirs;
     theirs.options = {ra::RouteInformation{prefix("fd12:3456:789a::/48")}};
     const LanActions actions =
-        port_.on_icmpv6(ra::build(theirs), {address("fe80::77"), ra::kAllNodes, 255}, now_);
+        router_.on_icmpv6(ra::build(theirs), {address("fe80::77"), ra::kAllNodes, 255}, now_);
     ASSERT_THAT(actions, SizeIs(1));
     const auto& notice = std::get<ra::Notice>(actions[0]);
     EXPECT_TRUE(notice.serious);
     EXPECT_THAT(notice.text, HasSubstr("a route to fd12:3456:789a::/48, which is ours"));
-    EXPECT_THAT(port_.watch().senders(now_), SizeIs(1));
-    EXPECT_EQ(port_.deadline(), deadline);
+    EXPECT_THAT(router_.watch().senders(now_), SizeIs(1));
+    EXPECT_EQ(router_.deadline(), deadline);
 }
 
-TEST_F(LanPortStory, R41_SendErrorsAreCounted) {
+TEST_F(LanRouterStory, R41_SendErrorsAreCounted) {
     const ra::Send unicast{address("fe80::1"), address("fe80::a"), {}};
-    port_.send_failed(unicast, "No route to host", now_);
-    port_.send_failed(unicast, "No route to host", now_);
-    EXPECT_EQ(port_.counters().send_errors, 2U);
-    EXPECT_EQ(port_.counters().advertisements_sent, 0U);
-    EXPECT_EQ(port_.last_sent(), std::nullopt);
+    router_.send_failed(unicast, "No route to host", now_);
+    router_.send_failed(unicast, "No route to host", now_);
+    EXPECT_EQ(router_.counters().send_errors, 2U);
+    EXPECT_EQ(router_.counters().advertisements_sent, 0U);
+    EXPECT_EQ(router_.last_sent(), std::nullopt);
 }
 
-TEST_F(LanPortStory, R33_WithdrawTellsTheHostsAndFallsSilent) {
+TEST_F(LanRouterStory, R33_WithdrawTellsTheHostsAndFallsSilent) {
     link(kUp);
     run_until(kStart + 100s);
     wire_.clear();
-    record(port_.withdraw(now_));
-    EXPECT_EQ(port_.waiting_for(), "the site has been withdrawn");
+    record(router_.withdraw(now_));
+    EXPECT_EQ(router_.waiting_for(), "the site has been withdrawn");
     // The link is reported all the while; that must neither cut it short nor start anew.
     link(kUp);
-    while (port_.deadline()) {
+    while (router_.deadline()) {
         next();
         link(kUp);
         ASSERT_LT(now_, kStart + 120s);
@@ -337,55 +337,55 @@ TEST_F(LanPortStory, R33_WithdrawTellsTheHostsAndFallsSilent) {
         EXPECT_EQ(send.message.router_lifetime.count(), 0);
     }
     receive(ra::build(ra::RouterSolicitation{}));
-    EXPECT_EQ(port_.deadline(), std::nullopt);
-    EXPECT_EQ(port_.source(), std::nullopt);
+    EXPECT_EQ(router_.deadline(), std::nullopt);
+    EXPECT_EQ(router_.source(), std::nullopt);
 }
 
-TEST_F(LanPortStory, WithdrawOfASilentPortIsDoneAtOnce) {
-    EXPECT_THAT(port_.withdraw(now_), IsEmpty());
-    EXPECT_EQ(port_.deadline(), std::nullopt);
+TEST_F(LanRouterStory, WithdrawOfASilentPortIsDoneAtOnce) {
+    EXPECT_THAT(router_.withdraw(now_), IsEmpty());
+    EXPECT_EQ(router_.deadline(), std::nullopt);
 }
 
-TEST_F(LanPortStory, R35_AnotherConfigurationIsAnnouncedQuickly) {
+TEST_F(LanRouterStory, R35_AnotherConfigurationIsAnnouncedQuickly) {
     link(kUp);
     run_until(kStart + 100s);
     wire_.clear();
-    LanConfig config = port_.config();
+    LanConfig config = router_.config();
     for (auto& option : config.ra.advertisement.options) {
         if (auto* found = std::get_if<ra::RouteInformation>(&option)) found->lifetime = ra::Seconds{900};
     }
-    record(port_.set_config(config, now_));
+    record(router_.set_config(config, now_));
     run_until(kStart + 103s);
     ASSERT_THAT(wire_, SizeIs(1));
     EXPECT_EQ(route(wire_[0])->lifetime.count(), 900U);
-    EXPECT_EQ(port_.config(), config);
+    EXPECT_EQ(router_.config(), config);
 }
 
-TEST_F(LanPortStory, R33_SwitchedOffItTellsTheHostsAndFallsSilent) {
+TEST_F(LanRouterStory, R33_SwitchedOffItTellsTheHostsAndFallsSilent) {
     link(kUp);
     run_until(kStart + 100s);
     wire_.clear();
-    LanConfig off = port_.config();
+    LanConfig off = router_.config();
     off.advertise = false;
-    record(port_.set_config(off, now_));
+    record(router_.set_config(off, now_));
     link(kUp);  // must not cut it short
     run_until(kStart + 200s);
     ASSERT_THAT(wire_, SizeIs(3));
     for (const Send& send : wire_) EXPECT_EQ(route(send)->lifetime.count(), 0U);
-    EXPECT_EQ(port_.waiting_for(), "advertising is switched off in the configuration");
-    EXPECT_EQ(port_.deadline(), std::nullopt);
-    EXPECT_EQ(port_.source(), std::nullopt);
+    EXPECT_EQ(router_.waiting_for(), "advertising is switched off in the configuration");
+    EXPECT_EQ(router_.deadline(), std::nullopt);
+    EXPECT_EQ(router_.source(), std::nullopt);
 }
 
 // A reload that fails in another place is taken back.
-TEST_F(LanPortStory, SwitchedOffAndOnAgainItAdvertises) {
+TEST_F(LanRouterStory, SwitchedOffAndOnAgainItAdvertises) {
     link(kUp);
     run_until(kStart + 100s);
-    const LanConfig on = port_.config();
+    const LanConfig on = router_.config();
     LanConfig off = on;
     off.advertise = false;
-    record(port_.set_config(off, now_));
-    record(port_.set_config(on, now_));
+    record(router_.set_config(off, now_));
+    record(router_.set_config(on, now_));
     wire_.clear();
     link(kUp);
     run_until(kStart + 110s);
@@ -394,4 +394,4 @@ TEST_F(LanPortStory, SwitchedOffAndOnAgainItAdvertises) {
 }
 
 }  // namespace
-}  // namespace ulagate::lan_port_test
+}  // namespace ulagate::lan_router_test

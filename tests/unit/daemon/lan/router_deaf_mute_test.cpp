@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "tests/unit/daemon/lan/port_vrrp_story.h"
+#include "tests/unit/daemon/lan/router_vrrp_story.h"
 
 // A router that cannot hear or cannot be heard gives way, says why, and comes back by itself.
-namespace ulagate::lan_port_deaf_mute_test {
+namespace ulagate::lan_router_deaf_mute_test {
 namespace {
 
-using namespace lan_port_story;
+using namespace lan_router_story;
 using testing::Contains;
 using testing::Each;
 using testing::HasSubstr;
@@ -21,7 +21,7 @@ Link device(unsigned index, const char* kind) {
     return link;
 }
 
-TEST(LanPortDeafMute, F02_APortOfABridgeGivesWayAndSaysWhatToWrite) {
+TEST(LanRouterDeafMute, F02_APortOfABridgeGivesWayAndSaysWhatToWrite) {
     for (const char* kind : {"bridge", "bond", "team", "openvswitch"}) {
         Story story = active(lan(100));
         story.links["vmbr0"] = device(7, kind);
@@ -30,9 +30,9 @@ TEST(LanPortDeafMute, F02_APortOfABridgeGivesWayAndSaysWhatToWrite) {
                     ElementsAre("vrrp 0", HasSubstr("active -> init: interface eth0 is a port of "
                                                     "vmbr0")))
             << "what it sends still leaves: its partner need not wait";
-        EXPECT_FALSE(story.port.wants_address());
-        EXPECT_TRUE(story.port.link_dead());
-        EXPECT_THAT(story.port.waiting_for(), HasSubstr("interface = \"vmbr0\" in [[lan]]"));
+        EXPECT_FALSE(story.router.wants_address());
+        EXPECT_TRUE(story.router.link_dead());
+        EXPECT_THAT(story.router.waiting_for(), HasSubstr("interface = \"vmbr0\" in [[lan]]"));
         EXPECT_THAT(story.wait(10s), IsEmpty());
         story.links["eth0"] = port_of(0);
         EXPECT_THAT(story.look(), Contains("init -> backup: started"));
@@ -40,33 +40,33 @@ TEST(LanPortDeafMute, F02_APortOfABridgeGivesWayAndSaysWhatToWrite) {
     }
 }
 
-TEST(LanPortDeafMute, F02_APortFromTheStartNeverSpeaks) {
+TEST(LanRouterDeafMute, F02_APortFromTheStartNeverSpeaks) {
     Story story{lan(100)};
     story.links["eth0"] = port_of(7);  // of something in another place
     EXPECT_THAT(story.look(), IsEmpty());
     EXPECT_THAT(story.wait(10s), IsEmpty());
-    EXPECT_THAT(story.port.waiting_for(), HasSubstr("is a port of another interface"));
+    EXPECT_THAT(story.router.waiting_for(), HasSubstr("is a port of another interface"));
 }
 
-TEST(LanPortDeafMute, F02_WithoutVrrpAPortIsSilentToo) {
+TEST(LanRouterDeafMute, F02_WithoutVrrpAPortIsSilentToo) {
     Story story{fake::edge().lans.at(0)};
     EXPECT_THAT(story.look(), ElementsAre("ra"));
     story.links["vmbr0"] = device(7, "bridge");
     story.links["eth0"] = port_of(7);
     EXPECT_THAT(story.look(), IsEmpty());
-    EXPECT_EQ(story.port.source(), std::nullopt);
+    EXPECT_EQ(story.router.source(), std::nullopt);
 }
 
-TEST(LanPortDeafMute, F02_AVrfHasNoRoutesOfTheOverlay) {
+TEST(LanRouterDeafMute, F02_AVrfHasNoRoutesOfTheOverlay) {
     Story story = active(lan(100));
     story.links["blue"] = device(7, "vrf");
     story.links["eth0"] = port_of(7);
     story.look();
     EXPECT_EQ(story.state(), vrrp::State::init);
-    EXPECT_THAT(story.port.waiting_for(), HasSubstr("is in the VRF blue"));
+    EXPECT_THAT(story.router.waiting_for(), HasSubstr("is in the VRF blue"));
 }
 
-TEST(LanPortDeafMute, F02_AMacvlanThatTakesAllMakesItDeaf) {
+TEST(LanRouterDeafMute, F02_AMacvlanThatTakesAllMakesItDeaf) {
     Story story = active(lan(100));
     Link taker = device(7, "macvlan");
     taker.parent = 2;
@@ -76,10 +76,10 @@ TEST(LanPortDeafMute, F02_AMacvlanThatTakesAllMakesItDeaf) {
     story.links["mv0"].takes_all = true;
     story.look();
     EXPECT_EQ(story.state(), vrrp::State::init);
-    EXPECT_THAT(story.port.waiting_for(), HasSubstr("gives all that comes in to mv0"));
+    EXPECT_THAT(story.router.waiting_for(), HasSubstr("gives all that comes in to mv0"));
 }
 
-TEST(LanPortDeafMute, F02_BelowAnMtuOf1280ThereIsNoIpv6) {
+TEST(LanRouterDeafMute, F02_BelowAnMtuOf1280ThereIsNoIpv6) {
     Story story = active(lan(100));
     story.links["eth0"].mtu = 1200;
     story.addresses.clear();
@@ -89,14 +89,14 @@ TEST(LanPortDeafMute, F02_BelowAnMtuOf1280ThereIsNoIpv6) {
     EXPECT_THAT(story.look(), ElementsAre("init -> backup: started"));
 }
 
-TEST(LanPortDeafMute, F02_WithoutItsGroupsItIsNoRouter) {
+TEST(LanRouterDeafMute, F02_WithoutItsGroupsItIsNoRouter) {
     Story story = active(lan(100));
-    story.port.set_deaf("join ff02::12 on eth0: No such device");
+    story.router.set_deaf("join ff02::12 on eth0: No such device");
     story.look();
     EXPECT_EQ(story.state(), vrrp::State::init);
-    EXPECT_TRUE(story.port.link_dead());
-    EXPECT_EQ(story.port.waiting_for(), "join ff02::12 on eth0: No such device");
-    story.port.set_deaf("");
+    EXPECT_TRUE(story.router.link_dead());
+    EXPECT_EQ(story.router.waiting_for(), "join ff02::12 on eth0: No such device");
+    story.router.set_deaf("");
     story.look();
     EXPECT_EQ(story.state(), vrrp::State::backup);
 }
@@ -109,19 +109,19 @@ public:
     Words run(ra::Duration duration, bool vrrp_leaves, bool icmpv6_leaves) {
         Words words;
         const ra::TimePoint end = now + duration;
-        while (port.deadline() && *port.deadline() <= end) {
-            now = std::max(now, *port.deadline());
-            if (port.wants_address()) port.address_renewed(now);
-            for (const LanAction& action : port.on_deadline(now)) {
+        while (router.deadline() && *router.deadline() <= end) {
+            now = std::max(now, *router.deadline());
+            if (router.wants_address()) router.address_renewed(now);
+            for (const LanAction& action : router.on_deadline(now)) {
                 std::string word = std::visit([](const auto& a) { return in_words(a); }, action);
                 const bool vrrp = std::holds_alternative<SendVrrp>(action);
                 const bool icmpv6 =
                     std::holds_alternative<ra::Send>(action) || std::holds_alternative<SendNeighbor>(action);
                 if ((vrrp && !vrrp_leaves) || (icmpv6 && !icmpv6_leaves)) {
-                    port.send_failed(action, "Operation not permitted", now);
+                    router.send_failed(action, "Operation not permitted", now);
                     word.insert(0, "-");
                 } else if (vrrp || icmpv6) {
-                    port.sent(action, now);
+                    router.sent(action, now);
                 }
                 words.push_back(std::move(word));
             }
@@ -131,23 +131,23 @@ public:
     }
 };
 
-TEST(LanPortDeafMute, F02_WhoseSendsFailGivesWay) {
+TEST(LanRouterDeafMute, F02_WhoseSendsFailGivesWay) {
     Refused story{lan(100)};
     EXPECT_THAT(story.run(900ms, false, true), Each("-vrrp 100"));
     EXPECT_EQ(story.state(), vrrp::State::active) << "it may be a moment";
     const Words words = story.run(300ms, false, true);
     EXPECT_THAT(words,
                 Contains("active -> init: what we send on eth0 does not leave: Operation not permitted"));
-    EXPECT_FALSE(story.port.wants_address());
-    EXPECT_TRUE(story.port.link_dead());
-    EXPECT_THAT(story.port.waiting_for(), HasSubstr("does not leave: Operation not permitted"));
+    EXPECT_FALSE(story.router.wants_address());
+    EXPECT_TRUE(story.router.link_dead());
+    EXPECT_THAT(story.router.waiting_for(), HasSubstr("does not leave: Operation not permitted"));
     // The same links again change nothing.
     story.addresses.erase({"eth0", {kVirtual, 128}});
     EXPECT_THAT(story.look(), IsEmpty());
     EXPECT_EQ(story.state(), vrrp::State::init);
 }
 
-TEST(LanPortDeafMute, F02_AndTriesAgainAndComesBack) {
+TEST(LanRouterDeafMute, F02_AndTriesAgainAndComesBack) {
     Refused story{lan(100)};
     story.run(1500ms, false, true);
     story.addresses.erase({"eth0", {kVirtual, 128}});
@@ -157,29 +157,29 @@ TEST(LanPortDeafMute, F02_AndTriesAgainAndComesBack) {
     const Words words = story.run(1500ms, true, true);
     EXPECT_THAT(words, Contains("init -> backup: started"));
     EXPECT_THAT(words, Contains(HasSubstr("backup -> active")));
-    EXPECT_FALSE(story.port.link_dead());
+    EXPECT_FALSE(story.router.link_dead());
 }
 
-TEST(LanPortDeafMute, F02_AdvertisementsThatFailCountAsMuch) {
+TEST(LanRouterDeafMute, F02_AdvertisementsThatFailCountAsMuch) {
     Refused story{lan(100)};
     story.run(120s, true, false);
     EXPECT_EQ(story.state(), vrrp::State::init);
-    EXPECT_THAT(story.port.waiting_for(), HasSubstr("does not leave"));
+    EXPECT_THAT(story.router.waiting_for(), HasSubstr("does not leave"));
     EXPECT_THAT(story.run(70s, true, true), Contains("na fe80::1")) << "it says where it is itself";
     EXPECT_NE(story.state(), vrrp::State::init);
 }
 
 // Anybody can ask from an address that nobody has.
-TEST(LanPortDeafMute, F02_AHostThatCannotBeReachedIsNoReason) {
+TEST(LanRouterDeafMute, F02_AHostThatCannotBeReachedIsNoReason) {
     Story story = active(lan(100));
     const ra::Send unicast{kVirtual, kHost, {}};
     for (int i = 0; i < 100; ++i) {
-        story.port.send_failed(unicast, "No route to host", story.now);
+        story.router.send_failed(unicast, "No route to host", story.now);
         story.wait(100ms);
     }
     EXPECT_EQ(story.state(), vrrp::State::active);
-    EXPECT_EQ(story.port.send_error(), "");
+    EXPECT_EQ(story.router.send_error(), "");
 }
 
 }  // namespace
-}  // namespace ulagate::lan_port_deaf_mute_test
+}  // namespace ulagate::lan_router_deaf_mute_test

@@ -8,7 +8,7 @@
 #include <string>
 #include <variant>
 
-#include "daemon/lan/port.h"
+#include "daemon/lan/router.h"
 
 namespace ulagate {
 namespace {
@@ -55,7 +55,7 @@ std::string who_takes_frames(const Links& links, const Link& link) {
 
 }  // namespace
 
-std::string LanPort::find_link_trouble(const Links& links) const {
+std::string LanRouter::find_link_trouble(const Links& links) const {
     const std::string& name = config_.interface;
     const auto found = links.find(name);
     if (found == links.end()) return fmt::format("interface {} does not exist", name);
@@ -74,7 +74,7 @@ std::string LanPort::find_link_trouble(const Links& links) const {
 
 // The interface's own link-local address, once duplicate address detection is over. Of several the one that
 // hosts know already.
-std::optional<net::Ipv6Address> LanPort::own_link_local(const Addresses& addresses) const {
+std::optional<net::Ipv6Address> LanRouter::own_link_local(const Addresses& addresses) const {
     std::optional<net::Ipv6Address> found;
     for (auto it = addresses.lower_bound({config_.interface, {}});
          it != addresses.end() && it->first.link == config_.interface; ++it) {
@@ -88,7 +88,7 @@ std::optional<net::Ipv6Address> LanPort::own_link_local(const Addresses& address
 }
 
 // Nobody makes one, another machine has it, or duplicate address detection is under way.
-std::string LanPort::why_no_link_local(const Addresses& addresses, const Sysctls& settings) const {
+std::string LanRouter::why_no_link_local(const Addresses& addresses, const Sysctls& settings) const {
     const std::string& name = config_.interface;
     const auto is_set = [&](const char* setting, const char* value) {
         const auto found = settings.find(fmt::format("net/ipv6/conf/{}/{}", name, setting));
@@ -123,7 +123,7 @@ std::string LanPort::why_no_link_local(const Addresses& addresses, const Sysctls
 }
 
 // Two LANs of this router are one network, or it has a loop: we are no partner of our own.
-bool LanPort::is_own_voice(const net::Ipv6Address& source, TimePoint now) {
+bool LanRouter::is_own_voice(const net::Ipv6Address& source, TimePoint now) {
     const auto own = own_addresses_.find(source);
     if (own == own_addresses_.end()) return false;
     const bool here = self_ && source == *self_;  // with VLANs several interfaces have the same address
@@ -131,12 +131,12 @@ bool LanPort::is_own_voice(const net::Ipv6Address& source, TimePoint now) {
     return true;
 }
 
-std::optional<std::string> LanPort::own_voice(TimePoint now) const {
+std::optional<std::string> LanRouter::own_voice(TimePoint now) const {
     if (!own_voice_ || now - own_voice_->heard > kOwnVoiceFor) return std::nullopt;
     return own_voice_->interface;
 }
 
-void LanPort::sent(const LanAction& action, TimePoint now) {
+void LanRouter::sent(const LanAction& action, TimePoint now) {
     if (const auto voice = voice_of(action)) sends_.sent(*voice, now);
     if (const auto* send = std::get_if<ra::Send>(&action)) {
         counters_.advertisements_sent += std::max<std::size_t>(1, send->hosts.size());
@@ -146,17 +146,17 @@ void LanPort::sent(const LanAction& action, TimePoint now) {
     }
 }
 
-void LanPort::send_failed(const LanAction& action, const std::string& error, TimePoint now) {
+void LanRouter::send_failed(const LanAction& action, const std::string& error, TimePoint now) {
     ++counters_.send_errors;
     if (const auto voice = voice_of(action)) sends_.failed(*voice, error, now);
 }
 
-std::string LanPort::why_mute() const {
+std::string LanRouter::why_mute() const {
     return fmt::format("what we send on {} does not leave: {}", config_.interface, sends_.error());
 }
 
 // Mute: the others take over. What failed is tried again: that we have stopped is true, and where we are too.
-void LanPort::follow_sends(TimePoint now, LanActions& out) {
+void LanRouter::follow_sends(TimePoint now, LanActions& out) {
     if (!machine_ || !leaving_.empty()) return;
     if (sends_.mute() && self_ && now >= *sends_.deadline()) {
         if (config_.vrrp->virtual_mac) {

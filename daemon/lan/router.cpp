@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/lan/port.h"
+#include "daemon/lan/router.h"
 
 #include <fmt/format.h>
 
@@ -36,13 +36,13 @@ constexpr std::size_t kIpv6Header = 40;
 
 }  // namespace
 
-LanPort::LanPort(LanConfig config, ra::Random random)
+LanRouter::LanRouter(LanConfig config, ra::Random random)
     : config_(std::move(config)),
       route_(config_),
       advertiser_(config_.ra, std::move(random)),
       machine_(make_machine(config_)) {}
 
-bool LanPort::wants_address() const {
+bool LanRouter::wants_address() const {
     if (!machine_) return false;
     // During the farewell the hosts are still to hear us.
     return !leaving_.empty() ? farewell_at_ || advertiser_.deadline()
@@ -50,7 +50,7 @@ bool LanPort::wants_address() const {
 }
 
 // RFC 4861 section 6.2.3: what is longer than the link's MTU comes as several messages.
-void LanPort::advertise(std::vector<ra::Send>&& advertisements, LanActions& out) const {
+void LanRouter::advertise(std::vector<ra::Send>&& advertisements, LanActions& out) const {
     for (ra::Send& send : advertisements) {
         for (ra::RouterAdvertisement& part : ra::split(std::move(send.message), mtu_ - kIpv6Header))
             out.emplace_back(ra::Send{send.source, send.destination, std::move(part),
@@ -58,8 +58,8 @@ void LanPort::advertise(std::vector<ra::Send>&& advertisements, LanActions& out)
     }
 }
 
-std::optional<ra::Source> LanPort::find_source(const Links& links, const Addresses& addresses) {
-    const auto link = links.find(speaking_interface());
+std::optional<ra::Source> LanRouter::find_source(const Links& links, const Addresses& addresses) {
+    const auto link = links.find(sending_interface());
     if (!machine_) return ra::Source{*self_, link->second.mac};
     if (!wants_address()) {
         waiting_for_ =
@@ -69,14 +69,14 @@ std::optional<ra::Source> LanPort::find_source(const Links& links, const Address
     }
     const net::Ipv6Address& address = machine_->config().address;
     if (link == links.end() || !link->second.up ||
-        !is_usable(addresses, {speaking_interface(), {address, 128}})) {
+        !is_usable(addresses, {sending_interface(), {address, 128}})) {
         waiting_for_ = fmt::format("vrrp {}: the virtual address is not there yet", machine_->config().vrid);
         return std::nullopt;
     }
     return ra::Source{address, link->second.mac};
 }
 
-bool LanPort::has_own_mac(const ra::RouterAdvertisement& advertisement) const {
+bool LanRouter::has_own_mac(const ra::RouterAdvertisement& advertisement) const {
     return std::any_of(advertisement.options.begin(), advertisement.options.end(),
                        [this](const ra::Option& option) {
                            const auto* link = std::get_if<ra::SourceLinkLayerAddress>(&option);
@@ -84,8 +84,8 @@ bool LanPort::has_own_mac(const ra::RouterAdvertisement& advertisement) const {
                        });
 }
 
-LanActions LanPort::set_links(const Links& links, const Addresses& addresses, TimePoint now,
-                              const Sysctls& settings) {
+LanActions LanRouter::set_links(const Links& links, const Addresses& addresses, TimePoint now,
+                                const Sysctls& settings) {
     LanActions out;
     check_lease(now, out);
     waiting_for_ = find_link_trouble(links);
@@ -116,12 +116,12 @@ LanActions LanPort::set_links(const Links& links, const Addresses& addresses, Ti
     }
     silenced_ = machine_ && sends_.mute();
     if (!waiting_for_.empty() && !silenced_) self_.reset();
-    const auto speaking = links.find(speaking_interface());
-    if (speaking != links.end()) mtu_ = std::max<std::size_t>(speaking->second.mtu, kSmallestMtu);
+    const auto sending = links.find(sending_interface());
+    if (sending != links.end()) mtu_ = std::max<std::size_t>(sending->second.mtu, kSmallestMtu);
     std::optional<ra::Source> source;
     if (!leaving_.empty() && !wants_address()) waiting_for_ = leaving_;
     if (waiting_for_.empty()) source = find_source(links, addresses);
-    if (source != source_) speaking_since_ = now;
+    if (source != source_) sending_since_ = now;
     if (source != source_ && machine_) {
         announcer_.stop();
         source_ = source;
@@ -152,7 +152,7 @@ LanActions LanPort::set_links(const Links& links, const Addresses& addresses, Ti
     return out;
 }
 
-LanActions LanPort::set_config(LanConfig config, TimePoint now) {
+LanActions LanRouter::set_config(LanConfig config, TimePoint now) {
     LanActions out;
     const bool leaves = config_.advertise && !config.advertise;
     const bool same = same_virtual_router(config_, config);
@@ -192,7 +192,7 @@ LanActions LanPort::set_config(LanConfig config, TimePoint now) {
     return out;
 }
 
-std::uint8_t LanPort::effective_priority() const {
+std::uint8_t LanRouter::effective_priority() const {
     const int configured = config_.vrrp->machine.priority;
     if (configured == vrrp::kPriorityOwner) return vrrp::kPriorityOwner;
     int priority = configured;
@@ -200,7 +200,7 @@ std::uint8_t LanPort::effective_priority() const {
     return static_cast<std::uint8_t>(std::max(1, priority));
 }
 
-LanActions LanPort::set_deductions(std::vector<Deduction> deductions, TimePoint now) {
+LanActions LanRouter::set_deductions(std::vector<Deduction> deductions, TimePoint now) {
     LanActions out;
     if (deductions == deductions_) return out;
     deductions_ = std::move(deductions);
@@ -208,28 +208,29 @@ LanActions LanPort::set_deductions(std::vector<Deduction> deductions, TimePoint 
     return out;
 }
 
-LanActions LanPort::set_isolated(bool isolated, TimePoint now) {
+LanActions LanRouter::set_isolated(bool isolated, TimePoint now) {
     LanActions out;
     route_.set_isolated(isolated, now);
     follow_route(now, out);
     return out;
 }
 
-LanActions LanPort::set_forwarding(bool forwarding, TimePoint now) {
+LanActions LanRouter::set_forwarding(bool forwarding, TimePoint now) {
     LanActions out;
     route_.set_forwarding(forwarding);
     follow_route(now, out);
     return out;
 }
 
-void LanPort::follow_route(TimePoint now, LanActions& out) {
+void LanRouter::follow_route(TimePoint now, LanActions& out) {
     const RouteState state = route_.state(now);
     if (state == route_state_ || !leaving_.empty()) return;
     route_state_ = state;
     advertise(advertiser_.set_config(advertised(config_.ra, route_state_), now), out);
 }
 
-LanActions LanPort::on_icmpv6(std::span<const std::byte> message, const ra::PacketInfo& info, TimePoint now) {
+LanActions LanRouter::on_icmpv6(std::span<const std::byte> message, const ra::PacketInfo& info,
+                                TimePoint now) {
     LanActions out;
     if (message.empty()) return out;
     if (message.front() == kRouterSolicitation) {
@@ -258,28 +259,29 @@ LanActions LanPort::on_icmpv6(std::span<const std::byte> message, const ra::Pack
     return out;
 }
 
-void LanPort::on_unresolved(const net::Ipv6Address& host, TimePoint now) {
+void LanRouter::on_unresolved(const net::Ipv6Address& host, TimePoint now) {
     ++counters_.replies_unresolved;
     advertiser_.on_unresolved(host, now);
 }
 
 // CONFORMANCE: it is said, and nothing else is done about it.
-void LanPort::compare(const ra::RouterAdvertisement& theirs, const net::Ipv6Address& from, TimePoint now,
-                      LanActions& out) {
-    std::optional<ra::Source> speaking = source_;
-    if (speaking && !config_.ra.source_link_layer_address) speaking->link_address.reset();
-    ra::Ours ours{config_.ra.advertisement, speaking, speaking_since_, {}};
+void LanRouter::compare(const ra::RouterAdvertisement& theirs, const net::Ipv6Address& from, TimePoint now,
+                        LanActions& out) {
+    std::optional<ra::Source> sending = source_;
+    if (sending && !config_.ra.source_link_layer_address) sending->link_address.reset();
+    ra::Ours ours{config_.ra.advertisement, sending, sending_since_, {}};
     if (machine_) ours.shared = machine_->config().address;
     for (ra::Notice& notice : watch_.on_advertisement(theirs, from, ours, now))
         out.emplace_back(std::move(notice));
 }
 
-std::optional<ra::Sender> LanPort::split_brain(TimePoint now) const {
+std::optional<ra::Sender> LanRouter::split_brain(TimePoint now) const {
     if (!source_) return std::nullopt;
-    return watch_.split_brain(speaking_since_, now);
+    return watch_.split_brain(sending_since_, now);
 }
 
-LanActions LanPort::on_vrrp(std::span<const std::byte> packet, const vrrp::PacketInfo& info, TimePoint now) {
+LanActions LanRouter::on_vrrp(std::span<const std::byte> packet, const vrrp::PacketInfo& info,
+                              TimePoint now) {
     LanActions out;
     if (!machine_) return out;
     check_lease(now, out);
@@ -305,7 +307,7 @@ LanActions LanPort::on_vrrp(std::span<const std::byte> packet, const vrrp::Packe
     return out;
 }
 
-LanActions LanPort::on_deadline(TimePoint now) {
+LanActions LanRouter::on_deadline(TimePoint now) {
     LanActions out;
     check_lease(now, out);
     if (machine_) take(machine_->on_deadline(now), now, out);
@@ -325,7 +327,7 @@ LanActions LanPort::on_deadline(TimePoint now) {
     return out;
 }
 
-std::optional<LanPort::TimePoint> LanPort::deadline() const {
+std::optional<LanRouter::TimePoint> LanRouter::deadline() const {
     std::optional<TimePoint> next = advertiser_.deadline();
     const auto sooner = [&](const std::optional<TimePoint>& other) {
         if (other && (!next || *other < *next)) next = other;
@@ -341,14 +343,14 @@ std::optional<LanPort::TimePoint> LanPort::deadline() const {
     return next;
 }
 
-LanActions LanPort::announce_again(TimePoint now) {
+LanActions LanRouter::announce_again(TimePoint now) {
     LanActions out;
     if (machine_ && source_ && leaving_.empty() && announcer_.start(now)) announce(out);
     return out;
 }
 
 // While this process stood still the kernel has removed the address, and another router is Active by now.
-void LanPort::check_lease(TimePoint now, LanActions& out) {
+void LanRouter::check_lease(TimePoint now, LanActions& out) {
     if (!machine_ || machine_->state() != vrrp::State::active || !leased_until_ || now < *leased_until_)
         return;
     const auto stood = std::chrono::duration_cast<std::chrono::milliseconds>(now - *leased_until_) +
@@ -358,7 +360,7 @@ void LanPort::check_lease(TimePoint now, LanActions& out) {
          now, out);
 }
 
-void LanPort::take(const vrrp::Actions& actions, TimePoint now, LanActions& out) {
+void LanRouter::take(const vrrp::Actions& actions, TimePoint now, LanActions& out) {
     for (const vrrp::Action& action : actions) {
         if (const auto* send = std::get_if<vrrp::SendAdvertisement>(&action)) {
             if (self_ && (source_ || !config_.vrrp->virtual_mac))
@@ -381,7 +383,7 @@ void LanPort::take(const vrrp::Actions& actions, TimePoint now, LanActions& out)
     }
 }
 
-void LanPort::announce(LanActions& out) const {
+void LanRouter::announce(LanActions& out) const {
     if (!source_ || !source_->link_address) return;
     out.emplace_back(SendNeighbor{source_->address, *source_->link_address});
     out.emplace_back(SendNeighbor{net::with_interface_identifier(config_.prefix, 1), *source_->link_address});

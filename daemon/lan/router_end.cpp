@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "daemon/lan/port.h"
+#include "daemon/lan/router.h"
 
 namespace ulagate {
 namespace {
@@ -20,7 +20,7 @@ constexpr auto kRelief = 1s;
 
 }  // namespace
 
-LanActions LanPort::hand_over(TimePoint now) {
+LanActions LanRouter::hand_over(TimePoint now) {
     LanActions out;
     if (!leaving_.empty()) return out;
     waiting_for_ = leaving_ = "the daemon stops";
@@ -32,7 +32,7 @@ LanActions LanPort::hand_over(TimePoint now) {
     return out;
 }
 
-LanActions LanPort::withdraw(TimePoint now) {
+LanActions LanRouter::withdraw(TimePoint now) {
     LanActions out;
     if (!leaving_.empty()) return out;
     waiting_for_ = leaving_ = "the site has been withdrawn";
@@ -52,12 +52,12 @@ LanActions LanPort::withdraw(TimePoint now) {
     return out;
 }
 
-LanActions LanPort::leave(TimePoint now) {
+LanActions LanRouter::leave(TimePoint now) {
     taken_out_ = true;
     return withdraw(now);
 }
 
-void LanPort::end_farewell(TimePoint now) {
+void LanRouter::end_farewell(TimePoint now) {
     if (wants_address()) relieved_at_ = now + kRelief;
     farewell_at_.reset();
     source_.reset();
@@ -65,19 +65,19 @@ void LanPort::end_farewell(TimePoint now) {
 }
 
 // Another router may have what was our virtual address, and takes over within four intervals.
-void LanPort::give_up_source(const net::Ipv6Address& address, TimePoint now) {
+void LanRouter::give_up_source(const net::Ipv6Address& address, TimePoint now) {
     const ra::Duration takeover =
         4 * vrrp::Duration{config_.vrrp ? config_.vrrp->machine.interval : vrrp::Centiseconds{0}};
     former_.add(address, std::max<ra::Duration>(takeover, std::chrono::seconds{1}), now);
 }
 
-std::optional<net::Ipv6Address> LanPort::told_from() const {
+std::optional<net::Ipv6Address> LanRouter::told_from() const {
     if (!config_.advertise || advertiser_.advertised().empty()) return std::nullopt;
     return machine_ ? machine_->config().address : spoke_from_;
 }
 
-LanActions LanPort::follow_prefixes(const std::function<bool(const net::Ipv6Prefix&)>& is_elsewhere,
-                                    TimePoint now) {
+LanActions LanRouter::follow_prefixes(const std::function<bool(const net::Ipv6Prefix&)>& is_elsewhere,
+                                      TimePoint now) {
     std::vector<net::Ipv6Prefix> elsewhere;
     for (const ra::Stale& gone : advertiser_.stale()) {
         const auto* pio = std::get_if<ra::PrefixInformation>(&gone.option);

@@ -67,12 +67,12 @@ using LanActions = std::vector<LanAction>;  // to be done in this order
 // router holds the virtual address, tells the neighbours, and advertises, all following from one transition;
 // a hand-over is not a shutdown. Without [lan.vrrp] the router speaks from the interface's own address.
 // Pure: the link's facts, packets and time come in, actions go out.
-class LanPort {
+class LanRouter {
 public:
     using TimePoint = ra::TimePoint;
     static constexpr std::size_t kSmallestMtu = 1280;  // RFC 8200 section 5
 
-    LanPort(LanConfig config, ra::Random random);
+    LanRouter(LanConfig config, ra::Random random);
 
     // Why nothing is heard on this LAN (no sockets, no multicast groups); empty: it is. Before set_links().
     void set_deaf(std::string why) { deaf_ = std::move(why); }
@@ -93,7 +93,7 @@ public:
     }
     // What hosts of this LAN were told before a restart.
     void recall(const std::vector<ra::Stale>& stale, TimePoint now) { advertiser_.recall(stale, now); }
-    // And from which addresses. Of those that are not the speaking one any more it is taken back.
+    // And from which addresses. Of those that are not the sending one any more it is taken back.
     void recall_sources(std::vector<net::Ipv6Address> told_from) { recalled_ = std::move(told_from); }
     // From which address hosts of this LAN have their routes, as far as we know; for the memory on disk.
     [[nodiscard]] std::optional<net::Ipv6Address> told_from() const;
@@ -119,13 +119,13 @@ public:
     [[nodiscard]] std::optional<TimePoint> taken_over() const { return taken_over_; }
     [[nodiscard]] std::optional<TimePoint> deadline() const;
 
-    // The virtual address (and <site>::1) is to be on speaking_interface(), leased.
+    // The virtual address (and <site>::1) is to be on sending_interface(), leased.
     [[nodiscard]] bool wants_address() const;
     // It has just been put there for kAddressLease.
     void address_renewed(TimePoint now) { leased_until_ = now + kAddressLease; }
     // Where RAs and VRRP advertisements go out, and the virtual address is: the LAN's interface, or the
     // macvlan with the virtual MAC.
-    [[nodiscard]] std::string speaking_interface() const { return ulagate::speaking_interface(config_); }
+    [[nodiscard]] std::string sending_interface() const { return ulagate::sending_interface(config_); }
 
     void sent(const LanAction& action, TimePoint now);
     // Too many in a row, and another router is to take over: this one is mute.
@@ -188,7 +188,7 @@ private:
     std::optional<net::Ipv6Address> self_;  // the interface's own link-local address, while the link works
     std::optional<net::MacAddress> mac_;    // the interface's
     std::optional<ra::Source> source_;      // from where we advertise
-    TimePoint speaking_since_;              // from there
+    TimePoint sending_since_;               // from there
     // Without [lan.vrrp]: the address that we advertised from last.
     std::optional<net::Ipv6Address> spoke_from_;
     FormerSources former_;
@@ -200,7 +200,7 @@ private:
         TimePoint heard;
     };
     std::optional<OwnVoice> own_voice_;
-    std::size_t mtu_ = kSmallestMtu;         // of the speaking interface
+    std::size_t mtu_ = kSmallestMtu;         // of the sending interface
     std::optional<TimePoint> leased_until_;  // the virtual address, as last put
     std::optional<TimePoint> farewell_at_;   // withdrawn; nobody has taken over yet
     std::optional<TimePoint> relieved_at_;   // withdrawn; another has taken over, and all know it by then
