@@ -17,8 +17,8 @@ constexpr std::uint8_t kHighestOfBackups = 254;
 
 // How long a second Active router may go on before it is more than a hand-over.
 constexpr Duration kHandOver = std::chrono::seconds{1};
-// A stranger with a short interval is not gone because one of its advertisements is.
-constexpr Duration kStrangerHeard = std::chrono::seconds{3};
+// One with a short interval is not gone because one of its advertisements is.
+constexpr Duration kOtherHeard = std::chrono::seconds{3};
 // Three times within these are often.
 constexpr Duration kWithin = std::chrono::seconds{10};
 constexpr Centiseconds kUsualInterval{100};  // RFC 9568 section 5.2.7
@@ -91,8 +91,10 @@ Actions Machine::on_advertisement(const Advertisement& advertisement, const net:
     if (state_ == State::init || advertisement.vrid != config_.vrid || from == self) return {};
     Actions actions = differences(advertisement, from);
     if (advertisement.addresses.empty() || advertisement.addresses.front() != config_.address) {
-        stranger_ = Stranger{{from, advertisement.priority, advertisement.interval, now}, std::nullopt};
-        if (!advertisement.addresses.empty()) stranger_->address = advertisement.addresses.front();
+        other_virtual_router_ =
+            OtherVirtualRouter{{from, advertisement.priority, advertisement.interval, now}, std::nullopt};
+        if (!advertisement.addresses.empty())
+            other_virtual_router_->address = advertisement.addresses.front();
         return actions;
     }
     if (state_ == State::backup) {
@@ -187,10 +189,12 @@ std::optional<Peer> Machine::rival(TimePoint now) const {
     return there && rival_->when - rival_since_ >= kHandOver ? rival_ : std::nullopt;
 }
 
-std::optional<Stranger> Machine::stranger(TimePoint now) const {
-    if (!stranger_ || state_ == State::init) return std::nullopt;
-    const Duration silence = vrrp::down_interval(stranger_->who.priority, stranger_->who.interval);
-    return now - stranger_->who.when < std::max(silence, kStrangerHeard) ? stranger_ : std::nullopt;
+std::optional<OtherVirtualRouter> Machine::other_virtual_router(TimePoint now) const {
+    if (!other_virtual_router_ || state_ == State::init) return std::nullopt;
+    const Duration silence =
+        vrrp::down_interval(other_virtual_router_->who.priority, other_virtual_router_->who.interval);
+    return now - other_virtual_router_->who.when < std::max(silence, kOtherHeard) ? other_virtual_router_
+                                                                                  : std::nullopt;
 }
 
 std::optional<Peer> Machine::restless(TimePoint now) const {

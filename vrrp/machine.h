@@ -60,7 +60,7 @@ struct Changed {
 // What another router of the virtual router is configured to and we are not (RFC 9568 section 7.1, 8.3.2).
 enum class Difference : std::uint8_t { interval, addresses, owner };
 // For the log, which limits the rate: it comes with every advertisement that differs. Whose first address is
-// another one is no router of ours (see Stranger).
+// another one is no router of ours (see OtherVirtualRouter).
 struct Differs {
     Difference what = Difference::interval;
     std::string text;  // "fe80::2 advertises every 1 s, we every 100 ms"
@@ -83,10 +83,10 @@ struct Peer {
 // virtual router's link-local (RFC 9568 section 5.2.9), which is what hosts know it by, and to give way to
 // who does not hold ours would leave it to nobody. RFC 9568 section 7.1 has us log that only; RFC 3768
 // section 7.1 and keepalived ignore such advertisements as well.
-struct Stranger {
+struct OtherVirtualRouter {
     Peer who;
     std::optional<net::Ipv6Address> address;  // its first
-    bool operator==(const Stranger&) const = default;
+    bool operator==(const OtherVirtualRouter&) const = default;
 };
 
 struct Transition {
@@ -142,7 +142,7 @@ public:
     // advertisement or two cross at every hand-over. Nothing unless we are Active.
     [[nodiscard]] std::optional<Peer> rival(TimePoint now) const;
     // Heard within its own down interval, three seconds at least.
-    [[nodiscard]] std::optional<Stranger> stranger(TimePoint now) const;
+    [[nodiscard]] std::optional<OtherVirtualRouter> other_virtual_router(TimePoint now) const;
     // Who took the Active state from us three times in ten seconds, as it did last; for twenty seconds.
     [[nodiscard]] std::optional<Peer> restless(TimePoint now) const;
     // How long silence must last until this router takes over, unless it did so too often.
@@ -184,7 +184,7 @@ private:
     std::optional<TimePoint> rival_silent_;  // when a second Active router counts as gone
     std::optional<Peer> rival_;              // as last heard
     TimePoint rival_since_;                  // since when there has been one
-    std::optional<Stranger> stranger_;
+    std::optional<OtherVirtualRouter> other_virtual_router_;
     LastTimes changes_;      // Active to Backup, because of an advertisement
     LastTimes stops_;        // of one to whom we had given way
     bool gave_way_ = false;  // and nobody has stopped since

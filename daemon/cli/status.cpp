@@ -26,7 +26,7 @@ json::value age(const Status::Age& value) {
 
 json::object to_json(const Status::Vrrp::Transition& transition);
 json::object to_json(const Status::Owner& owner);
-json::object to_json(const Status::Stranger& stranger);
+json::object to_json(const Status::OtherRouter& router);
 json::object to_json(const Status::Lan& lan);
 json::object to_json(const Status::Relay& relay);
 json::object to_json(const Status::Router& router);
@@ -71,12 +71,12 @@ json::object to_json(const Status::Owner& owner) {
     return {{"prefix", owner.prefix}, {"router", owner.router}, {"us", owner.us}};
 }
 
-json::object to_json(const Status::Stranger& stranger) {
-    return {{"address", stranger.address},
-            {"link_address", stranger.link_address},
-            {"advertisements", stranger.advertisements},
-            {"heard_ms_ago", stranger.heard.count()},
-            {"findings", texts(stranger.findings)}};
+json::object to_json(const Status::OtherRouter& router) {
+    return {{"address", router.address},
+            {"link_address", router.link_address},
+            {"advertisements", router.advertisements},
+            {"heard_ms_ago", router.heard.count()},
+            {"findings", texts(router.findings)}};
 }
 
 json::object to_json(const Status::Lan& lan) {
@@ -93,8 +93,8 @@ json::object to_json(const Status::Lan& lan) {
             {"refused", lan.counters.refused},
             {"replies_unresolved", lan.counters.replies_unresolved},
             {"last_advertisement_ms_ago", age(lan.last_advertisement)},
-            {"strangers", list(lan.strangers)},
-            {"strangers_forgotten", lan.watched.forgotten},
+            {"other_routers", list(lan.other_routers)},
+            {"other_routers_forgotten", lan.watched.forgotten},
             {"differing_advertisements", lan.watched.differing},
             {"split_brain_advertisements", lan.watched.split_brain},
             {"vrrp_sent", lan.counters.vrrp_sent},
@@ -173,12 +173,12 @@ void print_vrrp(Out out, const json::value& vrrp) {
     }
 }
 
-void print_stranger(Out out, const json::value& stranger) {
-    const std::string link_address = text_of(stranger, "link_address");
+void print_other_router(Out out, const json::value& router) {
+    const std::string link_address = text_of(router, "link_address");
     fmt::format_to(out, "         other router {}{}: heard {}, {} advertisements\n",
-                   text_of(stranger, "address"), link_address.empty() ? "" : " (" + link_address + ")",
-                   ago_of(stranger, "heard_ms_ago"), number_of(stranger, "advertisements"));
-    for (const json::value& finding : list_of(stranger, "findings"))
+                   text_of(router, "address"), link_address.empty() ? "" : " (" + link_address + ")",
+                   ago_of(router, "heard_ms_ago"), number_of(router, "advertisements"));
+    for (const json::value& finding : list_of(router, "findings"))
         fmt::format_to(out, "           {}\n", string_of(finding));
 }
 
@@ -199,8 +199,8 @@ void print_lan(Out out, const json::value& lan) {
                    number_of(lan, "advertisements_sent"), ago_of(lan, "last_advertisement_ms_ago"),
                    number_of(lan, "solicitations_received"), number_of(lan, "advertisements_received"),
                    number_of(lan, "refused"));
-    for (const json::value& stranger : list_of(lan, "strangers")) print_stranger(out, stranger);
-    if (const auto forgotten = number_of(lan, "strangers_forgotten"); forgotten > 0)
+    for (const json::value& router : list_of(lan, "other_routers")) print_other_router(out, router);
+    if (const auto forgotten = number_of(lan, "other_routers_forgotten"); forgotten > 0)
         fmt::format_to(out, "         and {} more that were forgotten\n", forgotten);
     if (const json::value* vrrp = lan.is_object() ? lan.as_object().if_contains("vrrp") : nullptr)
         print_vrrp(out, *vrrp);

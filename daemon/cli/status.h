@@ -39,7 +39,7 @@ struct Status {
         std::vector<Transition> transitions;  // the last ones, newest first
     };
     // Another router on a LAN that advertises there.
-    struct Stranger {
+    struct OtherRouter {
         std::string address;
         std::string link_address;  // "" = it does not tell
         std::uint64_t advertisements = 0;
@@ -55,7 +55,7 @@ struct Status {
         std::vector<std::string> addresses;
         LanCounters counters;
         Age last_advertisement;
-        std::vector<Stranger> strangers;
+        std::vector<OtherRouter> other_routers;
         ra::WatchCounters watched;
         std::optional<Vrrp> vrrp;
     };

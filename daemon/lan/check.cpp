@@ -95,12 +95,12 @@ std::vector<Obstacle> LanCheck::find(const LanRouter& router, const std::vector<
     }
     if (machine == nullptr) return out;
 
-    if (const auto stranger = machine->stranger(now)) {
+    if (const auto other = machine->other_virtual_router(now)) {
         say(fmt::format(
             "{}: {} uses {} too, for {} and not for {}: not one of ours, ignoring it; give one of the "
             "two another id ([lan.vrrp] id)",
-            lan, router_name(stranger->who.address), id,
-            stranger->address ? net::to_string(*stranger->address) : "no address",
+            lan, router_name(other->who.address), id,
+            other->address ? net::to_string(*other->address) : "no address",
             net::to_string(machine->config().address)));
     }
     if (const auto restless = machine->restless(now)) {

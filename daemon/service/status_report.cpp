@@ -17,16 +17,16 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kTransitShown = 20;
 
-void add_strangers(Status& status, Status::Lan& lan, const LanRouter& router, Loop::TimePoint now) {
+void add_other_routers(Status& status, Status::Lan& lan, const LanRouter& router, Loop::TimePoint now) {
     lan.watched = router.watch().counters();
     for (const ra::Sender& sender : router.watch().senders(now)) {
-        Status::Stranger stranger;
-        stranger.address = net::to_string(sender.address);
-        if (sender.link_address) stranger.link_address = net::to_string(*sender.link_address);
-        stranger.advertisements = sender.advertisements;
-        stranger.heard = std::chrono::duration_cast<milliseconds>(now - sender.last);
-        stranger.findings = sender.findings;
-        lan.strangers.push_back(std::move(stranger));
+        Status::OtherRouter other;
+        other.address = net::to_string(sender.address);
+        if (sender.link_address) other.link_address = net::to_string(*sender.link_address);
+        other.advertisements = sender.advertisements;
+        other.heard = std::chrono::duration_cast<milliseconds>(now - sender.last);
+        other.findings = sender.findings;
+        lan.other_routers.push_back(std::move(other));
     }
     if (const auto split = router.split_brain(now)) {
         status.problems.push_back(fmt::format(
@@ -161,7 +161,7 @@ void add_lans(Status& status, const Context& context, const Lans& lans) {
                                                       net::to_string(key.address.address)));
         }
         lan.counters = router.counters();
-        add_strangers(status, lan, router, context.loop.now());
+        add_other_routers(status, lan, router, context.loop.now());
         lan.vrrp = vrrp_status(router, context.loop.now());
         lan.last_advertisement = age_of(router.last_sent(), context);
         status.lans.push_back(std::move(lan));

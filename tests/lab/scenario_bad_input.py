@@ -74,8 +74,8 @@ def newcomers(host):
 def check_forgeries(edge):
     """The router's own address was used by somebody, and hundreds of others were made up."""
     state = lan(edge)
-    lab.check(0 < len(state["strangers"]) <= 16, f"{len(state['strangers'])} of the other routers are remembered")
-    lab.check(state["strangers_forgotten"] > 0, f"{state['strangers_forgotten']} were forgotten")
+    lab.check(0 < len(state["other_routers"]) <= 16, f"{len(state['other_routers'])} of the other routers are remembered")
+    lab.check(state["other_routers_forgotten"] > 0, f"{state['other_routers_forgotten']} were forgotten")
     lab.check(state["split_brain_advertisements"] > 0, "advertisements from our own address are counted")
     lab.check(any("split brain" in text for text in edge.problems()), "and are a problem that status names")
     noted = edge.lines("ra:", "advertises")

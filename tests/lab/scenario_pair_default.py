@@ -41,7 +41,7 @@ def scenario():
 
 
 def advertised(daemon):
-    return any(VIRTUAL_ADDRESS in stranger["address"] for stranger in daemon.status()["lans"][0].get("strangers", []))
+    return any(VIRTUAL_ADDRESS in router["address"] for router in daemon.status()["lans"][0].get("other_routers", []))
 
 
 def routers_own(daemon):

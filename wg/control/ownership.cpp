@@ -149,8 +149,9 @@ Outcome Ownership::on_packet(const net::Ipv6Address& from, const Packet& packet,
     ++counters_.packets;
     const auto place = place_of_router(from);
     if (!place) {
-        ++counters_.strangers;
-        if (may_tell(stranger_reported_, now.steady)) out.events.emplace_back(StrangerRefused{from});
+        ++counters_.unknown_senders;
+        if (may_tell(unknown_sender_reported_, now.steady))
+            out.events.emplace_back(UnknownSenderRefused{from});
         return out;
     }
     Router& router = sites_.at(place->site).routers.at(place->index);

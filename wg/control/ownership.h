@@ -69,9 +69,9 @@ struct ClaimRefused {
 };
 
 // Somebody who is no router of any site; at most once a minute in all.
-struct StrangerRefused {
+struct UnknownSenderRefused {
     net::Ipv6Address address;
-    bool operator==(const StrangerRefused&) const = default;
+    bool operator==(const UnknownSenderRefused&) const = default;
 };
 
 // A claim with an epoch above kMostEpoch, which counts as 0; at most once a minute for each router.
@@ -91,7 +91,7 @@ struct Restless {
 };
 
 using OwnershipEvent =
-    std::variant<OwnerChanged, ConflictDecided, ClaimRefused, StrangerRefused, EpochRefused, Restless>;
+    std::variant<OwnerChanged, ConflictDecided, ClaimRefused, UnknownSenderRefused, EpochRefused, Restless>;
 
 // One sentence without the place: "fd12:3456:789a:a::/64 moves from router 1 to router 2: claimed".
 std::string to_string(const OwnershipEvent& event);
@@ -113,7 +113,7 @@ struct Outcome {
 // A prefix that is taken to and fro follows at once kQuickMoves times, and then every kMovePrice; meanwhile
 // it stays with its owner, as long as that lives: a Backup forwards what reaches it.
 //
-// A stranger makes it allocate nothing. A message costs O(log n) for each prefix of the sender's site.
+// An unknown sender makes it allocate nothing. A message costs O(log n) for each prefix of the sender's site.
 class Ownership {
 public:
     static constexpr std::size_t kQuickMoves = 10;
@@ -187,10 +187,10 @@ public:
 
     struct Counters {
         std::uint64_t packets = 0;
-        std::uint64_t stale = 0;       // overtaken by what says otherwise, or doubled
-        std::uint64_t strangers = 0;   // senders that are no router of any site
-        std::uint64_t refused = 0;     // prefixes claimed or released by who does not own them
-        std::uint64_t unexpected = 0;  // answers, which only a relay sends
+        std::uint64_t stale = 0;            // overtaken by what says otherwise, or doubled
+        std::uint64_t unknown_senders = 0;  // not a router of any site
+        std::uint64_t refused = 0;          // prefixes claimed or released by who does not own them
+        std::uint64_t unexpected = 0;       // answers, which only a relay sends
         std::uint64_t conflicts = 0;
         std::uint64_t moves = 0;      // of prefixes
         std::uint64_t deferred = 0;   // times that a prefix did not follow at once
@@ -294,7 +294,7 @@ private:
     std::map<net::Ipv6Address, Place> routers_;
     std::map<net::Ipv6Prefix, Place> prefixes_;
     std::set<std::pair<TimePoint, Place>> holds_;  // when the hold of an owner ends unless it is heard again
-    std::optional<TimePoint> stranger_reported_;
+    std::optional<TimePoint> unknown_sender_reported_;
     // By what and whom; with when it was last so.
     std::map<std::tuple<Complaint::What, std::string, std::optional<net::Ipv6Address>>,
              std::pair<Complaint, TimePoint>>

@@ -49,7 +49,7 @@ struct Sentence {
         return "routers take " + net::to_string(e.prefix) +
                " from each other again and again: it follows every 2 s at most";
     }
-    std::string operator()(const StrangerRefused& e) const {
+    std::string operator()(const UnknownSenderRefused& e) const {
         return "message from " + net::to_string(e.address) + ", which is no router of any site, ignoring";
     }
 };

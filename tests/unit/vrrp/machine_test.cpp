@@ -262,7 +262,7 @@ TEST(VrrpMachine, V13_MoreAddressesAreReportedAndTheAdvertisementCounts) {
     EXPECT_THAT(story.hear(other),
                 ElementsAre("differs: fe80::2 advertises fe80::5eed and 1 more, we fe80::5eed"));
     EXPECT_EQ(story.remaining(), 3609375us);
-    EXPECT_EQ(story.machine.stranger(story.now), std::nullopt);
+    EXPECT_EQ(story.machine.other_virtual_router(story.now), std::nullopt);
 }
 
 // It counted once, as RFC 9568 section 7.1 has it: to a pair of somebody else with the VRID of every example
@@ -277,9 +277,10 @@ TEST(VrrpMachine, V13_F05_WhoeverHoldsAnotherAddressIsNoPartner) {
     EXPECT_EQ(story.machine.peer(), std::nullopt);
     EXPECT_EQ(story.machine.rival(story.now), std::nullopt);
     const Peer who{kOther, 250, Centiseconds{100}, story.now};
-    EXPECT_EQ(story.machine.stranger(story.now), (Stranger{who, address("fe80::1234")}));
+    EXPECT_EQ(story.machine.other_virtual_router(story.now),
+              (OtherVirtualRouter{who, address("fe80::1234")}));
     story.wait(4s);
-    EXPECT_EQ(story.machine.stranger(story.now), std::nullopt) << "gone";
+    EXPECT_EQ(story.machine.other_virtual_router(story.now), std::nullopt) << "gone";
 
     Story second = backup(100);
     second.wait(3s);

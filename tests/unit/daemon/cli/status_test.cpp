@@ -76,7 +76,7 @@ TEST(StatusJson, HoldsEveryMember) {
                   "source": "fe80::5eed", "route_withdrawn": "no relay can be reached", "addresses": ["fd12:3456:789a:a::1"],
                   "advertisements_sent": 12, "send_errors": 1, "solicitations_received": 3,
                   "advertisements_received": 4, "refused": 5, "replies_unresolved": 0, "last_advertisement_ms_ago": 3200,
-                  "strangers": [], "strangers_forgotten": 0, "differing_advertisements": 0,
+                  "other_routers": [], "other_routers_forgotten": 0, "differing_advertisements": 0,
                   "split_brain_advertisements": 0,
                   "vrrp_sent": 0, "vrrp_received": 0, "vrrp_refused": 0, "vrrp": null}],
         "relays": [{"name": "r1", "interface": "ulg-r1", "endpoint": "192.0.2.1:51820", "state": "up", "listen_port": 0,
@@ -200,12 +200,12 @@ TEST(StatusText, SaysWhatMatters) {
 
 TEST(StatusText, NamesTheOtherRoutersOfALanAndInWhatTheyDiffer) {
     Status status = edge();
-    status.lans[0].strangers = {{"fe80::1", "", 7, 12s, {}},
-                                {"fe80::bad",
-                                 "02:00:00:00:00:bd",
-                                 2,
-                                 300ms,
-                                 {"the hop limit is 255, ours 64", "the MTU is 1400, ours 1500"}}};
+    status.lans[0].other_routers = {{"fe80::1", "", 7, 12s, {}},
+                                    {"fe80::bad",
+                                     "02:00:00:00:00:bd",
+                                     2,
+                                     300ms,
+                                     {"the hop limit is 255, ours 64", "the MTU is 1400, ours 1500"}}};
     status.lans[0].watched.forgotten = 3;
     EXPECT_THAT(to_text(to_json(status), false),
                 HasSubstr("         other router fe80::1: heard 12.0 s ago, 7 advertisements\n"

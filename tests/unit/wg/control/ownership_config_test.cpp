@@ -46,7 +46,7 @@ TEST_F(OwnershipStory, AnOwnerThatIsGoneIsReplacedByALiveOne) {
     EXPECT_THAT(events(), ElementsAre(moved(std::nullopt, 1, Reason::configuration)));
     EXPECT_THAT(sent_to(kA3), ElementsAre(ClaimAck{std::nullopt, {Owner{kLan, kA3, 5, 50}}}));
     claim(kA1, 6);
-    EXPECT_EQ(relay_.counters().strangers, 1U);
+    EXPECT_EQ(relay_.counters().unknown_senders, 1U);
 }
 
 TEST_F(OwnershipStory, ARouterWithANewKeyIsAnotherRouter) {

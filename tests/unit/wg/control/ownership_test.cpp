@@ -289,7 +289,7 @@ TEST_F(OwnershipStory, WhatIsNotOfTheSendersSiteIsRefusedCountedAndToldOnceAMinu
     EXPECT_EQ(owner(), 0U);
 }
 
-TEST_F(OwnershipStory, StrangersAreRefusedAndToldOnceAMinuteInAll) {
+TEST_F(OwnershipStory, UnknownSendersAreRefusedAndReportedOnceAMinuteInAll) {
     for (unsigned i = 0; i < 1000; ++i) {
         net::Ipv6Address stranger = address("fd99::ff00");
         stranger.bytes[15] = static_cast<std::uint8_t>(i);
@@ -298,8 +298,8 @@ TEST_F(OwnershipStory, StrangersAreRefusedAndToldOnceAMinuteInAll) {
     }
     EXPECT_EQ(owner(), 0U);
     EXPECT_THAT(sent(), IsEmpty());
-    EXPECT_THAT(events(), ElementsAre(StrangerRefused{address("fd99::ff00")}));
-    EXPECT_EQ(relay_.counters().strangers, 1000U);
+    EXPECT_THAT(events(), ElementsAre(UnknownSenderRefused{address("fd99::ff00")}));
+    EXPECT_EQ(relay_.counters().unknown_senders, 1000U);
     EXPECT_EQ(deadline(), std::nullopt);
 }
 
@@ -381,7 +381,7 @@ TEST(WgOwnershipEvent, SaysWhatHappened) {
               "two routers claim fd12:3456:789a:a::/64: router 2 wins over router 1");
     EXPECT_EQ(to_string(ClaimRefused{"b", 0, kLan}),
               "router 1 claims fd12:3456:789a:a::/64, which is not this site's, ignoring");
-    EXPECT_EQ(to_string(StrangerRefused{kA1}),
+    EXPECT_EQ(to_string(UnknownSenderRefused{kA1}),
               "message from fd99::a1, which is no router of any site, ignoring");
 }
 
