@@ -42,7 +42,7 @@ void Ruleset::input_gateway() {
 // Hosts have no global address from us, so what they send there could only leak addresses that mean nothing
 // there. They are to give up at once and use IPv4. A reset ends an attempt on every system, and the kernel
 // sends as many as it has to, while it counts ICMPv6 errors to a host. Without a default route for IPv6 it
-// would say "no route" by itself, which hosts take as a passing trouble; after "prohibited" QUIC gives up
+// would say "no route" by itself, which hosts take as a passing problem; after "prohibited" QUIC gives up
 // too.
 void Ruleset::gateway_has_no_ipv6() {
     for (const Lan& lan : model_.lans) {

@@ -185,7 +185,7 @@ std::optional<ForwardCheck::Cause> ForwardCheck::judge(const Question& question,
                                                        const Rules& rules) {
     const bool goes =
         answer.error == 0 && answer.type == RTN_UNICAST && answer.link == question.to && !answer.gateway;
-    // What of ours is wrong is set right by the reconciliation, or is a trouble of its own.
+    // What of ours is wrong is set right by the reconciliation, or is a problem of its own.
     const bool ours =
         answer.error == 0 && answer.protocol == kRouteProtocol && answer.route.table == kRouteTable;
     if (goes || ours) return std::nullopt;
@@ -287,7 +287,7 @@ std::vector<Obstacle> misplaced_addresses(const Config& config, const Have& have
     return out;
 }
 
-std::vector<Obstacle> loopback_trouble(const Config& config, const Have& have) {
+std::vector<Obstacle> loopback_problem(const Config& config, const Have& have) {
     const auto off = have.sysctls.find("net/ipv6/conf/lo/disable_ipv6");
     if (off == have.sysctls.end() || off->second == "0") return {};
     return {

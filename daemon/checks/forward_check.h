@@ -62,6 +62,6 @@ private:
 // Addresses of the machine that lie in the overlay, but in no LAN that it serves: packets to them stay here.
 std::vector<Obstacle> misplaced_addresses(const Config& config, const Have& have);
 // Without IPv6 on the loopback interface there is no place for the tunnel address.
-std::vector<Obstacle> loopback_trouble(const Config& config, const Have& have);
+std::vector<Obstacle> loopback_problem(const Config& config, const Have& have);
 
 }  // namespace ulagate

@@ -6,7 +6,7 @@
 namespace ulagate {
 namespace {
 
-// After the last sign of it: a flood that comes in bursts is one trouble.
+// After the last sign of it: a flood that comes in bursts is one problem.
 constexpr std::chrono::seconds kStaysFull{30};
 
 bool is_recent(const std::optional<FullTables::TimePoint>& at, FullTables::TimePoint now) {
@@ -21,7 +21,7 @@ std::vector<Obstacle> FullTables::judge(const std::optional<TableUse>& neighbour
         if (refused_ && neighbours->refused > *refused_) neighbours_full_ = now;
         refused_ = neighbours->refused;
     }
-    // The kernel makes room by throwing out connections without an answer, which is no trouble, so that the
+    // The kernel makes room by throwing out connections without an answer, which is no problem, so that the
     // table may be full to the last entry for long; what it then refuses it counts nowhere that we may read
     // in every namespace.
     if (connections && connections->room > 0 && connections->entries >= connections->room)

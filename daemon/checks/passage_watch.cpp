@@ -313,7 +313,7 @@ void PassageWatch::send_probes(const View& view, const std::vector<Passage>& pas
         auto opened = FrameInjector::open();
         if (!opened) {
             injector_retry_ = now + kInjectorRetry;
-            if (!std::exchange(injector_trouble_told_, true))
+            if (!std::exchange(injector_problem_told_, true))
                 log::info("firewall", "{}: only real traffic shows whether packets get through this machine",
                           opened.error().text());
             return;

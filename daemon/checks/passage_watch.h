@@ -62,7 +62,7 @@ private:
     std::optional<firewall::CheckpointReader> reader_;
     std::optional<FrameInjector> injector_;
     std::optional<TimePoint> injector_retry_;
-    bool injector_trouble_told_ = false;
+    bool injector_problem_told_ = false;
     PassageCheck check_;
     std::vector<firewall::Passage> checked_;
     ForeignFilters filters_;

@@ -151,7 +151,7 @@ void Reconciler::take_finished() {
 void Reconciler::report_finished(TimePoint now, Report& report) {
     for (const auto& [done, result] : std::exchange(finished_, {})) {
         if (result) {
-            troubles_.erase(subject(done.step));
+            problems_.erase(subject(done.step));
             note_done(done.step, done.restores, now, report);
         } else {
             note_failure(subject(done.step), describe(done.step), result.error(), now, report);
@@ -235,7 +235,7 @@ Reconciler::Report Reconciler::run(const Want& want, TimePoint now, bool slow_to
         Wanted wanted = want(have_);
         note_leases(wanted);
         const std::vector<Step> steps = plan(wanted, have_);
-        forget_solved_troubles(steps);
+        forget_solved_problems(steps);
         bool acted = false;
         fight_on_at_.reset();
         for (const Step& step : steps) {
@@ -269,7 +269,7 @@ void Reconciler::apply(const Step& step, const Wanted& wanted, TimePoint now, Re
     }
     if (result) {
         // Even if the next plan wants it again: its time is over, and a deadline in the past would spin.
-        troubles_.erase(subject(step));
+        problems_.erase(subject(step));
         note_done(step, in_place_ && restores(step, *in_place_, wanted), now, report);
         return;
     }
@@ -337,14 +337,14 @@ void Reconciler::note_done(const Step& step, bool restores, TimePoint now, Repor
 
 void Reconciler::note_failure(const std::string& subject, std::string what, const Error& error, TimePoint now,
                               Report& report) {
-    Trouble& trouble = troubles_[subject];
-    const bool first = trouble.attempts == 0 || trouble.error.text() != error.text();
-    ++trouble.attempts;
-    trouble.what = std::move(what);
-    trouble.error = error;
-    const milliseconds delay = retry_delay(trouble.attempts);
-    trouble.retry_at = now + delay;
-    report.failed.push_back({trouble.what, trouble.error, first, delay});
+    Problem& problem = problems_[subject];
+    const bool first = problem.attempts == 0 || problem.error.text() != error.text();
+    ++problem.attempts;
+    problem.what = std::move(what);
+    problem.error = error;
+    const milliseconds delay = retry_delay(problem.attempts);
+    problem.retry_at = now + delay;
+    report.failed.push_back({problem.what, problem.error, first, delay});
 }
 
 // By what is under way: one step at a time at one place, and nothing leads to a link that is about to come
@@ -362,35 +362,35 @@ bool Reconciler::held_back(const Step& step) const {
 
 bool Reconciler::waiting(const Step& step, const Wanted& wanted, TimePoint now) {
     const std::string about = subject(step);
-    const auto trouble = troubles_.find(about);
-    if (trouble != troubles_.end() && now < trouble->second.retry_at) return true;
+    const auto problem = problems_.find(about);
+    if (problem != problems_.end() && now < problem->second.retry_at) return true;
     const TimePoint due = fights_.may_restore_at(about);
     if (due <= now || !in_place_ || !restores(step, *in_place_, wanted)) return false;
     fight_on_at_ = std::min(fight_on_at_.value_or(due), due);
     return true;
 }
 
-// A subject that needs no step any more is no trouble any more, whoever solved it.
-void Reconciler::forget_solved_troubles(const std::vector<Step>& open) {
-    if (troubles_.empty()) return;
+// A subject that needs no step any more is no problem any more, whoever solved it.
+void Reconciler::forget_solved_problems(const std::vector<Step>& open) {
+    if (problems_.empty()) return;
     std::set<std::string> still_open;
     for (const Step& step : open) still_open.insert(subject(step));
-    std::erase_if(troubles_, [&](const auto& entry) { return !still_open.contains(entry.first); });
+    std::erase_if(problems_, [&](const auto& entry) { return !still_open.contains(entry.first); });
 }
 
 std::optional<Reconciler::TimePoint> Reconciler::deadline() const {
     // While nothing can be read no step is tried, so their own times mean nothing.
-    if (const auto reading = troubles_.find(kReading); reading != troubles_.end())
+    if (const auto reading = problems_.find(kReading); reading != problems_.end())
         return reading->second.retry_at;
     std::optional<TimePoint> next = fight_on_at_;
-    for (const auto& [name, trouble] : troubles_) {
-        if (!next || trouble.retry_at < *next) next = trouble.retry_at;
+    for (const auto& [name, problem] : problems_) {
+        if (!next || problem.retry_at < *next) next = problem.retry_at;
     }
     return next;
 }
 
 void Reconciler::retry_now() {
-    for (auto& [name, trouble] : troubles_) trouble.retry_at = TimePoint{};
+    for (auto& [name, problem] : problems_) problem.retry_at = TimePoint{};
 }
 
 }  // namespace ulagate

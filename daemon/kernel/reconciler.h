@@ -57,7 +57,7 @@ public:
         std::vector<Failed> failed;
     };
     // A step that cannot be done now, for status.
-    struct Trouble {
+    struct Problem {
         std::string what;
         Error error;
         unsigned attempts = 0;
@@ -88,8 +88,8 @@ public:
     [[nodiscard]] const Have& have() const { return have_; }
     // What somebody else keeps undoing.
     [[nodiscard]] Fights& fights() { return fights_; }
-    // Troubles by subject, in no special order.
-    [[nodiscard]] const std::map<std::string, Trouble>& troubles() const { return troubles_; }
+    // Problems by subject, in no special order.
+    [[nodiscard]] const std::map<std::string, Problem>& problems() const { return problems_; }
     // Whether the last run left nothing to do.
     [[nodiscard]] bool settled() const { return settled_; }
     // Whether a step goes on in the background, or a tunnel has not answered yet. The end of it is an event
@@ -108,12 +108,12 @@ private:
     void note_done(const Step& step, bool restores, TimePoint now, Report& report);
     bool waiting(const Step& step, const Wanted& wanted, TimePoint now);
     [[nodiscard]] bool held_back(const Step& step) const;
-    void forget_solved_troubles(const std::vector<Step>& open);
+    void forget_solved_problems(const std::vector<Step>& open);
 
     Kernel& kernel_;
     Have have_;
     Stale stale_ = Stale::all();
-    std::map<std::string, Trouble> troubles_;
+    std::map<std::string, Problem> problems_;
     struct UnderWay {
         Step step;
         bool restores = false;

@@ -88,7 +88,7 @@ LanActions LanRouter::set_links(const Links& links, const Addresses& addresses, 
                                 const Sysctls& settings) {
     LanActions out;
     check_lease(now, out);
-    waiting_for_ = find_link_trouble(links);
+    waiting_for_ = find_link_problem(links);
     const auto link = links.find(config_.interface);
     // A port of a bridge cannot be heard, but still be said goodbye from: the others need not wait for
     // silence.

@@ -158,7 +158,7 @@ public:
     [[nodiscard]] std::string route_withdrawn() const { return to_string(route_state_); }
 
 private:
-    [[nodiscard]] std::string find_link_trouble(const Links& links) const;
+    [[nodiscard]] std::string find_link_problem(const Links& links) const;
     [[nodiscard]] std::string why_mute() const;
     void follow_sends(TimePoint now, LanActions& out);
     [[nodiscard]] bool has_own_mac(const ra::RouterAdvertisement& advertisement) const;

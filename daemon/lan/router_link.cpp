@@ -55,7 +55,7 @@ std::string who_takes_frames(const Links& links, const Link& link) {
 
 }  // namespace
 
-std::string LanRouter::find_link_trouble(const Links& links) const {
+std::string LanRouter::find_link_problem(const Links& links) const {
     const std::string& name = config_.interface;
     const auto found = links.find(name);
     if (found == links.end()) return fmt::format("interface {} does not exist", name);

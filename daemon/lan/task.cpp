@@ -46,25 +46,25 @@ void LanTask::open_sockets(const Links& links) {
     }
     if (!place || deaf || (sockets_ && sockets_->place() != *place)) {
         sockets_.reset();
-        trouble_.clear();
+        problem_.clear();
     }
     if (!place || sockets_) return;
     auto opened = open_(
         loop_, config, *place,
         {[this] { receive_icmpv6(); }, [this] { receive_solicitations(); }, [this] { receive_vrrp(); }});
-    std::string trouble = opened ? std::string{} : opened.error().text();
-    if (!trouble.empty() && trouble != trouble_) log::error(config.interface, "{}", trouble);
-    trouble_ = std::move(trouble);
+    std::string problem = opened ? std::string{} : opened.error().text();
+    if (!problem.empty() && problem != problem_) log::error(config.interface, "{}", problem);
+    problem_ = std::move(problem);
     if (opened) sockets_ = std::move(*opened);
 }
 
 std::string LanTask::why_deaf() const {
     if (sockets_) return {};
-    if (!trouble_.empty()) return trouble_;
+    if (!problem_.empty()) return problem_;
     return "interface " + router_.sending_interface() + " does not exist yet";
 }
 
-bool LanTask::works() const { return trouble_.empty() && (!sockets_ || !could_hear_ || sockets_->hears()); }
+bool LanTask::works() const { return problem_.empty() && (!sockets_ || !could_hear_ || sockets_->hears()); }
 
 void LanTask::set_links(const Links& links, const Addresses& addresses, const Sysctls& settings) {
     open_sockets(links);

@@ -43,7 +43,7 @@ public:
 
     [[nodiscard]] const LanRouter& router() const { return router_; }
     // Why the sockets are not open, though the interface is there; empty when all is well.
-    [[nodiscard]] const std::string& trouble() const { return trouble_; }
+    [[nodiscard]] const std::string& problem() const { return problem_; }
     // The sockets are open and hear what they have joined, or cannot as the interface is now. If not,
     // set_links() is to be called: it opens them anew.
     [[nodiscard]] bool works() const;
@@ -70,7 +70,7 @@ private:
     LanSockets::Open open_;
     std::unique_ptr<LanSockets> sockets_;
     Alarm alarm_;
-    std::string trouble_;
+    std::string problem_;
     struct Logged {
         std::string text;
         std::chrono::steady_clock::time_point when;

@@ -14,19 +14,19 @@ void SocketControlLink::bind(const net::Ipv6Address& address) {
     readable_.reset();
     socket_.reset();
     address_ = address;
-    std::string trouble;
+    std::string problem;
     if (auto opened = wg::control::ControlSocket::open(address); !opened) {
-        trouble = opened.error().text();
+        problem = opened.error().text();
     } else if (auto watched = Readable::watch(loop(), opened->native_handle(), [this] { readable(); });
                !watched) {
-        trouble = watched.error().text();
+        problem = watched.error().text();
     } else {
         socket_ = std::move(*opened);
         socket_->set_voices(voices_);
         readable_ = std::move(*watched);
     }
-    if (!trouble.empty() && trouble != trouble_) log::error("overlay", "{}, retrying", trouble);
-    trouble_ = std::move(trouble);
+    if (!problem.empty() && problem != problem_) log::error("overlay", "{}, retrying", problem);
+    problem_ = std::move(problem);
 }
 
 void SocketControlLink::set_voices(wg::control::Voices voices) {

@@ -65,7 +65,7 @@ private:
     wg::control::Voices voices_;
     std::optional<wg::control::ControlSocket> socket_;
     std::unique_ptr<Readable> readable_;
-    std::string trouble_;  // why there is no socket, as last logged
+    std::string problem_;  // why there is no socket, as last logged
 };
 
 }  // namespace ulagate

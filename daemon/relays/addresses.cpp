@@ -126,13 +126,13 @@ std::vector<net::IpAddress> RelayAddresses::all() const {
     return out;
 }
 
-std::string RelayAddresses::trouble() const {
+std::string RelayAddresses::problem() const {
     if (literal_) return {};
     std::string error;
     bool good = false;
     for (const Known& known : known_) {
         if (known.failures > 0 && error.empty()) error = known.error;
-        // One family that cannot be asked for is no trouble while the other has addresses.
+        // One family that cannot be asked for is no problem while the other has addresses.
         good |= known.answered_at && known.failures == 0 && !known.addresses.empty();
     }
     if (good) return {};

@@ -42,7 +42,7 @@ public:
     [[nodiscard]] const std::string& host() const { return host_; }
     [[nodiscard]] bool is_name() const { return !literal_; }
     // Why there is no address, or why the name could not be resolved last; empty when all is well.
-    [[nodiscard]] std::string trouble() const;
+    [[nodiscard]] std::string problem() const;
 
 private:
     struct Known {

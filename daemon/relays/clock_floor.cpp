@@ -81,7 +81,7 @@ bool ClockFloor::may_be_behind() const {
     return !synchronised_ && (!loaded_ || clock_ < *loaded_ + kWriteEvery);
 }
 
-std::string ClockFloor::trouble(std::string_view file) const {
+std::string ClockFloor::problem(std::string_view file) const {
     if (!behind_) return {};
     return fmt::format(
         "the clock says {}, but it has been {} here before: no tunnel is begun until then, because relays "

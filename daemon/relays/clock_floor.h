@@ -45,7 +45,7 @@ public:
     // or the last life may have ended as long after that as it is written down.
     [[nodiscard]] bool may_be_behind() const;
     // Both times and what to do, while it is behind; `file` is where the floor is kept.
-    [[nodiscard]] std::string trouble(std::string_view file) const;
+    [[nodiscard]] std::string problem(std::string_view file) const;
 
     // What to write now: at most every ten minutes, to spare a memory card; at once when the floor on disk
     // has turned out too high. `stopping`: the last chance. Never less than what is there unless

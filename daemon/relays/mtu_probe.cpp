@@ -90,18 +90,18 @@ void MtuProbe::take(const EchoSocket::Answer& answer) {
 
 MtuProbe::Link* MtuProbe::link(IpFamily family) {
     if (const auto found = links_.find(family); found != links_.end()) return &found->second;
-    std::string trouble;
+    std::string problem;
     if (auto socket = EchoSocket::open(family); !socket) {
-        trouble = socket.error().text();
+        problem = socket.error().text();
     } else if (auto watched =
                    Readable::watch(loop_, socket->native_handle(), [this, family] { receive(family); });
                !watched) {
-        trouble = watched.error().text();
+        problem = watched.error().text();
     } else {
         return &links_.emplace(family, Link{std::move(*socket), std::move(*watched)}).first->second;
     }
     if (!std::exchange(complained_, true)) {
-        log::warning("relays", "{}, so the paths' MTUs are the kernel's", trouble);
+        log::warning("relays", "{}, so the paths' MTUs are the kernel's", problem);
     }
     return nullptr;
 }

@@ -53,19 +53,19 @@ void PathControl::set_links(const Links& links) {
 
 void PathControl::open_socket(const std::string& relay, const std::string& interface, unsigned index) {
     auto socket = RemoteSocket::open(interface);
-    std::string trouble = socket ? "" : socket.error().text();
+    std::string problem = socket ? "" : socket.error().text();
     std::unique_ptr<Readable> readable;
     if (socket) {
         auto watched = Readable::watch(loop_, socket->native_handle(), [this, relay] { receive(relay); });
         if (watched) {
             sockets_.emplace(relay, Tunnel{index, std::move(*socket), std::move(*watched)});
         } else {
-            trouble = watched.error().text();
+            problem = watched.error().text();
         }
     }
-    std::string& known = troubles_[relay];
-    if (!trouble.empty() && trouble != known) log::warning(relay, "{}, going on without", trouble);
-    known = std::move(trouble);
+    std::string& known = problems_[relay];
+    if (!problem.empty() && problem != known) log::warning(relay, "{}, going on without", problem);
+    known = std::move(problem);
 }
 
 void PathControl::set_active(const std::vector<net::Ipv6Prefix>& prefixes) {

@@ -68,7 +68,7 @@ private:
     wg::control::PathChoice::Input input_;
     wg::control::PathChoice choice_;
     wg::control::RemoteProbe probe_;
-    std::map<std::string, std::string> troubles_;  // by relay: why there is no socket
+    std::map<std::string, std::string> problems_;  // by relay: why there is no socket
     Alarm alarm_;
 };
 

@@ -60,7 +60,7 @@ void EdgeClock::tick(bool stopping) {
     if (const auto correction = floor_.take_correction()) log::notice("clock", "{}", *correction);
     if (floor_.behind() != was_behind) {
         if (floor_.behind()) {
-            log::error("clock", "{}", floor_.trouble(file));
+            log::error("clock", "{}", floor_.problem(file));
         } else {
             log::notice("clock", "the clock is right again, tunnels may begin");
         }

@@ -146,7 +146,7 @@ void EdgeParts::add_status(Status& status) const {
     add_relays(status, context_, relays_, &clock_);
     add_paths(status, context_, routing_.paths(), relays_.channel());
     if (clock_.floor().behind())
-        status.problems.push_back(clock_.floor().trouble(context_.paths.clock_file()));
+        status.problems.push_back(clock_.floor().problem(context_.paths.clock_file()));
 }
 
 }  // namespace ulagate

@@ -236,12 +236,12 @@ void Lans::announce_again(const net::Ipv6Prefix& prefix) {
     }
 }
 
-// What makes this router worth less than another one that has no such trouble.
+// What makes this router worth less than another one that has no such problem.
 std::vector<Deduction> Lans::deductions(const LanConfig& lan) const {
     std::vector<Deduction> out;
     if (!lan.vrrp) return out;
-    const auto deduct = [&](bool trouble, std::uint8_t amount, std::string reason) {
-        if (trouble && amount > 0) out.push_back({std::move(reason), amount});
+    const auto deduct = [&](bool problem, std::uint8_t amount, std::string reason) {
+        if (problem && amount > 0) out.push_back({std::move(reason), amount});
     };
     deduct(!neighbours_.relays.any_reachable(), lan.vrrp->no_tunnel, "no relay can be reached");
     deduct(!neighbours_.relays.uplink(), lan.vrrp->no_uplink, "no default route");

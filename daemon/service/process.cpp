@@ -240,17 +240,17 @@ void Process::second() {
 // What somebody, or a clean-up of /run, has removed comes back.
 void Process::keep_runtime_files() {
     if (control_ && control_->in_place() && lock_.in_place()) return;
-    std::string trouble;
-    if (auto again = lock_.put_back(); !again) trouble = again.error().text();
-    if (trouble.empty() && (!control_ || !control_->in_place())) {
+    std::string problem;
+    if (auto again = lock_.put_back(); !again) problem = again.error().text();
+    if (problem.empty() && (!control_ || !control_->in_place())) {
         if (auto opened = open_control(daemon_->config().control_group); !opened)
-            trouble = opened.error().text();
+            problem = opened.error().text();
     }
-    if (trouble.empty()) {
+    if (problem.empty()) {
         log::notice("ulagate", "somebody removed files of ours in {}: made again", paths_.runtime_directory);
         daemon_->obstacles().set("files", {});
     } else {
-        daemon_->obstacles().set("files", {{trouble + ", retrying every second", false, {}, {}}});
+        daemon_->obstacles().set("files", {{problem + ", retrying every second", false, {}, {}}});
     }
 }
 

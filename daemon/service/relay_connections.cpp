@@ -104,12 +104,12 @@ void RelayConnections::ask_resolver() {
 void RelayConnections::take_answer(const NameResolver::Answer& answer) {
     for (auto& [name, contact] : contacts_) {
         if (!contact.addresses.is_name() || contact.addresses.host() != answer.host) continue;
-        const std::string before = contact.addresses.trouble();
+        const std::string before = contact.addresses.problem();
         auto usable =
             answer.addresses ? address_rule().usable(answer.host, *answer.addresses) : answer.addresses;
         contact.addresses.on_answer(answer.family, usable, answer.ttl, context_.loop.now());
-        const std::string trouble = contact.addresses.trouble();
-        if (trouble != before && !trouble.empty()) log::warning(name, "{}, retrying", trouble);
+        const std::string problem = contact.addresses.problem();
+        if (problem != before && !problem.empty()) log::warning(name, "{}, retrying", problem);
     }
     context_.turn.reconcile_next();
 }

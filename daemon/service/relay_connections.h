@@ -76,8 +76,8 @@ public:
     [[nodiscard]] bool may_use(const RelayConfig& relay) const;
     [[nodiscard]] const RelayFacts& facts_of(const std::string& relay) const { return relays_.at(relay); }
     // Why the relay's name has no address; empty: it has.
-    [[nodiscard]] std::string name_trouble(const std::string& relay) const {
-        return contacts_.at(relay).addresses.trouble();
+    [[nodiscard]] std::string name_problem(const std::string& relay) const {
+        return contacts_.at(relay).addresses.problem();
     }
     // How packets to the internet leave.
     [[nodiscard]] const std::optional<Egress>& uplink() const { return uplink_; }

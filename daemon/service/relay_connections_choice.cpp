@@ -86,9 +86,9 @@ void RelayConnections::choose_source_port(const RelayConfig& relay, const Endpoi
     const bool known = device != have.tunnels.end() && !have.unanswered_tunnels.contains(interface);
     now_there.settling = !known || context_.reconciler.under_way();
     for (const Step& step : {Step{ConfigureTunnel{interface, {}}}, Step{SetLink{interface, 0}}}) {
-        const auto trouble = context_.reconciler.troubles().find(subject(step));
-        now_there.refused |= trouble != context_.reconciler.troubles().end() &&
-                             trouble->second.error.code == std::errc::address_in_use;
+        const auto problem = context_.reconciler.problems().find(subject(step));
+        now_there.refused |= problem != context_.reconciler.problems().end() &&
+                             problem->second.error.code == std::errc::address_in_use;
     }
     // One that another tunnel of ours has is given up by it when it is wanted here.
     const auto is_free = [this](std::uint16_t port) {

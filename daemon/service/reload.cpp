@@ -54,11 +54,11 @@ Result<void> Reload::switch_to(Config config) {
     if (!key && key_before) return tl::unexpected<Error>{std::move(key.error())};
     if (auto set = calls_.set_control_group(config.control_group); !set) return set;
     if (key) key_.set(std::move(*key));
-    auto troubles_before = context_.reconciler.troubles();
+    auto problems_before = context_.reconciler.problems();
 
     Config before =
         std::exchange(running_, {});  // a copy of 10,000 sites would cost as much as planning them
-    switching_ = Switching{std::move(before), key_before, std::move(troubles_before),
+    switching_ = Switching{std::move(before), key_before, std::move(problems_before),
                            context_.loop.now() + kSwitchLimit};
     calls_.set_config(std::move(config));
     context_.reconciler.retry_now();
@@ -68,9 +68,9 @@ Result<void> Reload::switch_to(Config config) {
 // Done, refused and back to the old configuration, or still under way (switching_).
 Result<void> Reload::finish(const Reconciler::Report& report) {
     for (const Reconciler::Failed& failed : report.failed) {
-        const auto& before = switching_->troubles_before;
-        const bool known = std::any_of(before.begin(), before.end(), [&](const auto& trouble) {
-            return trouble.second.what == failed.what;
+        const auto& before = switching_->problems_before;
+        const bool known = std::any_of(before.begin(), before.end(), [&](const auto& problem) {
+            return problem.second.what == failed.what;
         });
         if (known) continue;
         auto former = std::move(*switching_);

@@ -39,7 +39,7 @@ private:
     struct Switching {
         Config before;
         std::optional<wg::PrivateKey> key_before;
-        std::map<std::string, Reconciler::Trouble> troubles_before;
+        std::map<std::string, Reconciler::Problem> problems_before;
         Loop::TimePoint give_up_at;
     };
     Result<Config> read();

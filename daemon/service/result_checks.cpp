@@ -17,14 +17,14 @@ bool ResultChecks::look_at_passages(const PassageWatch::View& view) {
 bool ResultChecks::check_forwarding(const std::vector<net::Ipv6Prefix>& active_prefixes) {
     const Reconciler& reconciler = context_.reconciler;
     const auto now = context_.loop.now();
-    if (now < forwarding_check_at_ || (!reconciler.settled() && reconciler.troubles().empty())) return false;
+    if (now < forwarding_check_at_ || (!reconciler.settled() && reconciler.problems().empty())) return false;
     forwarding_check_at_ = now + kForwardingCheck;
     const Have& have = reconciler.have();
     const auto before = context_.obstacles.all();
     context_.obstacles.set("forwarding",
                            forward_check_.look(context_.config, have, active_prefixes, means_.forwarded));
     context_.obstacles.set("addresses", misplaced_addresses(context_.config, have));
-    context_.obstacles.set("loopback", loopback_trouble(context_.config, have));
+    context_.obstacles.set("loopback", loopback_problem(context_.config, have));
     return context_.obstacles.all() != before;
 }
 

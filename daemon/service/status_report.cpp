@@ -130,11 +130,11 @@ void add_machine(Status& status, const Context& context) {
 }
 
 void add_problems(Status& status, const Context& context, const TunnelKey& key) {
-    if (!key.trouble().empty()) status.problems.push_back(key.trouble());
+    if (!key.problem().empty()) status.problems.push_back(key.problem());
     for (const Obstacle& obstacle : context.obstacles.all()) status.problems.push_back(obstacle.sentence);
-    for (const auto& [subject, trouble] : context.reconciler.troubles()) {
+    for (const auto& [subject, problem] : context.reconciler.problems()) {
         status.problems.push_back(
-            fmt::format("{}: {} (tried {} times)", trouble.what, trouble.error.text(), trouble.attempts));
+            fmt::format("{}: {} (tried {} times)", problem.what, problem.error.text(), problem.attempts));
     }
 }
 
@@ -145,9 +145,9 @@ void add_lans(Status& status, const Context& context, const Lans& lans) {
         Status::Lan lan;
         lan.interface = router.config().interface;
         lan.prefix = net::to_string(router.config().prefix);
-        const std::string& waiting = task->trouble().empty() ? router.waiting_for() : task->trouble();
+        const std::string& waiting = task->problem().empty() ? router.waiting_for() : task->problem();
         lan.state = waiting.empty() ? "advertising" : "silent: " + waiting;
-        const bool backup = router.machine() != nullptr && !router.link_dead() && task->trouble().empty();
+        const bool backup = router.machine() != nullptr && !router.link_dead() && task->problem().empty();
         if (!waiting.empty() && router.config().advertise && !backup)
             status.problems.push_back(lan.interface + ": " + waiting);
         lan.route_withdrawn = router.route_withdrawn();
@@ -189,15 +189,15 @@ void add_relays(Status& status, const Context& context, const RelayConnections& 
         if (const auto link = have.links.find(relay.interface); link != have.links.end())
             relay.mtu = link->second.mtu;
         relay.path_mtu = facts.path_mtu;
-        const std::string trouble = relays.name_trouble(config.name);
+        const std::string problem = relays.name_problem(config.name);
         if (relays.is_alive(config)) {
             relay.state = "up";
         } else if (!relays.may_use(config)) {
             relay.state = "standby: a plain WireGuard relay is used only by the site's Active router";
         } else if (clock != nullptr && clock->behind()) {
             relay.state = "down: waiting for the clock";
-        } else if (!trouble.empty()) {
-            relay.state = "down: " + trouble;
+        } else if (!problem.empty()) {
+            relay.state = "down: " + problem;
         } else if (!facts.egress) {
             relay.state = "down: no route to " + relay.endpoint;
         } else {

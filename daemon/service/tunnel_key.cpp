@@ -18,15 +18,15 @@ constexpr std::chrono::seconds kKeyRetry{5};
 void TunnelKey::load() {
     auto key = wg::load_private_key(context_.config.tunnel.private_key_file);
     if (key) {
-        if (!trouble_.empty()) log::info("tunnel", "the private key is usable now");
-        trouble_.clear();
+        if (!problem_.empty()) log::info("tunnel", "the private key is usable now");
+        problem_.clear();
         key_ = std::move(*key);
         return;
     }
     retry_at_ = context_.loop.now() + kKeyRetry;
-    if (trouble_ == key.error().text()) return;
-    trouble_ = key.error().text();
-    log::error("tunnel", "{}, retrying every {}", trouble_, human_duration(kKeyRetry));
+    if (problem_ == key.error().text()) return;
+    problem_ = key.error().text();
+    log::error("tunnel", "{}, retrying every {}", problem_, human_duration(kKeyRetry));
 }
 
 void TunnelKey::tick() {

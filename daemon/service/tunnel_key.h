@@ -25,12 +25,12 @@ public:
 
     [[nodiscard]] const std::optional<wg::PrivateKey>& key() const { return key_; }
     // Why the file could not be used last; empty: it could.
-    [[nodiscard]] const std::string& trouble() const { return trouble_; }
+    [[nodiscard]] const std::string& problem() const { return problem_; }
 
 private:
     Context context_;
     std::optional<wg::PrivateKey> key_;
-    std::string trouble_;
+    std::string problem_;
     Loop::TimePoint retry_at_;
 };
 

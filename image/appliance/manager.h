@@ -106,8 +106,8 @@ private:
     std::map<NetAddress, std::optional<TimePoint>> known_addresses_;
     std::optional<std::string> resolv_conf_;
     std::map<std::string, UplinkReport::State> uplink_states_;  // as they were logged
-    std::vector<std::string> troubles_;
-    std::map<std::string, std::string> said_;  // so that the same trouble is one line in the log
+    std::vector<std::string> problems_;
+    std::map<std::string, std::string> said_;  // so that the same problem is one line in the log
     StateKeeper state_;
     std::optional<TimeKeeper> time_;
     std::vector<NameServer> dns_;  // as it was when the time servers were last told of a change

@@ -72,8 +72,8 @@ void Manager::settle() {
     }
     ChildPlan children = child_plan(appliance_, gateway_lans_, plan, links_, child_paths_);
     if (!children.children.contains("access point")) ap_clients_.clear();
-    for (const std::string& trouble : children.troubles) say_once("child " + trouble, trouble);
-    troubles_ = std::move(children.troubles);
+    for (const std::string& problem : children.problems) say_once("child " + problem, problem);
+    problems_ = std::move(children.problems);
     children_.want(std::move(children.children));
     serve_page();
     uplink_alarm_.set(uplinks_->deadline());
@@ -218,11 +218,11 @@ ApplianceStatus Manager::status() const {
     if (!child_paths_.host_key.empty()) out.ssh = fmt::format("for {} keys", appliance_.ssh_keys.size());
     out.clock = time_->status();
     if (trial_) out.update = trial_->status();
-    out.troubles = troubles_;
-    if (!state_.trouble().empty()) out.troubles.push_back("state: " + state_.trouble());
-    for (const auto& trouble : children_.troubles())
-        out.troubles.push_back(
-            fmt::format("{}: has ended by itself {} times, see the log", trouble.name, trouble.failures));
+    out.problems = problems_;
+    if (!state_.problem().empty()) out.problems.push_back("state: " + state_.problem());
+    for (const auto& problem : children_.problems())
+        out.problems.push_back(
+            fmt::format("{}: has ended by itself {} times, see the log", problem.name, problem.failures));
     return out;
 }
 

@@ -73,12 +73,12 @@ void Day::expect(bool holds, const std::string& what) {
 }
 
 // Asks again and again, and in the end it must be well.
-void Day::within(Duration bound, const std::function<Trouble()>& trouble) {
+void Day::within(Duration bound, const std::function<Problem()>& problem) {
     const TimePoint end = world_->now() + bound;
-    Trouble found = trouble();
+    Problem found = problem();
     while (found && world_->now() < end && !wrong_) {
         run_scripts(std::min(kLookEvery, end - world_->now()));
-        found = trouble();
+        found = problem();
     }
     if (found) expect(false, fmt::format("{} after {}", *found, in_words(bound)));
 }
@@ -137,7 +137,7 @@ void Day::quiet(Duration length) {
     expect(seen.two == 0s, "two routers answered in quiet times");
     expect(seen.none == 0s, "no router answered in quiet times");
     expect_nothing_lost("a quiet time");
-    if (const auto trouble = hosts_elsewhere()) expect(false, *trouble);
+    if (const auto problem = hosts_elsewhere()) expect(false, *problem);
 }
 
 // Most of a day. Seldom advertisements, for nobody wants to wait for this test.
@@ -157,7 +157,7 @@ void Day::calm_hours() {
     expect(world_->seen().changes == 0, "the usual interval changed the state of a router");
 }
 
-Day::Trouble Day::not_one_active() const {
+Day::Problem Day::not_one_active() const {
     const auto answering = world_->answering();
     if (answering.size() != 1) return fmt::format("{} routers answer for the address", answering.size());
     const std::size_t one = answering.front();
@@ -177,7 +177,7 @@ Day::Trouble Day::not_one_active() const {
     return {};
 }
 
-Day::Trouble Day::hosts_elsewhere() const {
+Day::Problem Day::hosts_elsewhere() const {
     const auto active = the_active();
     if (!active) return "not one router answers";
     for (std::size_t i = 0; i < world_->hosts(); ++i) {

@@ -24,7 +24,7 @@ public:
     [[nodiscard]] unsigned episodes() const { return episodes_; }
 
 private:
-    using Trouble = std::optional<std::string>;
+    using Problem = std::optional<std::string>;
 
     // How long things may take, with the reasons.
     [[nodiscard]] Duration slowest_interval() const;
@@ -76,9 +76,9 @@ private:
     void calm_hours();
     void settle();
     void quiet(Duration length);
-    void within(Duration bound, const std::function<Trouble()>& trouble);
-    [[nodiscard]] Trouble not_one_active() const;
-    [[nodiscard]] Trouble hosts_elsewhere() const;
+    void within(Duration bound, const std::function<Problem()>& problem);
+    [[nodiscard]] Problem not_one_active() const;
+    [[nodiscard]] Problem hosts_elsewhere() const;
     void expect(bool holds, const std::string& what);
     [[nodiscard]] bool eligible(std::size_t i) const;
     [[nodiscard]] bool virtual_mac() const { return world_->router(0).lan().vrrp->virtual_mac; }
@@ -88,7 +88,7 @@ private:
     Duration slowest_before_{0};  // the interval that routers may have learnt in this episode
     unsigned loss_run_ = 0;       // the longest of this episode
     unsigned episodes_ = 0;
-    Trouble wrong_;
+    Problem wrong_;
 };
 
 }  // namespace ulagate::sim

@@ -161,7 +161,7 @@ void Router::reconcile(TimePoint now) {
         }
     }
     std::vector<Deduction> deductions;
-    if (deduction_ > 0) deductions.push_back({"a trouble", deduction_});
+    if (deduction_ > 0) deductions.push_back({"a problem", deduction_});
     perform(lan_router_->set_deductions(std::move(deductions), now), now);
     const bool sockets = known_.links.contains(lan_router_->sending_interface());
     perform(lan_router_->set_links(sockets ? known_.links : Links{}, known_.addresses, now), now);

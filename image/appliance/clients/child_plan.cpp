@@ -50,7 +50,7 @@ public:
 
     void access_point(const WifiApConfig& ap, const LinkTable& links) {
         if (!links.contains(ap.interface)) {
-            out_.troubles.push_back(
+            out_.problems.push_back(
                 fmt::format("Wi-Fi: there is no interface {} for the access point", ap.interface));
             return;
         }
@@ -94,7 +94,7 @@ public:
     }
 
 private:
-    void complain(const Error& error) { out_.troubles.push_back(error.text()); }
+    void complain(const Error& error) { out_.problems.push_back(error.text()); }
 
     const ApplianceConfig& config_;
     const ChildPaths& paths_;

@@ -45,7 +45,7 @@ struct ChildPaths {
 
 struct ChildPlan {
     ChildSpecs children;
-    std::vector<std::string> troubles;  // what cannot be started, and why
+    std::vector<std::string> problems;  // what cannot be started, and why
 };
 
 // Which programs should run. Pure: everything that it decides by is an argument.

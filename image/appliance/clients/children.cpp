@@ -256,8 +256,8 @@ void Children::stop(std::chrono::milliseconds patience) {
     }
 }
 
-std::vector<Children::Trouble> Children::troubles() const {
-    std::vector<Trouble> out;
+std::vector<Children::Problem> Children::problems() const {
+    std::vector<Problem> out;
     for (const auto& [name, child] : children_) {
         const unsigned failures = child.backoff.failures(child.pid != 0, Clock::now());
         if (failures > 1) out.push_back({name, failures});

@@ -39,12 +39,12 @@ public:
     // Asks all to end, waits up to that long, and kills what is left.
     void stop(std::chrono::milliseconds patience);
 
-    struct Trouble {
+    struct Problem {
         std::string name;
         unsigned failures = 0;
     };
     // Those that have ended by themselves again and again.
-    [[nodiscard]] std::vector<Trouble> troubles() const;
+    [[nodiscard]] std::vector<Problem> problems() const;
 
 private:
     struct Child {

@@ -66,7 +66,7 @@ std::string headline(const ApplianceStatus& status) {
 std::string status_text(const ApplianceStatus& status) {
     std::string out = headline(status) + "\n";
     for (const std::string& reason : status.rescue) out += "  " + indented(reason) + "\n";
-    for (const std::string& trouble : status.troubles) out += "  trouble: " + indented(trouble) + "\n";
+    for (const std::string& problem : status.problems) out += "  problem: " + indented(problem) + "\n";
     for (const auto& [label, value] : rows(status)) out += fmt::format("{:<11} {}\n", label, indented(value));
     if (status.waits_for_overlay) out += fmt::format("{}\n", kPasteHint);
     return out;
@@ -121,8 +121,8 @@ std::string status_html(const ApplianceStatus& status) {
     out += fmt::format("<h1>{}</h1>\n", escape_html(headline(status)));
     for (const std::string& reason : status.rescue)
         out += fmt::format("<pre>{}</pre>\n", escape_html(printable(reason)));
-    for (const std::string& trouble : status.troubles)
-        out += fmt::format("<pre>{}</pre>\n", escape_html(printable(trouble)));
+    for (const std::string& problem : status.problems)
+        out += fmt::format("<pre>{}</pre>\n", escape_html(printable(problem)));
     out += "<dl>\n";
     for (const auto& [label, value] : rows(status))
         out += fmt::format("<dt>{}</dt><dd>{}</dd>\n", escape_html(label), escape_html(printable(value)));

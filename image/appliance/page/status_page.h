@@ -32,7 +32,7 @@ struct ApplianceStatus {
     std::string clock;         // "set by 192.0.2.1 2 min ago"
     std::string update;
     std::string ssh;
-    std::vector<std::string> troubles;
+    std::vector<std::string> problems;
     bool operator==(const ApplianceStatus&) const = default;
 };
 

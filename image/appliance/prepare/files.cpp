@@ -156,7 +156,7 @@ private:
         auto state = card_->open_state();
         if (!state) return note("nothing can be remembered: " + state.error().text());
         state_ = std::move(*state);
-        if (!state_->trouble().empty()) note(state_->trouble());
+        if (!state_->problem().empty()) note(state_->problem());
     }
 
     [[nodiscard]] std::optional<std::string> stored(const std::string& name) const {

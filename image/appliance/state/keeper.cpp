@@ -57,22 +57,22 @@ void StateKeeper::start() {
     while (!disk->empty() && disk->back() == '\n') disk->pop_back();
     const auto found = card::open_card(*disk);
     if (!found) {
-        trouble_ = found.error().text();
+        problem_ = found.error().text();
         return;
     }
     auto store = found->open_state();
     if (!store) {
-        trouble_ = store.error().text();
+        problem_ = store.error().text();
         return;
     }
     store_.emplace(std::move(*store));
-    if (!store_->trouble().empty()) log::warning("state", "{}, ignoring", store_->trouble());
+    if (!store_->problem().empty()) log::warning("state", "{}, ignoring", store_->problem());
 
     ::mkdir(setup_.daemon_state.c_str(), 0700);
     watch_ = UniqueFd{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
     if (!watch_ || ::inotify_add_watch(watch_.get(), setup_.daemon_state.c_str(),
                                        IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE) < 0) {
-        trouble_ = fmt::format("cannot watch {}", setup_.daemon_state);
+        problem_ = fmt::format("cannot watch {}", setup_.daemon_state);
         return;
     }
     auto readable = Readable::watch(io_, watch_.get(), [this] { read_changes(); });
@@ -143,10 +143,10 @@ void StateKeeper::save(bool at_end) {
         all[kClock] = fmt::format("{}\n", may_go_back ? wanted : std::max(wanted, before));
     });
     if (!saved) {
-        if (trouble_ != saved.error().text()) log::error("state", "{}, retrying", saved.error().text());
-        trouble_ = saved.error().text();
+        if (problem_ != saved.error().text()) log::error("state", "{}, retrying", saved.error().text());
+        problem_ = saved.error().text();
     } else {
-        trouble_.clear();
+        problem_.clear();
     }
     rule_->on_saved(now());
     alarm_.set(rule_->deadline());

@@ -33,7 +33,7 @@ public:
     [[nodiscard]] std::string host_key() const;
     // The latest time that the card knows of, in seconds since 1970; 0: none.
     [[nodiscard]] std::int64_t clock() const;
-    [[nodiscard]] const std::string& trouble() const { return trouble_; }
+    [[nodiscard]] const std::string& problem() const { return problem_; }
     void save_soon(const std::string& file);
 
 private:
@@ -48,7 +48,7 @@ private:
     std::optional<SaveRule> rule_;
     UniqueFd watch_;
     std::unique_ptr<Readable> readable_;
-    std::string trouble_;
+    std::string problem_;
     Alarm alarm_;
 };
 

@@ -65,7 +65,7 @@ Result<StateStore> StateStore::open(const std::string& device_or_file, std::uint
     if (!lock.held()) return fail_errno("lock " + device_or_file);
     Best best = store.read();
     if (best.record) store.files_ = std::move(best.record->files);
-    store.trouble_ = std::move(best.trouble);
+    store.problem_ = std::move(best.problem);
     return store;
 }
 
@@ -94,7 +94,7 @@ StateStore::Best StateStore::read() const {
     }
     // One damaged area is what a power cut leaves behind; the other one has what was before.
     if (!best.record && !(why[0].empty() && why[1].empty())) {
-        best.trouble = "the state on " + name_ + " cannot be read, all in it is lost: first area: " +
+        best.problem = "the state on " + name_ + " cannot be read, all in it is lost: first area: " +
                        (why[0].empty() ? "blank" : why[0]) +
                        "; second area: " + (why[1].empty() ? "blank" : why[1]);
     }
@@ -140,7 +140,7 @@ Result<void> StateStore::write_files(const Best& now, StateFiles files, bool eve
         if (auto done = write_area(other, sequence + 1, *payload, everywhere); !done) return done;
     }
     files_ = std::move(files);
-    trouble_.clear();
+    problem_.clear();
     return {};
 }
 

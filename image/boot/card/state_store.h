@@ -17,14 +17,14 @@ namespace ulagate::card {
 class StateStore {
 public:
     // `first_byte` and `bytes`: where the areas lie in it. What is blank or damaged opens as an empty state
-    // (see trouble()); an error is what cannot be opened, or is too small.
+    // (see problem()); an error is what cannot be opened, or is too small.
     static Result<StateStore> open(const std::string& device_or_file, std::uint64_t first_byte,
                                    std::uint64_t bytes);
 
     [[nodiscard]] const StateFiles& files() const { return files_; }
     // Why there is less than there was: "both areas of the state are damaged: ...". Empty when all is well,
     // and for a card that is new.
-    [[nodiscard]] const std::string& trouble() const { return trouble_; }
+    [[nodiscard]] const std::string& problem() const { return problem_; }
 
     // Replaces everything. Whoever shares the state with others uses edit().
     Result<void> save(StateFiles files);
@@ -39,7 +39,7 @@ private:
         std::optional<StateRecord> record;
         std::size_t area = 0;         // of the record
         std::uint64_t last_used = 0;  // sequence number, also of an area whose payload is damaged
-        std::string trouble;
+        std::string problem;
     };
 
     StateStore(UniqueFd fd, std::string name, std::uint64_t first_byte);
@@ -53,7 +53,7 @@ private:
     std::string name_;
     std::uint64_t first_byte_ = 0;
     StateFiles files_;
-    std::string trouble_;
+    std::string problem_;
 };
 
 }  // namespace ulagate::card

@@ -296,7 +296,7 @@ void Init::act(const Actions& actions) {
         } else if (const auto* kill = std::get_if<Kill>(&action)) {
             signal_service(kill->service, SIGKILL, true);
         } else if (const auto* words = std::get_if<Say>(&action)) {
-            say(words->trouble, words->text);
+            say(words->problem, words->text);
         } else if (const auto* finish = std::get_if<Finish>(&action)) {
             finished_ = finish->how;
         } else {

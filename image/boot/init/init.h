@@ -56,7 +56,7 @@ private:
     void act(const Actions& actions);
     void start_service(std::size_t index);
     void signal_service(std::size_t index, int signal, bool group);
-    void say(bool trouble, const std::string& text) { log_.say(trouble, text); }
+    void say(bool problem, const std::string& text) { log_.say(problem, text); }
 
     Plan plan_;
     Log log_;

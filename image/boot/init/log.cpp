@@ -28,8 +28,8 @@ Log::Log(std::string kmsg, std::string folder) : kmsg_(std::move(kmsg)), folder_
     ::mkdir(folder_.c_str(), 0700);
 }
 
-void Log::say(bool trouble, std::string_view text) {
-    const LogLine line{trouble ? kWarning : kNotice, std::string{text}};
+void Log::say(bool problem, std::string_view text) {
+    const LogLine line{problem ? kWarning : kNotice, std::string{text}};
     to_kernel(line.level, kTag, text);
     to_file(kTag, line);
 }

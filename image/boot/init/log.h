@@ -20,7 +20,7 @@ public:
     Log(std::string kmsg, std::string folder);
 
     // A line of our own: to both.
-    void say(bool trouble, std::string_view text);
+    void say(bool problem, std::string_view text);
     void line(std::string_view service, const LogLine& line, LogAllowance& allowance);
 
 private:

@@ -43,7 +43,7 @@ struct Kill {  // SIGKILL, with all its children
     bool operator==(const Kill&) const = default;
 };
 struct Say {
-    bool trouble;
+    bool problem;
     std::string text;
     bool operator==(const Say&) const = default;
 };

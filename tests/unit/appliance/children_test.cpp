@@ -47,7 +47,7 @@ TEST(ChildPlan, EverythingAtOnce) {
     uplinks.wifi = {{"wlan1", {{"cafe", "", false}}}};
     const LinkTable links{{"wlan0", {}}};
     const auto plan = child_plan(config, {{"wlan0", {ipv4("192.168.83.1"), 24}}}, uplinks, links, paths());
-    EXPECT_THAT(plan.troubles, IsEmpty());
+    EXPECT_THAT(plan.problems, IsEmpty());
     EXPECT_THAT(plan.children,
                 UnorderedElementsAre(Key("dhcp eth0"), Key("pppoe eth1"), Key("wifi wlan1"),
                                      Key("access point"), Key("dnsmasq"), Key("ssh"), Key("login tty1")));
@@ -94,10 +94,10 @@ TEST(ChildPlan, WhatCannotBeSaysWhyAndTheRestRuns) {
     config.wifi_ap = WifiApConfig{"wlan0", "home", "12345678", {}, WifiApConfig::Band::ghz_5, 0};
     UplinkPlan uplinks;
     uplinks.dhcp = {{"eth0", 1}};
-    EXPECT_THAT(child_plan(config, {}, uplinks, {}, paths()).troubles,
+    EXPECT_THAT(child_plan(config, {}, uplinks, {}, paths()).problems,
                 ElementsAre("Wi-Fi: there is no interface wlan0 for the access point"));
     const auto plan = child_plan(config, {}, uplinks, {{"wlan0", {}}}, paths());
-    EXPECT_THAT(plan.troubles, ElementsAre(testing::HasSubstr("set [appliance] country")));
+    EXPECT_THAT(plan.problems, ElementsAre(testing::HasSubstr("set [appliance] country")));
     EXPECT_THAT(plan.children, ElementsAre(Key("dhcp eth0")));
 }
 
@@ -129,7 +129,7 @@ TEST(Backoff, DoublesToAMinuteAndForgetsAfterOne) {
     EXPECT_THAT(waits, ElementsAre(1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s, 60s));
     backoff.on_start(now);
     EXPECT_EQ(backoff.failures(true, now + 59s), 9U);
-    EXPECT_EQ(backoff.failures(true, now + 60s), 0U) << "no trouble any more";
+    EXPECT_EQ(backoff.failures(true, now + 60s), 0U) << "no problem any more";
     EXPECT_EQ(backoff.on_end(now + 60s), now + 61s);
 }
 

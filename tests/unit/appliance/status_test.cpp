@@ -69,7 +69,7 @@ TEST(StatusPage, NothingFromOutsideIsHtml) {
     const std::string evil = "<script>alert('x')</script>\"&";
     ApplianceStatus status;
     status.node = status.version = status.access_point = status.clock = status.update = status.ssh = evil;
-    status.rescue = status.troubles = {evil};
+    status.rescue = status.problems = {evil};
     status.uplinks = {{evil, evil, UplinkReport::State::down, evil}};
     status.lans = {{evil, evil, evil, true}};
     EXPECT_THAT(status_html(status), Not(HasSubstr("<script")));

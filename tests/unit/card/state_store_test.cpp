@@ -61,12 +61,12 @@ protected:
 TEST_F(StateStoreTest, IsEmptyOnANewCardWithoutComplaint) {
     const auto store = open();
     EXPECT_THAT(store.files(), IsEmpty());
-    EXPECT_THAT(store.trouble(), IsEmpty());
+    EXPECT_THAT(store.problem(), IsEmpty());
 }
 
 TEST_F(StateStoreTest, AnErasedCardIsNewToo) {
     restore(std::string(kFirst + kBytes, '\xff'));
-    EXPECT_THAT(open().trouble(), IsEmpty());
+    EXPECT_THAT(open().problem(), IsEmpty());
 }
 
 TEST_F(StateStoreTest, RemembersTheLastOfManySaves) {
@@ -105,7 +105,7 @@ TEST_F(StateStoreTest, EveryCutOfASaveLeavesTheOldOrTheNewState) {
         const auto check = [&](const std::string& torn) {
             restore(torn);
             const auto store = open();
-            EXPECT_THAT(store.trouble(), IsEmpty());
+            EXPECT_THAT(store.problem(), IsEmpty());
             EXPECT_TRUE(store.files() == kOld || store.files() == kNew);
             old_states += store.files() == kOld ? 1 : 0;
             // And the machine goes on from there.
@@ -149,7 +149,7 @@ TEST_F(StateStoreTest, AProgramThatIsKilledWhileSavingLosesAtMostThatSave) {
         ::kill(child, SIGKILL);
         ASSERT_EQ(::waitpid(child, nullptr, 0), child);
         const auto store = open();
-        EXPECT_THAT(store.trouble(), IsEmpty());
+        EXPECT_THAT(store.problem(), IsEmpty());
         EXPECT_EQ(store.files().count("count"), 1U);
     }
 }
@@ -159,7 +159,7 @@ TEST_F(StateStoreTest, FallsBackToTheOlderStateWhenTheNewerIsDamaged) {
     save(kNew);  // to the first
     damage(kFirst + kSectorBytes + 100);
     EXPECT_EQ(open().files(), kOld);
-    EXPECT_THAT(open().trouble(), IsEmpty());
+    EXPECT_THAT(open().problem(), IsEmpty());
     save(kNew);
     EXPECT_EQ(open().files(), kNew);
 }
@@ -171,10 +171,10 @@ TEST_F(StateStoreTest, SaysWhyWhenBothAreasAreDamaged) {
     damage(kFirst + kStateAreaBytes + kSectorBytes + 100);
     auto store = open();
     EXPECT_THAT(store.files(), IsEmpty());
-    EXPECT_THAT(store.trouble(), HasSubstr("first area: no header; second area: payload"));
+    EXPECT_THAT(store.problem(), HasSubstr("first area: no header; second area: payload"));
     // What is saved then is not beaten by an area whose header still counts higher.
     ASSERT_TRUE(store.save(kOld));
-    EXPECT_THAT(store.trouble(), IsEmpty());
+    EXPECT_THAT(store.problem(), IsEmpty());
     EXPECT_EQ(open().files(), kOld);
     damage(kFirst + 3);
     EXPECT_EQ(open().files(), kOld);

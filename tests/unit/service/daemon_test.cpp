@@ -25,7 +25,7 @@ TEST_F(DaemonTest, AnEdgeStartsWithOnePlanAndIsReady) {
     EXPECT_TRUE(kernel.have.tunnels.contains("ulg-r1"));
     EXPECT_TRUE(kernel.have.firewall);
     EXPECT_TRUE(holds("lo", "fd99::a1/128"));
-    EXPECT_THAT(daemon->reconciler().troubles(), IsEmpty());
+    EXPECT_THAT(daemon->reconciler().problems(), IsEmpty());
     kernel.take_applied();
     loop.run_for(10s);
     EXPECT_GE(host.seconds, 10U);
@@ -78,7 +78,7 @@ TEST_F(DaemonTest, AnyCallOfTheKernelMayFailOnceAtTheStart) {
         kernel.out = nullptr;
         loop.run_for(3s);
         EXPECT_EQ(kernel.have.routes, good) << "call " << n;
-        EXPECT_THAT(daemon->reconciler().troubles(), IsEmpty()) << "call " << n;
+        EXPECT_THAT(daemon->reconciler().problems(), IsEmpty()) << "call " << n;
     }
 }
 
@@ -92,7 +92,7 @@ TEST_F(DaemonTest, AStepThatTheKernelRefusesIsNamedInTheStatusUntilItSucceeds) {
     kernel.refused.clear();
     loop.run_for(31s);
     EXPECT_TRUE(kernel.have.tunnels.contains("ulg-r1"));
-    EXPECT_THAT(daemon->reconciler().troubles(), IsEmpty());
+    EXPECT_THAT(daemon->reconciler().problems(), IsEmpty());
 }
 
 TEST_F(DaemonTest, AForeignHandIsUndone) {

@@ -49,7 +49,7 @@ TEST_F(EdgePartsTest, TheOverlayGoesThroughARelayThatWorks) {
     start(two_relays());
     seconds(3, {"r1"});
     EXPECT_EQ(overlay_by(), "ulg-r2");
-    EXPECT_THAT(daemon->reconciler().troubles(), IsEmpty());
+    EXPECT_THAT(daemon->reconciler().problems(), IsEmpty());
 }
 
 TEST_F(EdgePartsTest, WhenARelayDiesTheRouteMovesAheadOfThePlan) {
@@ -141,7 +141,7 @@ TEST_F(EdgePartsTest, WhatHostsWereToldIsKnownAfterARestart) {
     daemon.reset();
     std::ofstream{paths.advertised_file(), std::ios::app} << "nobody can read this\n";
     start(edge_text());
-    EXPECT_THAT(daemon->reconciler().troubles(), IsEmpty());
+    EXPECT_THAT(daemon->reconciler().problems(), IsEmpty());
 }
 
 TEST_F(EdgePartsTest, ALanThatIsNoLongerConfiguredTellsItsHostsAndGivesItsAddressUp) {

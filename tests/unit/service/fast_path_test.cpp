@@ -52,17 +52,17 @@ TEST_F(FastPathTest, WhatIsWrittenAheadIsWhatThePlanWouldDoWhichThenDoesNothing)
     EXPECT_TRUE(reconciler.settled());
 }
 
-TEST_F(FastPathTest, AStepThatFailsIsATroubleAndThePlanTriesItAgainInTime) {
+TEST_F(FastPathTest, AStepThatFailsIsAProblemAndThePlanTriesItAgainInTime) {
     const Step step = move();
     kernel.refused[subject(step)] = std::errc::network_down;
     EXPECT_FALSE(fast_path.write(step));
-    EXPECT_TRUE(reconciler.troubles().contains(subject(step)));
+    EXPECT_TRUE(reconciler.problems().contains(subject(step)));
     kernel.refused.clear();
     ASSERT_TRUE(reconciler.deadline());
     loop.run_for(*reconciler.deadline() - loop.now());
     run();
     EXPECT_THAT(kernel.take_applied(), Contains(describe(step)));
-    EXPECT_THAT(reconciler.troubles(), IsEmpty());
+    EXPECT_THAT(reconciler.problems(), IsEmpty());
 }
 
 TEST_F(FastPathTest, WhatIsKnownIsNotReadAgain) {

@@ -147,7 +147,7 @@ TEST_F(RelayConnectionsTest, AnAddressThatNoRelayCanHaveIsRefusedWithAReason) {
     start();
     answer(IpFamily::ipv4, {"127.0.0.1"});
     EXPECT_FALSE(facts.relays.at("r1").endpoint);
-    EXPECT_THAT(relays->name_trouble("r1"), HasSubstr("127.0.0.1"));
+    EXPECT_THAT(relays->name_problem("r1"), HasSubstr("127.0.0.1"));
 }
 
 TEST_F(RelayConnectionsTest, WhatANameLedToIsKnownAfterARestart) {
@@ -209,7 +209,7 @@ TEST_F(RelayConnectionsTest, ARelayThatIsSilentIsTriedByAnotherUplinkWhoseRouteI
     start();
     for (int i = 0; i < 60 && kernel.have.endpoint_routes.empty(); ++i) seconds(1);
     EXPECT_THAT(kernel.have.endpoint_routes, ElementsAre(std::pair{ip("192.0.2.1"), second}));
-    EXPECT_THAT(reconciler.troubles(), IsEmpty());
+    EXPECT_THAT(reconciler.problems(), IsEmpty());
 }
 
 TEST_F(RelayConnectionsTest, ASourcePortOfAnotherProgramIsLeftAndNamed) {

@@ -92,7 +92,7 @@ TEST_F(RouterRegistryTest, AtTheStartASiteIsActiveOnItsRouterWithTheHighestPrior
     start();
     EXPECT_EQ(wire.bound, config.tunnel.address);
     EXPECT_EQ(route(), "ulg-s1");
-    EXPECT_THAT(reconciler.troubles(), IsEmpty());
+    EXPECT_THAT(reconciler.problems(), IsEmpty());
 }
 
 TEST_F(RouterRegistryTest, AClaimMovesTheRouteAheadOfThePlanAndBeforeTheRouterHearsOfIt) {
@@ -115,12 +115,12 @@ TEST_F(RouterRegistryTest, ARouteThatTheKernelRefusesIsTriedAgainByThePlan) {
     kernel.refused[subject(step)] = std::errc::no_buffer_space;
     claims(kA2, 1);
     EXPECT_EQ(route(), "ulg-s1");
-    EXPECT_TRUE(reconciler.troubles().contains(subject(step)));
+    EXPECT_TRUE(reconciler.problems().contains(subject(step)));
     kernel.refused.clear();
     loop.run_for(600ms);
     reconcile();
     EXPECT_EQ(route(), "ulg-s2");
-    EXPECT_THAT(reconciler.troubles(), IsEmpty());
+    EXPECT_THAT(reconciler.problems(), IsEmpty());
 }
 
 TEST_F(RouterRegistryTest, AfterARestartTheRouteThatIsThereCountsUntilTheRoutersHadTimeToClaim) {

@@ -244,7 +244,7 @@ TEST_F(LeaseStory, ARenewalThatFailsIsSaidAndTheAddressPutBack) {
     now_ += std::chrono::seconds{1};
     run();
     EXPECT_TRUE(kernel_.have.addresses.contains(kVirtual));
-    EXPECT_THAT(reconciler_.troubles(),
+    EXPECT_THAT(reconciler_.problems(),
                 Not(Contains(testing::Pair("address fe80::5eed/128 on eth0", testing::_))));
 }
 

@@ -54,7 +54,7 @@ TEST_F(Background, F07_AStepUnderWayIsNotBegunAgain) {
         run();  // the fake kernel objects to a second step at one place
     }
     EXPECT_THAT(kernel_.under_way, SizeIs(1));
-    EXPECT_THAT(reconciler_.troubles(), IsEmpty());
+    EXPECT_THAT(reconciler_.problems(), IsEmpty());
     finish_all();
     EXPECT_TRUE(reconciler_.settled());
 }
@@ -75,7 +75,7 @@ TEST_F(Background, F07_AFailureComesWithTheNextRunAndIsRepeatedLater) {
     EXPECT_THAT(kernel_.under_way, SizeIs(1));
     finish_all();
     EXPECT_TRUE(reconciler_.settled());
-    EXPECT_THAT(reconciler_.troubles(), IsEmpty());
+    EXPECT_THAT(reconciler_.problems(), IsEmpty());
 }
 
 // sec-4: what a process that hangs would say is unknown; nothing is changed on a guess, and all else goes on.
@@ -131,7 +131,7 @@ TEST_F(Background, F07_NothingLeadsToATunnelThatIsAboutToComeUp) {
     kernel_.finish(tunnel);
     const auto report = run();
     EXPECT_THAT(report.failed, IsEmpty());
-    EXPECT_THAT(reconciler_.troubles(), IsEmpty());
+    EXPECT_THAT(reconciler_.problems(), IsEmpty());
     EXPECT_TRUE(reconciler_.under_way());
     kernel_.silent.clear();
     mark_all();
@@ -158,7 +158,7 @@ TEST_F(Background, F07_AChangeIsNotRepeatedForWantOfAnAnswer) {
         std::count_if(kernel_.applied.begin(), kernel_.applied.end(),
                       [](const auto& what) { return what.starts_with("configure interface"); });
     EXPECT_EQ(configured, 1);
-    EXPECT_THAT(reconciler_.troubles(), IsEmpty());
+    EXPECT_THAT(reconciler_.problems(), IsEmpty());
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ TEST(Reconciler, ConvergesAfterAnyFailure) {
                 }
                 ASSERT_TRUE(reconciler.settled());
                 EXPECT_LT(now, kStart + 30min);
-                EXPECT_THAT(reconciler.troubles(), IsEmpty());
+                EXPECT_THAT(reconciler.problems(), IsEmpty());
                 expect_same(kernel.have, perfect.have);
                 EXPECT_THAT(fake::described(plan(want(kernel.have), kernel.have)), IsEmpty());
                 if (testing::Test::HasFailure()) return;
@@ -66,14 +66,14 @@ TEST_F(ReconcilerStory, TheRestGoesOnWhenOneStepFails) {
     EXPECT_TRUE(report.failed[0].first);
     EXPECT_EQ(report.failed[0].retry_in, 500ms);
     EXPECT_FALSE(reconciler_.settled());
-    EXPECT_THAT(reconciler_.troubles(),
+    EXPECT_THAT(reconciler_.problems(),
                 UnorderedElementsAre(Key("firewall"), Key("route fd99::1/128 metric 128")));
 
     kernel_.refused.clear();
     run_until_settled();
     EXPECT_TRUE(reconciler_.settled());
     EXPECT_EQ(kernel_.applied.size(), all.size());
-    EXPECT_THAT(reconciler_.troubles(), IsEmpty());
+    EXPECT_THAT(reconciler_.problems(), IsEmpty());
     EXPECT_EQ(reconciler_.deadline(), std::nullopt);
 }
 
@@ -84,7 +84,7 @@ TEST_F(ReconcilerStory, RetriesLaterAndLaterAndSaysItOnce) {
         const auto report = run();
         ASSERT_THAT(report.failed, SizeIs(1));
         EXPECT_EQ(report.failed[0].first, attempt == 1);
-        EXPECT_EQ(reconciler_.troubles().at("firewall").attempts, attempt);
+        EXPECT_EQ(reconciler_.problems().at("firewall").attempts, attempt);
         ASSERT_TRUE(reconciler_.deadline());
         EXPECT_EQ(*reconciler_.deadline(), now_ + report.failed[0].retry_in);
         waits.push_back(report.failed[0].retry_in);
@@ -103,17 +103,17 @@ TEST_F(ReconcilerStory, RetriesLaterAndLaterAndSaysItOnce) {
     EXPECT_THAT(run().done, IsEmpty());
     reconciler_.retry_now();
     EXPECT_THAT(done(run()), ElementsAre("apply firewall, mode appliance"));
-    EXPECT_THAT(reconciler_.troubles(), IsEmpty());
+    EXPECT_THAT(reconciler_.problems(), IsEmpty());
 }
 
-TEST_F(ReconcilerStory, ATroubleThatSomebodyElseSolvesIsForgotten) {
+TEST_F(ReconcilerStory, AProblemThatSomebodyElseSolvesIsForgotten) {
     kernel_.refused["address fd99::a1/128 on lo"] = std::errc::operation_not_permitted;
     run();
-    EXPECT_THAT(reconciler_.troubles(), SizeIs(1));
+    EXPECT_THAT(reconciler_.problems(), SizeIs(1));
     kernel_.have.addresses[{"lo", prefix("fd99::a1/128")}] = {};
     mark_all();
     EXPECT_THAT(run().done, IsEmpty());
-    EXPECT_THAT(reconciler_.troubles(), IsEmpty());
+    EXPECT_THAT(reconciler_.problems(), IsEmpty());
     EXPECT_TRUE(reconciler_.settled());
 }
 

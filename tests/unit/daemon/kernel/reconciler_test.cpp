@@ -28,7 +28,7 @@ TEST_F(ReconcilerStory, OneRunBringsEverythingUp) {
     EXPECT_EQ(kernel_.have.routes.at(kOverlay).link, "ulg-r1");
     EXPECT_EQ(reconciler_.have().routes, kernel_.have.routes);
     EXPECT_EQ(reconciler_.deadline(), std::nullopt);
-    EXPECT_THAT(reconciler_.troubles(), IsEmpty());
+    EXPECT_THAT(reconciler_.problems(), IsEmpty());
 }
 
 TEST_F(ReconcilerStory, NothingStaleNothingReadNothingDone) {

@@ -58,14 +58,14 @@ TEST(RelayAddresses, ALiteralAddressIsNeverAskedFor) {
         addresses.set_alive(false, kStart);
         for (const IpFamily family : kIpFamilies) EXPECT_FALSE(addresses.ask(family, kStart + 24h));
         EXPECT_EQ(addresses.deadline(), std::nullopt);
-        EXPECT_EQ(addresses.trouble(), "");
+        EXPECT_EQ(addresses.problem(), "");
         EXPECT_THAT(all(addresses), ElementsAre(host));
     }
 }
 
 TEST(RelayAddresses, ANameIsAskedForOnceForEachFamily) {
     RelayAddresses addresses{"relay.example.net"};
-    EXPECT_EQ(addresses.trouble(), "relay.example.net is not resolved yet");
+    EXPECT_EQ(addresses.problem(), "relay.example.net is not resolved yet");
     for (const IpFamily family : kIpFamilies) {
         EXPECT_TRUE(addresses.ask(family, kStart));
         EXPECT_FALSE(addresses.ask(family, kStart + 1h));
@@ -78,9 +78,9 @@ TEST(RelayAddresses, OneFamilyIsEnoughToBegin) {
     for (const IpFamily family : kIpFamilies) EXPECT_TRUE(addresses.ask(family, kStart));
     addresses.on_answer(kFour, answer({"192.0.2.1"}), 60s, kStart);
     EXPECT_THAT(all(addresses), ElementsAre("192.0.2.1"));
-    EXPECT_EQ(addresses.trouble(), "");
+    EXPECT_EQ(addresses.problem(), "");
     addresses.on_answer(kSix, no_answer(), 0s, kStart + 14s);
-    EXPECT_EQ(addresses.trouble(), "");
+    EXPECT_EQ(addresses.problem(), "");
 }
 
 TEST(RelayAddresses, FamiliesTakeTurnsAndIpv6Begins) {
@@ -155,10 +155,10 @@ TEST(RelayAddresses, AFailureKeepsTheLastGoodAddressesAndIsRetriedLaterAndLater)
     }
     EXPECT_THAT(when, ElementsAre(30s, 31s, 33s, 37s, 45s, 61s, 93s, 153s, 213s));
     EXPECT_THAT(all(addresses), ElementsAre("2001:db8::1", "192.0.2.1"));
-    EXPECT_EQ(addresses.trouble(), "");  // IPv4 is fresh
+    EXPECT_EQ(addresses.problem(), "");  // IPv4 is fresh
     ASSERT_TRUE(addresses.ask(kFour, kStart + 4min));
     addresses.on_answer(kFour, no_answer(), 0s, kStart + 4min);
-    EXPECT_EQ(addresses.trouble(), "resolve relay.example.net: server failed");
+    EXPECT_EQ(addresses.problem(), "resolve relay.example.net: server failed");
     // The network changed: at once again, and impatiently.
     addresses.ask_again();
     EXPECT_TRUE(addresses.ask(kFour, kStart + 4min + 1s));
@@ -173,18 +173,18 @@ TEST(RelayAddresses, AFamilyThatTheNameHasLostIsForgotten) {
     EXPECT_THAT(all(addresses), ElementsAre("192.0.2.1"));
 }
 
-TEST(RelayAddresses, WithoutAnyAddressThatIsTheTrouble) {
+TEST(RelayAddresses, WithoutAnyAddressThatIsTheProblem) {
     RelayAddresses addresses{"relay.example.net"};
     addresses.on_answer(kSix, answer({}), 0s, kStart);
     addresses.on_answer(kFour, answer({}), 0s, kStart);
     EXPECT_THAT(all(addresses), IsEmpty());
-    EXPECT_EQ(addresses.trouble(), "resolve relay.example.net: no addresses");
+    EXPECT_EQ(addresses.problem(), "resolve relay.example.net: no addresses");
 }
 
 TEST(RelayAddresses, WhatWasRememberedServesUntilThereIsAnAnswer) {
     RelayAddresses addresses{"relay.example.net"};
     addresses.remember(*answer({"2001:db8::9", "192.0.2.9"}));
-    EXPECT_EQ(addresses.trouble(), "");
+    EXPECT_EQ(addresses.problem(), "");
     EXPECT_THAT(all(addresses), ElementsAre("2001:db8::9", "192.0.2.9"));
     ASSERT_TRUE(addresses.ask(kSix, kStart));
     addresses.on_answer(kSix, no_answer(), 0s, kStart);

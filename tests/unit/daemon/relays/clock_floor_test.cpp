@@ -27,7 +27,7 @@ TEST(ClockFloor, WithoutAFileEveryTimeIsRight) {
     ClockFloor floor;
     floor.update(ClockFloor::Time{0s}, false);
     EXPECT_FALSE(floor.behind());
-    EXPECT_EQ(floor.trouble("/clock"), "");
+    EXPECT_EQ(floor.problem("/clock"), "");
 }
 
 TEST(ClockFloor, SomebodyVouchesForTheClockOrNobodyDoes) {
@@ -62,10 +62,10 @@ TEST(ClockFloor, AClockThatLosesItsTimeIsBehindUntilTheFloorIsReached) {
     EXPECT_FALSE(floor.behind());
 }
 
-TEST(ClockFloor, TheTroubleNamesBothTimesAndTheFile) {
+TEST(ClockFloor, TheProblemNamesBothTimesAndTheFile) {
     ClockFloor floor = with_file("1795262400\n");
     floor.update(kNoon - 24h, false);
-    const std::string text = floor.trouble("/var/lib/ulagate/clock");
+    const std::string text = floor.problem("/var/lib/ulagate/clock");
     EXPECT_THAT(text,
                 HasSubstr("the clock says 2026-11-20 12:00:00 UTC, but it has been 2026-11-21 12:00:00 UTC"));
     EXPECT_THAT(text, HasSubstr("remove /var/lib/ulagate/clock and restart"));
