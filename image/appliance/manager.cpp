@@ -22,7 +22,7 @@
 #include "daemon/base/text.h"
 #include "daemon/kernel/sysctl.h"
 #include "daemon/relays/time.h"
-#include "image/appliance/rescue_rules.h"
+#include "image/appliance/rescue_ruleset.h"
 #include "image/appliance/update/facts.h"
 #include "image/appliance/uplinks/link_reader.h"
 

@@ -13,7 +13,7 @@ from world import Desk
 
 LONG_AGO = "2010-01-01T00:00:00"
 DAY = 86400
-FARTHEST_ZONE = 14 * 3600  # a PC writes its own wall clock into FAT, see image/appliance/prepare/rules.cpp
+FARTHEST_ZONE = 14 * 3600  # a PC writes its own wall clock into FAT, see image/appliance/prepare/policy.cpp
 
 
 @case(seconds=300)

@@ -14,7 +14,7 @@
 #include "daemon/base/fd.h"
 #include "daemon/loop/loop.h"
 #include "image/appliance/clients/child_plan.h"
-#include "image/appliance/clients/child_rules.h"
+#include "image/appliance/clients/child_policy.h"
 
 namespace ulagate::appliance {
 

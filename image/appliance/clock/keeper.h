@@ -12,7 +12,7 @@
 #include "daemon/base/fd.h"
 #include "daemon/loop/loop.h"
 #include "daemon/names/resolver.h"
-#include "image/appliance/clock/rule.h"
+#include "image/appliance/clock/policy.h"
 #include "image/appliance/clock/sntp_client.h"
 
 namespace ulagate::appliance {

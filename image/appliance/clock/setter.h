@@ -2,7 +2,7 @@
 #pragma once
 
 #include "daemon/base/result.h"
-#include "image/appliance/clock/rule.h"
+#include "image/appliance/clock/policy.h"
 
 namespace ulagate::appliance {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "image/appliance/prepare/rules.h"
+#include "image/appliance/prepare/policy.h"
 
 namespace ulagate::appliance {
 

@@ -82,10 +82,10 @@ void StateKeeper::start() {
         if (name.starts_with(kPrefix)) known.insert(name.substr(kPrefix.size()));
         if (name == kHostKey) known.insert(name);
     }
-    rule_.emplace(known, now());
+    policy_.emplace(known, now());
     // What has appeared before we watched.
-    for (const auto& [name, content] : daemon_files()) rule_->on_change(name.substr(kPrefix.size()), now());
-    alarm_.set(rule_->deadline());
+    for (const auto& [name, content] : daemon_files()) policy_->on_change(name.substr(kPrefix.size()), now());
+    alarm_.set(policy_->deadline());
 }
 
 std::string StateKeeper::host_key() const {
@@ -97,9 +97,9 @@ std::string StateKeeper::host_key() const {
 std::int64_t StateKeeper::clock() const { return store_ ? seconds_in(store_->files()) : 0; }
 
 void StateKeeper::save_soon(const std::string& file) {
-    if (!rule_) return;
-    rule_->on_change(file, now());
-    alarm_.set(rule_->deadline());
+    if (!policy_) return;
+    policy_->on_change(file, now());
+    alarm_.set(policy_->deadline());
 }
 
 void StateKeeper::read_changes() {
@@ -109,10 +109,10 @@ void StateKeeper::read_changes() {
         inotify_event event{};
         std::memcpy(&event, buffer.data() + at, sizeof event);
         const char* const name = buffer.data() + at + sizeof event;
-        if (event.len > 0 && is_kept(name)) rule_->on_change(name, now());
+        if (event.len > 0 && is_kept(name)) policy_->on_change(name, now());
         at += static_cast<ssize_t>(sizeof event + event.len);
     }
-    alarm_.set(rule_->deadline());
+    alarm_.set(policy_->deadline());
 }
 
 card::StateFiles StateKeeper::daemon_files() const {
@@ -148,8 +148,8 @@ void StateKeeper::save(bool at_end) {
     } else {
         problem_.clear();
     }
-    rule_->on_saved(now());
-    alarm_.set(rule_->deadline());
+    policy_->on_saved(now());
+    alarm_.set(policy_->deadline());
 }
 
 void StateKeeper::finish() {

@@ -8,7 +8,7 @@
 
 #include "daemon/base/fd.h"
 #include "daemon/loop/loop.h"
-#include "image/appliance/state/save_rule.h"
+#include "image/appliance/state/save_policy.h"
 #include "image/appliance/uplinks/uplinks.h"
 #include "image/boot/card/card.h"
 
@@ -45,7 +45,7 @@ private:
     Setup setup_;
     std::function<bool()> clock_is_right_;
     std::optional<card::StateStore> store_;
-    std::optional<SaveRule> rule_;
+    std::optional<SavePolicy> policy_;
     UniqueFd watch_;
     std::unique_ptr<Readable> readable_;
     std::string problem_;

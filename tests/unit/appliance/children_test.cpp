@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "image/appliance/clients/child_plan.h"
-#include "image/appliance/clients/child_rules.h"
+#include "image/appliance/clients/child_policy.h"
 #include "image/appliance/clients/wifi_lines.h"
-#include "image/appliance/state/save_rule.h"
+#include "image/appliance/state/save_policy.h"
 #include "image/appliance/uplinks/net_steps.h"
 #include "image/appliance/uplinks/ra_dns.h"
 
@@ -184,19 +184,19 @@ TEST(RaDns, ServersOfAnOption) {  // RFC 8106 section 5.1
     EXPECT_FALSE(rdnss_servers(option)) << "a search list";
 }
 
-TEST(SaveRule, NewFilesSoonOthersSeldomAndTheClockInTime) {
-    SaveRule rule{{"clock"}, kStart};
-    EXPECT_EQ(rule.deadline(), kStart + 10min);
-    rule.on_change("clock", kStart + 10s);
-    EXPECT_EQ(rule.deadline(), kStart + 60s);
-    rule.on_change("routers", kStart + 11s);
-    EXPECT_EQ(rule.deadline(), kStart + 11500ms);
-    rule.on_saved(kStart + 11500ms);
-    rule.on_change("routers", kStart + 12s);
-    EXPECT_EQ(rule.deadline(), kStart + 71500ms);
-    rule.on_saved(kStart + 71500ms);
-    rule.on_change("clock", kStart + 9min);
-    EXPECT_EQ(rule.deadline(), kStart + 9min + 500ms);
+TEST(SavePolicy, NewFilesSoonOthersSeldomAndTheClockInTime) {
+    SavePolicy policy{{"clock"}, kStart};
+    EXPECT_EQ(policy.deadline(), kStart + 10min);
+    policy.on_change("clock", kStart + 10s);
+    EXPECT_EQ(policy.deadline(), kStart + 60s);
+    policy.on_change("routers", kStart + 11s);
+    EXPECT_EQ(policy.deadline(), kStart + 11500ms);
+    policy.on_saved(kStart + 11500ms);
+    policy.on_change("routers", kStart + 12s);
+    EXPECT_EQ(policy.deadline(), kStart + 71500ms);
+    policy.on_saved(kStart + 71500ms);
+    policy.on_change("clock", kStart + 9min);
+    EXPECT_EQ(policy.deadline(), kStart + 9min + 500ms);
     EXPECT_GT(kClockLease, 10min) << "the time that is kept must hold until the next save";
 }
 

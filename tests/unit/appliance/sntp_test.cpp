@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "image/appliance/clock/rule.h"
+#include "image/appliance/clock/policy.h"
 #include "image/appliance/clock/sntp_client.h"
 #include "tests/unit/text_values.h"
 
@@ -210,9 +210,9 @@ TEST(SntpClient, AnAnswerThatTookTooLongSaysNothing) {
     EXPECT_FALSE(story.sample);
 }
 
-TEST(ClockRule, ForwardAtOnce) { EXPECT_EQ(clock_action(kWall, 5s, kWall), ClockAction{StepClock{5s}}); }
+TEST(ClockPolicy, ForwardAtOnce) { EXPECT_EQ(clock_action(kWall, 5s, kWall), ClockAction{StepClock{5s}}); }
 
-TEST(ClockRule, F12_MoreThanAYearAheadNeedsASecondVoice) {
+TEST(ClockPolicy, F12_MoreThanAYearAheadNeedsASecondVoice) {
     const std::chrono::nanoseconds years{24h * 365 * 4};
     const auto alone = clock_action(kWall, years, kWall);
     ASSERT_TRUE(std::holds_alternative<KeepClock>(alone));
@@ -223,7 +223,7 @@ TEST(ClockRule, F12_MoreThanAYearAheadNeedsASecondVoice) {
     EXPECT_EQ(clock_action(kWall, 24h * 364, kWall), ClockAction{StepClock{24h * 364}});
 }
 
-TEST(ClockRule, F12_AFloorThatTheRelaysSayWasWrongIsNone) {
+TEST(ClockPolicy, F12_AFloorThatTheRelaysSayWasWrongIsNone) {
     const std::chrono::nanoseconds years{24h * 365 * 19};
     const WallTime wrong = kWall + years;
     EXPECT_TRUE(std::holds_alternative<KeepClock>(clock_action(wrong, -years, wrong)));
@@ -248,18 +248,18 @@ TEST(SntpClient, F12_CountsWhoAgrees) {
     EXPECT_EQ(story.sample->agreeing, 2U);
 }
 
-TEST(ClockRule, LittleIsSlewed) {
+TEST(ClockPolicy, LittleIsSlewed) {
     EXPECT_EQ(clock_action(kWall, 400ms, kWall), ClockAction{SlewClock{400ms}});
     EXPECT_EQ(clock_action(kWall, -400ms, kWall), ClockAction{SlewClock{-400ms}});
 }
 
-TEST(ClockRule, BackOnlySlowly) {
+TEST(ClockPolicy, BackOnlySlowly) {
     EXPECT_EQ(clock_action(kWall, -10min, kWall), ClockAction{SlowClock{10min}})
         << "the lease of the last start";
     EXPECT_EQ(clock_action(kWall, -2h, kWall - 100 * 24h), ClockAction{SlowClock{2h}});
 }
 
-TEST(ClockRule, AClockThatIsFarAheadGoesBackButNeverBelowTheFloor) {
+TEST(ClockPolicy, AClockThatIsFarAheadGoesBackButNeverBelowTheFloor) {
     EXPECT_EQ(clock_action(kWall, -48h, kWall - 49h), ClockAction{StepClock{-48h}});
     const auto kept = clock_action(kWall, -48h, kWall - 47h);
     ASSERT_TRUE(std::holds_alternative<KeepClock>(kept));
@@ -267,7 +267,7 @@ TEST(ClockRule, AClockThatIsFarAheadGoesBackButNeverBelowTheFloor) {
                 HasSubstr("2026-11-25 13:00:00 UTC, but it has been 2026-11-25 14:00:00 UTC"));
 }
 
-TEST(ClockRule, AFarFutureIsALie) {
+TEST(ClockPolicy, AFarFutureIsALie) {
     EXPECT_TRUE(std::holds_alternative<KeepClock>(clock_action(kWall, 24h * 366 * 25, kWall)));
 }
 

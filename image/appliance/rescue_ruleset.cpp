@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "image/appliance/rescue_rules.h"
+#include "image/appliance/rescue_ruleset.h"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "image/appliance/prepare/rules.h"
+#include "image/appliance/prepare/policy.h"
 
 #include <fmt/format.h>
 #include <sodium.h>

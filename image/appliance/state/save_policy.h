@@ -10,12 +10,12 @@ namespace ulagate::appliance {
 
 // When the state goes to the card: soon when there is a file that was not there before (a key, an identity),
 // otherwise at most once a minute, and every ten minutes for the clock's sake. Pure.
-class SaveRule {
+class SavePolicy {
 public:
     using TimePoint = std::chrono::steady_clock::time_point;
 
     // What was there at start is on the card already.
-    SaveRule(std::set<std::string> known, TimePoint now);
+    SavePolicy(std::set<std::string> known, TimePoint now);
     // A file has been written or removed.
     void on_change(const std::string& file, TimePoint now);
     void on_saved(TimePoint now);

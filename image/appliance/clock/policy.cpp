@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "image/appliance/clock/rule.h"
+#include "image/appliance/clock/policy.h"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "image/appliance/state/save_rule.h"
+#include "image/appliance/state/save_policy.h"
 
 #include <algorithm>
 #include <utility>
@@ -15,16 +15,16 @@ constexpr auto kClock = 10min;
 
 }  // namespace
 
-SaveRule::SaveRule(std::set<std::string> known, TimePoint now)
+SavePolicy::SavePolicy(std::set<std::string> known, TimePoint now)
     : known_(std::move(known)), saved_at_(now), deadline_(now + kClock) {}
 
-void SaveRule::on_change(const std::string& file, TimePoint now) {
+void SavePolicy::on_change(const std::string& file, TimePoint now) {
     const bool is_new = known_.insert(file).second;
     const TimePoint when = is_new ? now + kTogether : std::max(now + kTogether, saved_at_ + kSeldom);
     deadline_ = std::min(deadline_, when);
 }
 
-void SaveRule::on_saved(TimePoint now) {
+void SavePolicy::on_saved(TimePoint now) {
     saved_at_ = now;
     deadline_ = now + kClock;
 }

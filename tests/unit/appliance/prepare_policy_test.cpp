@@ -2,9 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "image/appliance/prepare/rules.h"
+#include "image/appliance/prepare/policy.h"
 
-namespace ulagate::appliance::prepare_rules_test {
+namespace ulagate::appliance::prepare_policy_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -115,4 +115,4 @@ TEST(ClockFloor, ReadsItsSources) {
 }
 
 }  // namespace
-}  // namespace ulagate::appliance::prepare_rules_test
+}  // namespace ulagate::appliance::prepare_policy_test

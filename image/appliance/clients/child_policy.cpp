@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "image/appliance/clients/child_rules.h"
+#include "image/appliance/clients/child_policy.h"
 
 #include <fmt/format.h>
 
