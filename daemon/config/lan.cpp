@@ -8,7 +8,7 @@
 namespace ulagate::config_file {
 namespace {
 
-LanConfig read_lan(TableReader& lan, const Surroundings& around, std::optional<LanGateway>& gateway,
+LanConfig read_lan(TableReader& lan, const ParseContext& context, std::optional<LanGateway>& gateway,
                    Facts& facts) {
     LanConfig out;
     if (const auto interface = lan.require("interface", "eth0", parse_interface)) {
@@ -25,10 +25,10 @@ LanConfig read_lan(TableReader& lan, const Surroundings& around, std::optional<L
     out.vrrp = read_vrrp(lan, facts);
 
     // The Active router of several also holds <prefix>::1, and what is advertised is the same on all of them.
-    const std::uint64_t router_identifier = out.vrrp ? 1 : interface_identifier(around.node);
+    const std::uint64_t router_identifier = out.vrrp ? 1 : interface_identifier(context.node);
 
     const auto advertise =
-        read_ra(lan, {out.prefix, around.overlay, router_identifier, gateway.has_value()}, out);
+        read_ra(lan, {out.prefix, context.overlay, router_identifier, gateway.has_value()}, out);
     if (out.vrrp && !advertise.value) {
         warn(lan.findings(), advertise,
              "with false hosts are not told of the virtual router of [lan.vrrp]; remove it, or give them the "
@@ -40,13 +40,14 @@ LanConfig read_lan(TableReader& lan, const Surroundings& around, std::optional<L
 
 }  // namespace
 
-std::vector<LanConfig> read_lans(TableReader& file, const Surroundings& around, Facts& facts) {
+std::vector<LanConfig> read_lans(TableReader& file, const ParseContext& context, Facts& facts) {
     std::vector<LanConfig> out;
     if (!file.has("lan") || file.is_empty_list("lan")) {
         file.findings().error(0, "lan", "is missing; add a [[lan]] table for each LAN of this site");
     }
     std::vector<std::optional<LanGateway>> gateways;
-    for (auto& lan : file.tables("lan")) out.push_back(read_lan(lan, around, gateways.emplace_back(), facts));
+    for (auto& lan : file.tables("lan"))
+        out.push_back(read_lan(lan, context, gateways.emplace_back(), facts));
     settle_gateways(out, gateways, facts, file.findings());
     return out;
 }

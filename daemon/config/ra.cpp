@@ -119,7 +119,7 @@ void read_further_options(TableReader& ra, RaSettings& out) {
 
 // To the hosts of this LAN we are the default router, also to those (Android) that use a network only
 // with a default router and a DNS server from its advertisements. Other LANs never see this.
-void apply_gateway(const TableReader& ra, const RaSurroundings& around, RaSettings& out) {
+void apply_gateway(const TableReader& ra, const RaParseContext& context, RaSettings& out) {
     auto& lifetime = out.router_lifetime;
     if (!lifetime.given() && lifetime.usable()) {
         // RFC 4861 section 6.2.1 has three times max_interval as the default.
@@ -129,12 +129,12 @@ void apply_gateway(const TableReader& ra, const RaSurroundings& around, RaSettin
     }
     // The address that the site's router has whoever it is; without VRRP it is always here.
     if (!ra.has("rdnss"))
-        out.rdnss.push_back({with_interface_identifier(around.prefix, 1), ra.path_of("rdnss"), ra.line(),
+        out.rdnss.push_back({with_interface_identifier(context.prefix, 1), ra.path_of("rdnss"), ra.line(),
                              Located<net::Ipv6Address>::Origin::fallback});
 }
 
 // The bounds are those of RFC 4861 section 6.2.1, with the intervals and the router lifetime of RFC 8319.
-RaSettings read_ra_settings(TableReader& ra, const RaSurroundings& around) {
+RaSettings read_ra_settings(TableReader& ra, const RaParseContext& context) {
     const DurationIn<milliseconds> interval{3s, 65535s};
     const DurationIn<milliseconds> longest_interval{4s, 65535s};
     const DurationIn<RouterLifetime> router_lifetime{0s, 65535s};
@@ -161,7 +161,7 @@ RaSettings read_ra_settings(TableReader& ra, const RaSurroundings& around) {
     out.mtu = ra.integer<std::uint32_t>("mtu", 0, 1280, 65535);
     out.unicast_replies = ra.flag("unicast_replies", true);
     read_further_options(ra, out);
-    if (around.gateway) apply_gateway(ra, around, out);
+    if (context.gateway) apply_gateway(ra, context, out);
     ra.finish();
     // RFC 4861 gives Min as a third of Max when only Max is configured.
     if (!out.min_interval.given() && out.max_interval.given()) {
@@ -253,9 +253,9 @@ void check_names(const RaSettings& ra, Findings& findings) {
     needs(ra.pref64_lifetime, ra.pref64.given(), "pref64; remove it");
 }
 
-void check_routes(const RaSettings& ra, const RaSurroundings& around, Findings& findings) {
+void check_routes(const RaSettings& ra, const RaParseContext& context, Findings& findings) {
     std::size_t count = 1;  // the overlay
-    std::vector<net::Ipv6Prefix> seen{around.overlay};
+    std::vector<net::Ipv6Prefix> seen{context.overlay};
     for (const auto& route : ra.routes) {
         if (std::find(seen.begin(), seen.end(), route.prefix.value) != seen.end()) {
             complain(
@@ -264,7 +264,7 @@ void check_routes(const RaSettings& ra, const RaSurroundings& around, Findings& 
                     "{} is advertised already, and a route may be in an advertisement once only (RFC "
                     "4191); remove it{}",
                     to_string(route.prefix.value),
-                    route.prefix.value == around.overlay ? ", and see route_lifetime for the overlay" : ""));
+                    route.prefix.value == context.overlay ? ", and see route_lifetime for the overlay" : ""));
         }
         seen.push_back(route.prefix.value);
         if (route.lifetime.given()) {
@@ -280,7 +280,7 @@ void check_routes(const RaSettings& ra, const RaSurroundings& around, Findings& 
     }
 }
 
-void check_ra(const RaSettings& ra, const RaSurroundings& around, Findings& findings) {
+void check_ra(const RaSettings& ra, const RaParseContext& context, Findings& findings) {
     check_intervals(ra, findings);
     check_android(ra.router_lifetime, findings);
     check_android(ra.prefix_preferred_lifetime, findings);
@@ -297,9 +297,9 @@ void check_ra(const RaSettings& ra, const RaSurroundings& around, Findings& find
                  "shorter");
     }
     check_countdown(ra, findings);
-    if (around.gateway) check_gateway(ra.router_lifetime, findings);
+    if (context.gateway) check_gateway(ra.router_lifetime, findings);
     check_names(ra, findings);
-    check_routes(ra, around, findings);
+    check_routes(ra, context, findings);
     const auto& preference = ra.router_preference;
     if (preference.usable() && preference.value != ra::Preference::medium && ra.router_lifetime.usable() &&
         ra.router_lifetime.value.count() == 0) {
@@ -331,7 +331,7 @@ void add_further_options(const RaSettings& ra, std::vector<ra::Option>& options)
     }
 }
 
-ra::Config to_config(const RaSettings& ra, const RaSurroundings& around) {
+ra::Config to_config(const RaSettings& ra, const RaParseContext& context) {
     ra::Config out;
     out.min_interval = ra.min_interval.value;
     out.max_interval = ra.max_interval.value;
@@ -352,33 +352,33 @@ ra::Config to_config(const RaSettings& ra, const RaSurroundings& around) {
     message.retrans_timer = ra.retrans_timer.value;
 
     ra::PrefixInformation pio;
-    pio.prefix = around.prefix;
+    pio.prefix = context.prefix;
     pio.on_link = ra.on_link.value;
     pio.autonomous = ra.autonomous.value;
     pio.router_address = ra.router_address.value;
     if (pio.router_address) {  // RFC 6275 section 7.2: the whole address, not the prefix
-        pio.prefix.address = with_interface_identifier(around.prefix, around.router_identifier);
+        pio.prefix.address = with_interface_identifier(context.prefix, context.router_identifier);
     }
     pio.valid_lifetime = ra.prefix_valid_lifetime.value;
     pio.preferred_lifetime = ra.prefix_preferred_lifetime.value;
     pio.pd_preferred = ra.pd_preferred.value;
     message.options.emplace_back(pio);
     message.options.emplace_back(
-        ra::RouteInformation{around.overlay, ra.route_preference.value, ra.route_lifetime.value});
+        ra::RouteInformation{context.overlay, ra.route_preference.value, ra.route_lifetime.value});
     add_further_options(ra, message.options);
     return out;
 }
 
 }  // namespace
 
-Located<bool> read_ra(TableReader& lan, const RaSurroundings& around, LanConfig& out) {
+Located<bool> read_ra(TableReader& lan, const RaParseContext& context, LanConfig& out) {
     static const toml::table kNothing;
     auto ra = lan.table("ra");
     if (!ra) ra.emplace(kNothing, lan.path_of("ra"), lan.line(), lan.findings());
-    RaSettings settings = read_ra_settings(*ra, around);
-    check_ra(settings, around, lan.findings());
+    RaSettings settings = read_ra_settings(*ra, context);
+    check_ra(settings, context, lan.findings());
     out.advertise = settings.advertise.value;
-    out.ra = to_config(settings, around);
+    out.ra = to_config(settings, context);
     out.withdraw_when_isolated = settings.withdraw_when_isolated.value;
     out.isolated_after = settings.isolated_after.value;
     return std::move(settings.advertise);

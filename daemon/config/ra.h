@@ -9,7 +9,7 @@
 namespace ulagate::config_file {
 
 // What [lan.ra] needs from the rest of the file.
-struct RaSurroundings {
+struct RaParseContext {
     net::Ipv6Prefix prefix;               // of the LAN
     net::Ipv6Prefix overlay;              // where the route leads
     std::uint64_t router_identifier = 0;  // of the router's own address in the prefix
@@ -17,6 +17,6 @@ struct RaSurroundings {
 };
 
 // [lan.ra] of a LAN into `out`; the defaults where there is none. Gives whether it advertises.
-Located<bool> read_ra(TableReader& lan, const RaSurroundings& around, LanConfig& out);
+Located<bool> read_ra(TableReader& lan, const RaParseContext& context, LanConfig& out);
 
 }  // namespace ulagate::config_file

@@ -14,7 +14,7 @@
 namespace ulagate::config_file {
 
 // What the tables of a LAN need from the rest of the file; the defaults where that is wrong.
-struct Surroundings {
+struct ParseContext {
     net::Ipv6Prefix overlay;
     std::string node;
 };
@@ -36,7 +36,7 @@ std::optional<ApplianceConfig> read_appliance(TableReader& file, std::optional<R
 std::vector<UplinkConfig> read_uplinks(TableReader& file, Facts& facts);
 
 // [[lan]] and all in it, of an edge.
-std::vector<LanConfig> read_lans(TableReader& file, const Surroundings& around, Facts& facts);
+std::vector<LanConfig> read_lans(TableReader& file, const ParseContext& context, Facts& facts);
 // [lan.vrrp] and [lan.vrrp.track] of a LAN; nothing where there is none.
 std::optional<VrrpConfig> read_vrrp(TableReader& lan, Facts& facts);
 // [[relay]] of an edge.

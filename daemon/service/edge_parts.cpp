@@ -29,15 +29,15 @@ EdgeParts::EdgeParts(const Context& context, const Means& means, Machine machine
       lans_(context,
             {control_, relays_, means.shutdown,
              [this](const std::set<std::string>& active) {
-                 tell_surroundings();
+                 tell_conditions();
                  relays_.note_reachable();
                  routing_.set_active(active);
              }},
             std::move(machine.open_lan)) {}
 
-void EdgeParts::tell_surroundings() {
-    relays_.set_surroundings({lans_.active(), means_.key.key().has_value(), clock_.behind(),
-                              means_.shutdown.forwards_for_successor()});
+void EdgeParts::tell_conditions() {
+    relays_.set_conditions({lans_.active(), means_.key.key().has_value(), clock_.behind(),
+                            means_.shutdown.forwards_for_successor()});
 }
 
 void EdgeParts::load() {
@@ -48,14 +48,14 @@ void EdgeParts::load() {
 
 void EdgeParts::set_config() {
     lans_.set_config();
-    tell_surroundings();
+    tell_conditions();
     control_.set_config(context_.config);
     routing_.set_config();
     relays_.set_config();
 }
 
 void EdgeParts::observe() {
-    tell_surroundings();
+    tell_conditions();
     relays_.observe();
     routing_.decide();
     lans_.take_states();

@@ -56,7 +56,7 @@ public:
     [[nodiscard]] const Lans& lans() const { return lans_; }
 
 private:
-    void tell_surroundings();
+    void tell_conditions();
 
     Context context_;
     Means means_;

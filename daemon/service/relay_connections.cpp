@@ -291,7 +291,7 @@ void RelayConnections::note_received(const RelayConfig& relay) {
 bool RelayConnections::is_reachable(const RelayConfig& relay) const {
     if (relay.kind == RelayKind::ulagate || is_alive(relay)) return is_alive(relay);
     const auto known = plain_relays_.find(relay.name);
-    return !around_.clock_behind &&
+    return !conditions_.clock_behind &&
            (known == plain_relays_.end() || !known->second.unreachable(context_.loop.now()));
 }
 
@@ -302,8 +302,8 @@ bool RelayConnections::any_reachable() const {
 
 bool RelayConnections::may_use(const RelayConfig& relay) const {
     Facts facts;
-    facts.active_lans = around_.active_lans;
-    facts.handing_over = around_.handing_over;
+    facts.active_lans = conditions_.active_lans;
+    facts.handing_over = conditions_.handing_over;
     return ulagate::may_use(context_.config, facts, relay);
 }
 

@@ -35,13 +35,13 @@ public:
                      RelayChannel& channel, Manner manner);
 
     // What other parts know, as it is now.
-    struct Surroundings {
+    struct Conditions {
         std::set<std::string> active_lans;
         bool has_key = false;
         bool clock_behind = false;
         bool handing_over = false;
     };
-    void set_surroundings(Surroundings now) { around_ = std::move(now); }
+    void set_conditions(Conditions now) { conditions_ = std::move(now); }
 
     // What the file says; before the first set_config().
     void load();
@@ -104,7 +104,7 @@ private:
     NameResolver& resolver_;
     RelayChannel& channel_;
     EgressCache egress_;
-    Surroundings around_;
+    Conditions conditions_;
     std::map<std::string, RelayContact> contacts_;  // by relay, as all that follow
     std::map<std::string, PlainRelay> plain_relays_;
     std::map<std::string, RelayFacts> relays_;

@@ -25,7 +25,7 @@ void RelayConnections::choose(const RelayConfig& relay) {
     RelayFacts& facts = relays_[relay.name];
     const wg::Peer* peer = peer_of(relay);
     facts.alive = is_alive(relay);
-    const bool may_use_it = may_use(relay) && !around_.clock_behind && !around_.handing_over;
+    const bool may_use_it = may_use(relay) && !conditions_.clock_behind && !conditions_.handing_over;
     if (relay.kind == RelayKind::plain) plain_relays_[relay.name].update(may_use_it, facts.alive, now);
 
     EndpointSelector::View view;
@@ -40,8 +40,8 @@ void RelayConnections::choose(const RelayConfig& relay) {
     if (peer != nullptr && peer->endpoint)
         view.in_use = Candidate{peer->endpoint->address, egress_.endpoint_route_of(peer->endpoint->address)};
     // While nothing is sent there, silence says nothing against the relay or its address.
-    view.may_send =
-        may_use_it && around_.has_key && context_.reconciler.have().tunnels.contains(tunnel_interface(relay));
+    view.may_send = may_use_it && conditions_.has_key &&
+                    context_.reconciler.have().tunnels.contains(tunnel_interface(relay));
     view.alive = facts.alive;
     view.answered = contact.answered(peer);
     view.traffic = traffic_[relay.name];

@@ -18,8 +18,8 @@ RelayParts::RelayParts(const Context& context, const Means& means, std::unique_p
       relays_(context, means.resolver, means.egress, routers_.control(),
               {.own_source_ports = false, .reads_default_routes = false}) {}
 
-void RelayParts::tell_surroundings() {
-    relays_.set_surroundings({{}, means_.key.key().has_value(), false, false});
+void RelayParts::tell_conditions() {
+    relays_.set_conditions({{}, means_.key.key().has_value(), false, false});
 }
 
 void RelayParts::load() {
@@ -28,14 +28,14 @@ void RelayParts::load() {
 }
 
 void RelayParts::set_config() {
-    tell_surroundings();
+    tell_conditions();
     routers_.set_config();
     recovery_.set_config();
     relays_.set_config();
 }
 
 void RelayParts::observe() {
-    tell_surroundings();
+    tell_conditions();
     relays_.observe();
     relays_.note_reachable();
 }

@@ -44,7 +44,7 @@ public:
     [[nodiscard]] RouterRegistry& routers() { return routers_; }
 
 private:
-    void tell_surroundings();
+    void tell_conditions();
 
     Context context_;
     Means means_;

@@ -48,8 +48,8 @@ protected:
         relays = std::make_unique<RelayConnections>(context, resolver, egress, channel,
                                                     RelayConnections::Manner{});
         relays->load();
-        around.has_key = true;
-        relays->set_surroundings(around);
+        conditions.has_key = true;
+        relays->set_conditions(conditions);
         relays->set_config();
         planned_once = false;
         changed();
@@ -57,7 +57,7 @@ protected:
     }
     bool contribute(Facts& into) override { return relays->contribute(into); }
     void observe() override {
-        relays->set_surroundings(around);
+        relays->set_conditions(conditions);
         relays->observe();
     }
     void settled() override {
@@ -97,7 +97,7 @@ protected:
     fake::FakeResolver resolver;
     fake::FakeEgress egress;
     FakeChannel channel;
-    RelayConnections::Surroundings around;
+    RelayConnections::Conditions conditions;
     std::unique_ptr<RelayConnections> relays;
 };
 
@@ -248,7 +248,7 @@ TEST_F(RelayConnectionsTest, AReloadKeepsWhatIsKnownOfARelayAndForgetsOneThatIsG
 }
 
 TEST_F(RelayConnectionsTest, NothingIsSentWhileTheClockIsBehind) {
-    around.clock_behind = true;
+    conditions.clock_behind = true;
     start();
     seconds(30);
     EXPECT_THAT(kernel.have.endpoint_routes, IsEmpty());
@@ -262,8 +262,8 @@ TEST_F(RelayConnectionsTest, OnlyTheActiveRouterUsesAPlainRelay) {
     start();
     EXPECT_FALSE(relays->may_use(config.relays.front()));
     EXPECT_TRUE(relays->any_reachable()) << "a Backup cannot know better";
-    around.active_lans = {config.lans.front().interface};
-    relays->set_surroundings(around);
+    conditions.active_lans = {config.lans.front().interface};
+    relays->set_conditions(conditions);
     EXPECT_TRUE(relays->may_use(config.relays.front()));
 }
 
