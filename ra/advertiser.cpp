@@ -42,7 +42,8 @@ Advertiser::Advertiser(Config config, Random random)
 
 std::vector<Send> Advertiser::set_source(std::optional<Source> source, TimePoint now,
                                          std::optional<net::Ipv6Address> former) {
-    if (source_ == source) return {};  // also nothing during the farewell, which has no source any more
+    if (source_ == source)
+        return {};  // also nothing while final ones are sent, which have no source any more
     forget_source();
     source_ = source;
     if (!source_) return {};
@@ -127,15 +128,15 @@ std::vector<Send> Advertiser::withdraw(TimePoint now) {
     Send send{source_->address, kAllNodes, std::move(last_word)};
     stale_.clear();
     forget_source();
-    farewell_ = std::move(send);
-    farewells_left_ = kFinalAdvertisements;
+    final_ra_ = std::move(send);
+    final_ra_left_ = kFinalAdvertisements;
     next_multicast_ = earliest_multicast(now);
     return on_deadline(now);
 }
 
 std::vector<Send> Advertiser::on_deadline(TimePoint now) {
     if (!next_multicast_ || now < *next_multicast_) return unicast_replies(now);
-    if (farewell_) return {farewell(now)};
+    if (final_ra_) return {send_final_ra(now)};
     return multicast(now);
 }
 
@@ -152,7 +153,7 @@ void Advertiser::forget_source() {
     next_multicast_.reset();
     multicast_reply_ = false;
     clear_replies();
-    farewell_.reset();
+    final_ra_.reset();
     former_.reset();
 }
 
@@ -190,14 +191,14 @@ Send Advertiser::forget_address(const net::Ipv6Address& address) const {
     return {address, kAllNodes, std::move(last_word), true};
 }
 
-Send Advertiser::farewell(TimePoint now) {
-    Send send = *farewell_;
+Send Advertiser::send_final_ra(TimePoint now) {
+    Send send = *final_ra_;
     last_multicast_ = now;
     next_multicast_.reset();
-    if (--farewells_left_ > 0) {
+    if (--final_ra_left_ > 0) {
         next_multicast_ = now + kMinDelayBetweenAdvertisements;
     } else {
-        farewell_.reset();
+        final_ra_.reset();
     }
     return send;
 }

@@ -100,8 +100,8 @@ public:
     void on_unresolved(const net::Ipv6Address& host, TimePoint now);
     // The service ends (RFC 4861 section 6.2.5): lifetimes 0, three times; done when deadline() is empty.
     // The source is forgotten with it: solicitations are ignored, set_source(nullopt) changes nothing (so a
-    // caller that reports the link as it is does not cut the farewell short), and set_source() with a value,
-    // even the same one, starts anew.
+    // caller that reports the link as it is does not cut the final ones short), and set_source() with a
+    // value, even the same one, starts anew.
     std::vector<Send> withdraw(TimePoint now);
     // `now` may be late; earlier than deadline() it does nothing.
     std::vector<Send> on_deadline(TimePoint now);
@@ -116,7 +116,7 @@ private:
     void forget_source();
     std::vector<Send> announce(TimePoint now);
     std::vector<Send> multicast(TimePoint now);
-    Send farewell(TimePoint now);
+    Send send_final_ra(TimePoint now);
     std::vector<Send> unicast_replies(TimePoint now);
     [[nodiscard]] bool is_there(const RouterSolicitation& solicitation,
                                 const std::optional<net::MacAddress>& sender) const;
@@ -144,8 +144,8 @@ private:
     bool known_to_hosts_ = false;             // config_
     std::optional<Duration> wall_offset_;     // system_clock - steady_clock
     std::optional<net::Ipv6Address> former_;  // hosts are told to forget it, as long as quick_left_
-    std::optional<Send> farewell_;            // what withdraw() repeats
-    unsigned farewells_left_ = 0;
+    std::optional<Send> final_ra_;            // what withdraw() repeats
+    unsigned final_ra_left_ = 0;
 };
 
 }  // namespace ulagate::ra

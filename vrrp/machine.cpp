@@ -122,7 +122,7 @@ void Machine::hear_as_backup(const Advertisement& advertisement, const net::Ipv6
 
 // A lower priority is obeyed while we have not been ready for preempt_delay: by then we may have fetched all
 // that is needed to do better than the other. A router that lowers its own priority below ours says that it
-// cannot do its work; it is relieved without delay.
+// cannot do its work; another takes over without delay.
 bool Machine::obeys(const Advertisement& advertisement, const net::Ipv6Address& from, TimePoint now) {
     if (advertisement.priority >= priority_) {
         preempt_from_.reset();

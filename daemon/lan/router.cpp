@@ -44,8 +44,8 @@ LanRouter::LanRouter(LanConfig config, ra::Random random)
 
 bool LanRouter::wants_address() const {
     if (!machine_) return false;
-    // During the farewell the hosts are still to hear us.
-    return !leaving_.empty() ? farewell_at_ || advertiser_.deadline()
+    // While final advertisements are sent, hosts are still to hear us.
+    return !leaving_.empty() ? final_ra_at_ || advertiser_.deadline()
                              : machine_->state() == vrrp::State::active;
 }
 
@@ -300,7 +300,7 @@ LanActions LanRouter::on_vrrp(std::span<const std::byte> packet, const vrrp::Pac
     advertiser_.assume_known();  // the routers of a LAN advertise the same
     if (!leaving_.empty() && advertisement->priority != vrrp::kPriorityStopping) {
         if (!taken_over_) taken_over_ = now;
-        end_farewell(now);  // somebody has taken over: hosts keep their route, and need no word
+        end_final_ra(now);  // somebody has taken over: hosts keep their route, and need no word
         return out;
     }
     take(machine_->on_advertisement(*advertisement, info.source, *self_, now), now, out);
@@ -313,11 +313,11 @@ LanActions LanRouter::on_deadline(TimePoint now) {
     if (machine_) take(machine_->on_deadline(now), now, out);
     follow_sends(now, out);
     if (announcer_.on_deadline(now)) announce(out);
-    if (farewell_at_ && now >= *farewell_at_) {
-        farewell_at_.reset();
+    if (final_ra_at_ && now >= *final_ra_at_) {
+        final_ra_at_.reset();
         advertise(advertiser_.withdraw(now), out);  // this was the last router of the site
     }
-    if (relieved_at_ && now >= *relieved_at_) relieved_at_.reset();
+    if (drained_at_ && now >= *drained_at_) drained_at_.reset();
     std::vector<ra::Send> last_words;
     for (const net::Ipv6Address& address : former_.due(now))
         last_words.push_back(advertiser_.forget_address(address));
@@ -337,8 +337,8 @@ std::optional<LanRouter::TimePoint> LanRouter::deadline() const {
         sooner(sends_.mute() == silenced_ ? sends_.deadline() : TimePoint::min());
     sooner(announcer_.deadline());
     sooner(former_.deadline());
-    sooner(farewell_at_);
-    sooner(relieved_at_);
+    sooner(final_ra_at_);
+    sooner(drained_at_);
     if (route_state_ == RouteState::full && leaving_.empty()) sooner(route_.deadline());
     return next;
 }

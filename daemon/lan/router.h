@@ -172,7 +172,7 @@ private:
                  LanActions& out);
     void take(const vrrp::Actions& actions, TimePoint now, LanActions& out);
     void announce(LanActions& out) const;
-    void end_farewell(TimePoint now);
+    void end_final_ra(TimePoint now);
     void follow_route(TimePoint now, LanActions& out);
     void advertise(std::vector<ra::Send>&& advertisements, LanActions& out) const;
     [[nodiscard]] std::optional<net::Ipv6Address> own_link_local(const Addresses& addresses) const;
@@ -202,8 +202,8 @@ private:
     std::optional<OwnVoice> own_voice_;
     std::size_t mtu_ = kSmallestMtu;         // of the sending interface
     std::optional<TimePoint> leased_until_;  // the virtual address, as last put
-    std::optional<TimePoint> farewell_at_;   // withdrawn; nobody has taken over yet
-    std::optional<TimePoint> relieved_at_;   // withdrawn; another has taken over, and all know it by then
+    std::optional<TimePoint> final_ra_at_;   // withdrawn; nobody has taken over yet
+    std::optional<TimePoint> drained_at_;    // withdrawn; another has taken over, and all know it by then
     std::optional<TimePoint> taken_over_;
     std::optional<TimePoint> last_sent_;
     LanCounters counters_;

@@ -16,7 +16,7 @@ constexpr auto kTakeoverMargin = 200ms;
 
 // From another router's first advertisement until its Neighbor Advertisement has reached the hosts and its
 // claim the relays (ARCHITECTURE section 4.2): what comes to us until then is still forwarded.
-constexpr auto kRelief = 1s;
+constexpr auto kDrainTime = 1s;
 
 }  // namespace
 
@@ -45,7 +45,7 @@ LanActions LanRouter::withdraw(TimePoint now) {
     take(machine_->stop(now, leaving_), now, out);
     if (spoke) {
         // The address stays meanwhile: another router that takes over says so by its advertisement.
-        farewell_at_ = now + machine_->config().interval + kTakeoverMargin;
+        final_ra_at_ = now + machine_->config().interval + kTakeoverMargin;
     } else {
         advertise(advertiser_.set_source(std::nullopt, now), out);
     }
@@ -57,9 +57,9 @@ LanActions LanRouter::leave(TimePoint now) {
     return withdraw(now);
 }
 
-void LanRouter::end_farewell(TimePoint now) {
-    if (wants_address()) relieved_at_ = now + kRelief;
-    farewell_at_.reset();
+void LanRouter::end_final_ra(TimePoint now) {
+    if (wants_address()) drained_at_ = now + kDrainTime;
+    final_ra_at_.reset();
     source_.reset();
     advertiser_ = ra::Advertiser{config_.ra, {}};  // nor is the last word repeated, if it has been said
 }

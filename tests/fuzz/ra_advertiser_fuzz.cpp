@@ -101,7 +101,7 @@ private:
             case 6:
                 source_ = ra::Source{some_host(), std::nullopt};
                 if (byte() % 2 == 0) source_->link_address = net::MacAddress{{2, 0, 0, 0, 0, byte()}};
-                farewells_left_ = 0;
+                final_ra_left_ = 0;
                 disturbed_ = true;
                 note(advertiser_.set_source(source_, now_,
                                             byte() % 4 == 0 ? std::optional{some_host()} : std::nullopt));
@@ -112,7 +112,7 @@ private:
                 note(advertiser_.set_config(config_, now_));
                 break;
             case 8:
-                if (source_) farewells_left_ = 3;
+                if (source_) final_ra_left_ = 3;
                 source_.reset();
                 note(advertiser_.withdraw(now_));
                 break;
@@ -175,7 +175,7 @@ private:
         for (const ra::Send& send : sends) {
             // The last words from another address are beside the schedule.
             if (send.former_source) continue;
-            require(source_ || farewells_left_ > 0);
+            require(source_ || final_ra_left_ > 0);
             if (source_) require(send.source == source_->address);
             if (!send.hosts.empty()) {
                 require(source_.has_value());
@@ -197,7 +197,7 @@ private:
             asked_direct_.clear();
             const ra::PacketInfo info{send.source, ra::kAllNodes, 255};
             require(ra::parse_router_advertisement(ra::build(send.message), info).has_value());
-            if (!source_) --farewells_left_;
+            if (!source_) --final_ra_left_;
         }
     }
 
@@ -233,7 +233,7 @@ private:
         require(advertiser_.pending_replies() <= 128 + ra::DirectReplies::kMaxWaiting);
         require(advertiser_.remembered_hosts() <= 128 + 202 + 256 + ra::DirectReplies::kMaxWaiting);
         require(advertiser_.advertising() == source_.has_value());
-        require(advertiser_.deadline().has_value() == (source_ || farewells_left_ > 0));
+        require(advertiser_.deadline().has_value() == (source_ || final_ra_left_ > 0));
         if (!source_) return;
         // MaxRtrAdvInterval, whatever has happened; an alarm that is overdue counts as kept.
         const ra::Duration longest = std::max<ra::Duration>({config_.min_interval, config_.max_interval, 3s});
@@ -250,7 +250,7 @@ private:
     unsigned unicasts_ = 0;
     ra::TimePoint direct_second_began_{1000s};
     std::size_t direct_ = 0;
-    unsigned farewells_left_ = 0;
+    unsigned final_ra_left_ = 0;
     bool disturbed_ = true;  // since the last multicast, by anything but time
     std::set<net::Ipv6Address> asked_;
     std::set<std::pair<std::array<std::uint8_t, 16>, std::array<std::uint8_t, 6>>> asked_direct_;

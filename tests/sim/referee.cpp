@@ -89,8 +89,8 @@ void Referee::hear_as_backup(Seat& seat, Station from, std::uint8_t priority, Du
     if (priority < own) {
         seat.sure &= awake;
         if (!awake) return;
-        // One that lowers itself is relieved without delay; one that was not heard for a while, because
-        // another was Active, has not said that it lowers itself.
+        // From one that lowers itself another takes over without delay; one that was not heard for a while,
+        // because another was Active, has not said that it lowers itself.
         const bool lowered = before && before->first == from && before->second >= own;
         const bool at_once = lowered || !seat.sure;
         if (!seat.lower_since) seat.lower_since = at_once ? TimePoint{} : now;

@@ -27,7 +27,7 @@ public:
         net::Ipv6Address address;  // the interface's own link-local
         Dice* dice = nullptr;
         std::function<void(Frame)> send;
-        std::function<bool()> relieved;  // the relays know another router for the site
+        std::function<bool()> drained;  // the relays know another router for the site
         std::function<void(const vrrp::Changed&)> changed;
         std::function<void(const std::string&)> tell;
     };

@@ -168,7 +168,7 @@ void Router::reconcile(TimePoint now) {
 }
 
 void Router::poll_end(TimePoint now) {
-    const bool over = withdraws_ ? lan_router_->done() : setup_.relieved();
+    const bool over = withdraws_ ? lan_router_->done() : setup_.drained();
     if (over || now >= end_at_) return take_down(now);
     end_poll_at_ = now + (withdraws_ ? 50ms : 20ms);
 }

@@ -38,7 +38,7 @@ World::World(std::uint64_t seed, std::vector<LanConfig> routers, std::size_t hos
             referee_.sent(i, frame, now_);
             wire.send(i, std::move(frame), now_);
         };
-        setup.relieved = [this, i] { return relieved(i); };
+        setup.drained = [this, i] { return drained(i); };
         setup.changed = [this, i](const vrrp::Changed& change) {
             ++seen_.changes;
             if (change.to == vrrp::State::active) ++seen_.takeovers;
@@ -193,7 +193,7 @@ bool World::carried(Station host, const net::MacAddress& mac) const {
 }
 
 // A router that has taken over claims the site at once, wherever the partition of the LAN leaves it.
-bool World::relieved(std::size_t router) const {
+bool World::drained(std::size_t router) const {
     for (std::size_t i = 0; i < routers_.size(); ++i) {
         if (i != router && answers_in_[i] != 0 && now_ - answers_since_[i] >= kClaimRoundTrip) return true;
     }

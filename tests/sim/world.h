@@ -60,7 +60,7 @@ private:
     void note_times();
     void deliver(const Wire::Delivery& delivery);
     [[nodiscard]] bool carried(Station host, const net::MacAddress& mac) const;
-    [[nodiscard]] bool relieved(std::size_t router) const;
+    [[nodiscard]] bool drained(std::size_t router) const;
 
     TimePoint now_{std::chrono::seconds{1000}};
     std::vector<std::unique_ptr<Router>> routers_;

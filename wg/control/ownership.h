@@ -106,7 +106,7 @@ struct Outcome {
 //
 // A live claim beats none; of several the higher (epoch, priority) wins, then the lower key. Without a live
 // claim a prefix stays with its owner as long as that is heard and has not released it, then goes to another
-// live router of the site, the best priority first; if none is live it stays. A release is not a farewell:
+// live router of the site, the best priority first; if none is live it stays. A release is not a goodbye:
 // for a lease the router is no fall-back, but it may claim again at once. What nobody has ever claimed
 // belongs to the highest configured priority. Router indexes count from 0.
 //

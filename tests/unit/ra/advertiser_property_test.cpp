@@ -80,7 +80,7 @@ private:
                 source_ = Source{net::Ipv6Address{{0xfe, 0x80, 0, static_cast<std::uint8_t>(pick(2))}},
                                  std::nullopt};
                 restarted_ = now_;
-                farewells_left_ = 0;
+                final_ra_left_ = 0;
                 note(advertiser_.set_source(source_, now_));
                 break;
             case 3:
@@ -89,7 +89,7 @@ private:
                 break;
             case 4:
                 if (!chance(20)) break;
-                if (source_) farewells_left_ = 3;
+                if (source_) final_ra_left_ = 3;
                 source_.reset();
                 note(advertiser_.withdraw(now_));
                 break;
@@ -142,8 +142,8 @@ private:
             ASSERT_EQ(send.source, source_->address);
             return;
         }
-        ASSERT_GT(farewells_left_, 0U) << "an advertisement without a source";
-        --farewells_left_;
+        ASSERT_GT(final_ra_left_, 0U) << "an advertisement without a source";
+        --final_ra_left_;
         ASSERT_EQ(send.message.router_lifetime.count(), 0);
         for (const Option& option : send.message.options) {
             ASSERT_EQ(std::get<RouteInformation>(option).lifetime, Seconds{0});
@@ -156,7 +156,7 @@ private:
         ASSERT_EQ(advertiser_.advertising(), source_.has_value());
         const auto deadline = advertiser_.deadline();
         if (!source_) {
-            ASSERT_EQ(deadline.has_value(), farewells_left_ > 0);
+            ASSERT_EQ(deadline.has_value(), final_ra_left_ > 0);
             return;
         }
         ASSERT_TRUE(deadline);
@@ -174,7 +174,7 @@ private:
     TimePoint restarted_ = kStart;
     TimePoint last_event_ = kStart;
     std::optional<TimePoint> last_multicast_;
-    unsigned farewells_left_ = 0;
+    unsigned final_ra_left_ = 0;
     Duration max_late_{};
     std::map<net::Ipv6Address, TimePoint> asked_;
     std::vector<std::pair<TimePoint, Send>> wire_;
