@@ -282,7 +282,8 @@ void want_relays(Wanted& wanted, const Config& config, const Facts& facts, const
         const std::string interface = tunnel_interface(relay);
         const auto link = have.links.find(interface);
         // While the relay's name is not resolved (again), what was measured before a restart stays.
-        const bool keep = !config.tunnel.mtu && !now.egress && link != have.links.end();
+        // One that is not up yet has what it was made with, or is being given by wireguard-go.
+        const bool keep = !config.tunnel.mtu && !now.egress && link != have.links.end() && link->second.up;
         if (now.endpoint_route && now.endpoint)
             wanted.endpoint_routes.emplace(now.endpoint->address, *now.endpoint_route);
         want_tunnel(wanted, interface,

@@ -33,6 +33,23 @@ milliseconds retry_delay(unsigned attempts) {
     return std::min(kFirstRetry * (1U << doublings), kLongestRetry);
 }
 
+// How often each step was tried in a run. Another ruleset is another step, though it has the same name.
+class Tries {
+public:
+    int count(const Step& step) {
+        int& tries = counts_[describe(step)];
+        if (const auto* s = std::get_if<ApplyFirewall>(&step); s != nullptr && ruleset_ != s->to) {
+            ruleset_ = s->to;
+            tries = 0;
+        }
+        return ++tries;
+    }
+
+private:
+    std::map<std::string, int> counts_;
+    std::optional<firewall::Model> ruleset_;
+};
+
 Stale touched_by(const Step& step) {
     Stale stale;
     if (std::holds_alternative<ApplyFirewall>(step)) stale.firewall = true;
@@ -224,7 +241,7 @@ Reconciler::Report Reconciler::run(const Want& want, TimePoint now, bool slow_to
     Report report;
     settled_ = false;
     fight_on_at_.reset();
-    std::map<std::string, int> tries;
+    Tries tries;
     for (int round = 0; round < kMaxRounds; ++round) {
         if (auto read = refresh(); !read) {
             // We cannot know what is there, so nothing is done on a guess; the caller's timer brings us back.
@@ -242,7 +259,7 @@ Reconciler::Report Reconciler::run(const Want& want, TimePoint now, bool slow_to
             if (waiting(step, wanted, now) || (!slow_too && std::holds_alternative<CreateTunnel>(step)))
                 continue;
             if (held_back(step)) continue;
-            if (++tries[describe(step)] > kMaxTries) {
+            if (tries.count(step) > kMaxTries) {
                 const Error ineffective{{}, "the kernel took it, but shows something else"};
                 note_failure(subject(step), describe(step), ineffective, now, report);
                 continue;

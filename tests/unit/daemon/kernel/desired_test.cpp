@@ -213,6 +213,16 @@ TEST(DesiredEdge, TheMtuFollowsFromTheEgress) {
     }
 }
 
+TEST(DesiredEdge, WhileThereIsNoEgressATunnelKeepsTheMtuThatWeGaveIt) {
+    Facts now = facts(edge());
+    now.relays["r1"].egress.reset();
+    Have have = fake::with_tunnels(machine(), {"ulg-r1"});
+    have.links["ulg-r1"].mtu = 1392;
+    EXPECT_EQ(desired(edge(), now, have).tunnels.at("ulg-r1").mtu, 1392U);
+    have.links["ulg-r1"].up = false;  // just made, by somebody who will give it another one
+    EXPECT_EQ(desired(edge(), now, have).tunnels.at("ulg-r1").mtu, 1420U);
+}
+
 TEST(DesiredEdge, AMeasuredPathNarrowsTheTunnelAndNeverWidensItBeyondTheKernelsBelief) {
     Facts now = facts(edge());
     RelayFacts& relay = now.relays["r1"];

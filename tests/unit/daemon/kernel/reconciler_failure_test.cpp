@@ -128,6 +128,18 @@ TEST_F(ReconcilerStory, NothingIsDoneOnAGuess) {
     settle();
 }
 
+TEST_F(ReconcilerStory, ARulesetThatFollowsTheStepsOfARunIsNoStepInVain) {
+    settle();
+    // Each of three rounds learns something that the ruleset follows from.
+    const auto want = [this](const Have& have) {
+        Wanted wanted = desired(config_, facts_, have);
+        wanted.firewall.neighbours = std::min(have.firewall->neighbours, 4096U) + 1024;
+        return wanted;
+    };
+    EXPECT_THAT(reconciler_.run(want, now_).failed, IsEmpty());
+    EXPECT_EQ(kernel_.have.firewall->neighbours, 5120U);
+}
+
 TEST_F(ReconcilerStory, AStepThatNeverTakesEffectDoesNotSpin) {
     kernel_.without_effect = {"firewall"};
     const auto count = [&] {
