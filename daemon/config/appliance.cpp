@@ -40,7 +40,7 @@ void read_ssh(TableReader& table, std::optional<Role> role, ApplianceConfig& out
     if (!from.given()) return;
     if (role == Role::relay && from.value == SshFrom::lan)
         complain(table.findings(), from,
-                 R"("lan" is nobody, because a relay has no LANs; choose "overlay" or "anywhere")");
+                 R"("lan" allows no access, because a relay has no LANs; choose "overlay" or "anywhere")");
     if (!table.has("ssh_keys") || table.is_empty_list("ssh_keys"))
         warn(table.findings(), from,
              "has no effect without ssh_keys, because there are no passwords; add a key to them");
@@ -126,7 +126,7 @@ void check_country(const Located<std::string>& country, const ApplianceConfig& a
                                     [](const auto& uplink) { return uplink.wifi.has_value(); });
     if (!appliance.wifi_ap && !client) return;
     findings.error(country.line, country.key,
-                   "is missing, and what a radio may send is a matter of it; add country = \"DE\" (or where "
+                   "is missing, but it decides what a radio may send; add country = \"DE\" (or where "
                    "this machine is) to [appliance]");
 }
 

@@ -41,7 +41,7 @@ struct UplinkConfig {
     Kind kind = Kind::ethernet;
     std::string interface;              // usb: empty = whichever is plugged in
     std::optional<std::uint16_t> vlan;  // 1 to 4094, on top of the interface
-    std::optional<Fixed> fixed;         // nothing: DHCP and SLAAC
+    std::optional<Fixed> fixed;         // nullopt: DHCP and SLAAC
     std::optional<Wifi> wifi;           // exactly with Kind::wifi
     std::optional<Pppoe> pppoe;
     bool operator==(const UplinkConfig&) const = default;
@@ -69,7 +69,8 @@ struct ApplianceConfig {
     std::vector<std::string> time_servers;  // names or addresses
     std::string country;                    // ISO 3166, two capital letters; empty: not said
     bool console_login = false;
-    std::vector<UplinkConfig> uplinks;  // in order of preference; none: every Ethernet and what is plugged in
+    std::vector<UplinkConfig>
+        uplinks;  // in order of preference; empty: every Ethernet port and USB network device
     std::optional<WifiApConfig> wifi_ap;
     bool operator==(const ApplianceConfig&) const = default;
 };

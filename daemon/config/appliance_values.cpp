@@ -110,8 +110,8 @@ Result<net::IpAddress> parse_address(std::string_view text, std::string_view exa
 Result<std::string> parse_ssh_key(std::string_view text) {
     if (text.find("PRIVATE KEY") != std::string_view::npos) {
         return fail(
-            "this is a private key, and those stay where they were made; write the public one, which is in "
-            "the file beside it that ends in .pub, and make a new pair, because this one has been in a file");
+            "this is a private key, which must not leave the machine where it was made; write the public key "
+            "from the .pub file beside it, and make a new pair, because this private key has been exposed");
     }
     const auto refuse = [] {
         return fail(
@@ -142,7 +142,7 @@ Result<std::string> parse_ssid(std::string_view text) {
     if (text.empty() || text.size() > kMax) {
         return fail(fmt::format("has {} bytes; the name of a Wi-Fi network has 1 to {}", text.size(), kMax));
     }
-    if (has_control(text)) return fail("holds a control character; write the name as phones show it");
+    if (has_control(text)) return fail("contains a control character; write the name as phones show it");
     return std::string{text};
 }
 
@@ -152,7 +152,7 @@ Result<std::string> parse_wifi_password(std::string_view text) {
     if (text.size() < 8 || text.size() > 63 || !printable) {
         return fail(
             "cannot be the password of a Wi-Fi network (it is not shown here); choose 8 to 63 letters, "
-            "digits, spaces and signs of ASCII");
+            "digits, spaces and punctuation characters of ASCII");
     }
     return std::string{text};
 }
@@ -167,7 +167,7 @@ Result<std::string> parse_pppoe_word(std::string_view text) {
 }
 
 Result<std::string> parse_uplink_interface(std::string_view text) {
-    if (text == "lo") return fail("\"lo\" leads nowhere; name the interface that the internet is behind");
+    if (text == "lo") return fail("\"lo\" is not an uplink; name the interface that leads to the internet");
     return parse_tracked_interface(text);
 }
 
@@ -207,17 +207,17 @@ Result<net::Ipv4Prefix> parse_lan_ipv4(std::string_view text) {
                                                        net::parse_ipv4_prefix("192.168.0.0/16").value()};
     if (std::none_of(kPrivate.begin(), kPrivate.end(), [&](const auto& p) { return contains(p, *prefix); })) {
         return fail(
-            fmt::format("{} is not out of a private range (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16); "
+            fmt::format("{} is not in a private range (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16); "
                         "choose one, like \"192.168.83.1/24\"",
                         to_string(*prefix)));
     }
     if (prefix->length > 29) {
-        return fail(fmt::format("{} has no room for hosts; choose a /29 or shorter, usually a /24",
+        return fail(fmt::format("{} leaves no addresses for hosts; choose a /29 or shorter, usually a /24",
                                 to_string(*prefix)));
     }
     if (!is_a_host(*prefix)) {
         return fail(
-            fmt::format("{} is not the address of a machine but of all of them; write this router's "
+            fmt::format("{} is a broadcast or network address; write this router's "
                         "own, like \"192.168.83.1/24\"",
                         to_string(*prefix)));
     }

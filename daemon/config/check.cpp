@@ -68,10 +68,9 @@ void check_disjoint(const std::vector<Located<Prefix>>& prefixes, Findings& find
         const bool inner_is_later = inner->line >= outer->line;
         const auto& later = inner_is_later ? *inner : *outer;
         const auto& earlier = inner_is_later ? *outer : *inner;
-        complain(
-            findings, later,
-            fmt::format("{} overlaps {} ({} in line {}); an address belongs to one place, so choose another",
-                        show(later.value), show(earlier.value), earlier.key, earlier.line));
+        complain(findings, later,
+                 fmt::format("{} overlaps {} ({} in line {}); choose a network that does not overlap",
+                             show(later.value), show(earlier.value), earlier.key, earlier.line));
     }
 }
 
@@ -91,11 +90,10 @@ void check_overlay(const Located<net::Ipv6Prefix>& overlay, const Facts& facts, 
     }
     for (const auto& endpoint : facts.endpoints) {
         if (!overlay.value.contains(endpoint.value)) continue;
-        complain(
-            findings, endpoint,
-            fmt::format("{} is inside overlay.prefix {}, so the tunnel would have to run through itself; "
-                        "write the relay's public address",
-                        show(endpoint.value), show(overlay.value)));
+        complain(findings, endpoint,
+                 fmt::format("{} is inside overlay.prefix {}, so the tunnel would run through itself; write "
+                             "the relay's public address",
+                             show(endpoint.value), show(overlay.value)));
     }
 }
 
@@ -145,9 +143,9 @@ void check(const Facts& facts, Findings& findings) {
     if (facts.overlay) check_overlay(*facts.overlay, facts, findings);
     check_disjoint(facts.prefixes, findings);
     check_disjoint(networks(facts.ipv4), findings);
-    check_unique(facts.addresses, "every machine has an address of its own", findings);
-    check_unique(facts.public_keys, "every machine has a key of its own, made by `ulagate keygen`", findings);
-    check_unique(facts.nodes, "every machine has a name of its own", findings);
+    check_unique(facts.addresses, "every machine needs its own address", findings);
+    check_unique(facts.public_keys, "every machine needs its own key, made by `ulagate keygen`", findings);
+    check_unique(facts.nodes, "every machine needs its own name", findings);
     check_unique(facts.names, "choose another name", findings);
     check_unique(facts.interfaces, "an interface is one LAN; for a second one make it a VLAN", findings);
     check_unique(facts.virtual_macs,
@@ -167,7 +165,7 @@ void check_priorities(std::vector<Located<std::uint8_t>> priorities, Findings& f
         warn(findings, here,
              fmt::format(
                  "{} is also the priority of the router in line {}, so their order in this file decides "
-                 "the owner of the site while nobody has claimed it; give each its own",
+                 "which of them owns the site while none has claimed it; give each its own priority",
                  here.value, before.line));
     }
 }

@@ -42,8 +42,8 @@ void check_uplinks_differ(const Facts& facts, Findings& findings) {
                                  quote(name), quote(ssid(uplink.value)), network->second));
         } else if (name.empty()) {
             complain(findings, uplink,
-                     fmt::format("is missing here as in line {}, so both are any USB device; remove one of "
-                                 "the two, or name the interfaces",
+                     fmt::format("is missing here and in line {}, so both match any USB device; remove one "
+                                 "of the two, or name the interfaces",
                                  first->second->line));
         } else {
             complain(findings, uplink,
@@ -72,8 +72,8 @@ void check_access_point(const Facts& facts, Findings& findings) {
     const ByName gateways = by_name(facts.gateways);
     if (!lans.contains(ap.value)) {
         complain(findings, ap,
-                 fmt::format("{} is not the interface of a [[lan]]; add a [[lan]] with it, so that there is "
-                             "something behind the radio",
+                 fmt::format("{} is not the interface of a [[lan]]; add a [[lan]] with it, which the access "
+                             "point is to serve",
                              quote(ap.value)));
     } else if (!gateways.contains(ap.value)) {
         warn(

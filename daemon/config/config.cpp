@@ -106,15 +106,14 @@ void check_gateway_mode(const Located<firewall::Mode>& mode, const Facts& facts,
     if (facts.gateways.empty() || !mode.usable()) return;
     if (mode.value == firewall::Mode::off) {
         warn(findings, mode,
-             fmt::format("\"off\" leaves nobody to translate addresses for the LAN of line {} (gateway = "
-                         "true); do that by other means, or choose another mode",
+             fmt::format("with \"off\" nothing translates addresses for the LAN of line {} (gateway = true); "
+                         "translate them by other means, or choose another mode",
                          facts.gateways.front().line));
     } else if (mode.value == firewall::Mode::shared) {
-        warn(
-            findings, mode,
-            fmt::format("\"shared\" keeps nobody out of the LAN of line {} (gateway = true); filter there by "
-                        "other means, or choose \"appliance\"",
-                        facts.gateways.front().line));
+        warn(findings, mode,
+             fmt::format("\"shared\" does not protect the LAN of line {} (gateway = true); filter there by "
+                         "other means, or choose \"appliance\"",
+                         facts.gateways.front().line));
     }
 }
 
@@ -266,9 +265,10 @@ Loaded load_config(std::string_view text) {
     Findings findings;
     std::optional<Config> config;
     if (text.size() > kMaxBytes) {
-        findings.error(0, "", "is larger than 16 MiB, which no configuration is; is this the right file?");
+        findings.error(0, "", "is larger than 16 MiB; is this the right file?");
     } else if (const auto line = line_with_too_many_dots(text)) {
-        findings.error(*line, "", "has more than 32 dots, which no key has; spread it over several lines");
+        findings.error(*line, "",
+                       "contains more than 32 dots, more than any key; spread it over several lines");
     } else {
         try {
             config = read(toml::parse(text), findings);

@@ -54,8 +54,8 @@ struct LanConfig {
     // [lan.ra] route_when_isolated: whether hosts lose the route to the overlay ...
     bool withdraw_when_isolated = false;
     std::chrono::milliseconds isolated_after{30'000};  // ... after no relay could be reached for so long
-    std::optional<VrrpConfig> vrrp;                    // nothing: a site with one router
-    std::optional<GatewayConfig> gateway;  // nothing: hosts have their internet from another router
+    std::optional<VrrpConfig> vrrp;                    // nullopt: a site with one router
+    std::optional<GatewayConfig> gateway;  // nullopt: hosts have their internet from another router
     bool operator==(const LanConfig&) const = default;
 };
 
@@ -63,7 +63,7 @@ struct TunnelConfig {
     net::Ipv6Address address;  // outside the overlay
     std::string private_key_file;
     std::uint16_t listen_port = 51820;
-    std::optional<std::uint16_t> mtu;  // bytes, >= 1280; nothing = from the egress to the relay
+    std::optional<std::uint16_t> mtu;  // bytes, >= 1280; nullopt = from the egress to the relay
     wg::BackendChoice backend = wg::BackendChoice::automatic;
     bool operator==(const TunnelConfig&) const = default;
 };
@@ -123,7 +123,7 @@ struct Config {
     std::vector<SiteConfig> sites;
     FirewallConfig firewall;
     std::string control_group;  // [control] group: who may use the control socket; empty = root only
-    std::optional<ApplianceConfig> appliance;  // nothing: the file has none of the firmware's tables
+    std::optional<ApplianceConfig> appliance;  // nullopt: the file has none of the firmware's tables
     bool operator==(const Config&) const = default;
 };
 

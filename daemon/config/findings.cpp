@@ -43,7 +43,7 @@ std::vector<Finding> Findings::take() && {
         const auto severity = errors_ ? Finding::Severity::error : Finding::Severity::warning;
         const unsigned line = findings_.back().line;
         findings_.push_back(
-            {severity, line, fmt::format("{} more findings are left out; mend these first", left_out_)});
+            {severity, line, fmt::format("{} more findings are left out; fix these first", left_out_)});
     }
     return std::move(findings_);
 }

@@ -37,7 +37,8 @@ std::optional<LanGateway> read_gateway(TableReader& lan) {
     }
     if (lan.has("vrrp")) {
         complain(lan.findings(), gateway,
-                 "does not go with [lan.vrrp] yet, because both routers would have the same IPv4 address and "
+                 "cannot be combined with [lan.vrrp] yet, because both routers would have the same IPv4 "
+                 "address and "
                  "lease the same addresses to different hosts; remove one of the two");
     }
     return LanGateway{gateway, lan.text("ipv4", "192.168.83.1/24", parse_lan_ipv4)};
@@ -65,7 +66,7 @@ void settle_gateways(std::vector<LanConfig>& lans, const std::vector<std::option
         while (next < kOf192 + kOf10 && std::any_of(taken.begin(), taken.end(), is_taken)) ++next;
         if (next == kOf192 + kOf10) {
             complain(findings, gateway->gateway,
-                     "finds no network that is free; add ipv4 with an address for this LAN");
+                     "finds no free network; add ipv4 with an address for this LAN");
             return;
         }
         lans.at(i).gateway = GatewayConfig{usual_network(next++)};

@@ -31,8 +31,8 @@ LanConfig read_lan(TableReader& lan, const ParseContext& context, std::optional<
         read_ra(lan, {out.prefix, context.overlay, router_identifier, gateway.has_value()}, out);
     if (out.vrrp && !advertise.value) {
         warn(lan.findings(), advertise,
-             "with false hosts are not told of the virtual router of [lan.vrrp]; remove it, or give them the "
-             "route by other means");
+             "if this is false, hosts do not learn of the virtual router of [lan.vrrp]; remove it, or give "
+             "them the route by other means");
     }
     lan.finish();
     return out;

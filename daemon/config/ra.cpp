@@ -212,7 +212,7 @@ void check_gateway(const Located<RouterLifetime>& lifetime, Findings& findings) 
     if (!lifetime.usable() || lifetime.value.count() != 0) return;
     complain(
         findings, lifetime,
-        "0s says that this is no default router, and with gateway = true it is the only one; remove it, or "
+        "with 0s this is not a default router, but with gateway = true it is the only one; remove it, or "
         "choose 30m");
 }
 
@@ -233,7 +233,7 @@ void check_list(const std::vector<Located<T>>& list, std::size_t max, std::strin
             complain(findings, here, fmt::format("has the same {} twice; remove one", what));
         if (i == max) {
             complain(findings, here,
-                     fmt::format("has more than {} {}s, and hosts keep three or so (RFC 8106); shorten it",
+                     fmt::format("has more than {} {}s, but hosts keep about three (RFC 8106); shorten it",
                                  max, what));
         }
     }
@@ -261,7 +261,7 @@ void check_routes(const RaSettings& ra, const RaParseContext& context, Findings&
             complain(
                 findings, route.prefix,
                 fmt::format(
-                    "{} is advertised already, and a route may be in an advertisement once only (RFC "
+                    "{} is already advertised, and an advertisement may contain a route only once (RFC "
                     "4191); remove it{}",
                     to_string(route.prefix.value),
                     route.prefix.value == context.overlay ? ", and see route_lifetime for the overlay" : ""));
@@ -273,9 +273,8 @@ void check_routes(const RaSettings& ra, const RaParseContext& context, Findings&
         }
         if (++count == kMaxRoutes + 1) {
             warn(findings, route.prefix,
-                 fmt::format(
-                     "is one route more than the {} that hosts are asked to keep (RFC 4191); advertise fewer",
-                     kMaxRoutes));
+                 fmt::format("exceeds the {} routes that hosts are asked to keep (RFC 4191); advertise fewer",
+                             kMaxRoutes));
         }
     }
 }
@@ -292,9 +291,9 @@ void check_ra(const RaSettings& ra, const RaParseContext& context, Findings& fin
     const auto& valid = ra.prefix_valid_lifetime;
     const auto& preferred = ra.prefix_preferred_lifetime;
     if (valid.usable() && preferred.usable() && preferred.value > valid.value) {
-        complain(findings, preferred,
-                 "is longer than prefix_valid_lifetime, and hosts ignore such a prefix (RFC 4862); make it "
-                 "shorter");
+        complain(
+            findings, preferred,
+            "is longer than prefix_valid_lifetime, so hosts ignore the prefix (RFC 4862); make it shorter");
     }
     check_countdown(ra, findings);
     if (context.gateway) check_gateway(ra.router_lifetime, findings);
@@ -304,9 +303,8 @@ void check_ra(const RaSettings& ra, const RaParseContext& context, Findings& fin
     if (preference.usable() && preference.value != ra::Preference::medium && ra.router_lifetime.usable() &&
         ra.router_lifetime.value.count() == 0) {
         warn(findings, preference,
-             "is not sent, because router_lifetime is 0s and this is no default router (RFC 4191); remove "
-             "it. For the "
-             "route to the overlay there is route_preference");
+             "is not sent, because router_lifetime is 0s, so this is not a default router (RFC 4191); remove "
+             "it. route_preference is for the route to the overlay");
     }
 }
 
@@ -346,7 +344,7 @@ ra::Config to_config(const RaSettings& ra, const RaParseContext& context) {
     message.other_config = ra.other_config.value;
     message.snac_router = ra.snac_router.value;
     message.router_lifetime = ra.router_lifetime.value;
-    // RFC 4191 section 2.2: 00 when this is no default router.
+    // RFC 4191 section 2.2: 00 when this is not a default router.
     if (message.router_lifetime.count() != 0) message.preference = ra.router_preference.value;
     message.reachable_time = ra.reachable_time.value;
     message.retrans_timer = ra.retrans_timer.value;

@@ -60,7 +60,7 @@ Result<net::Ipv6Prefix> parse_route(std::string_view text) {
     auto prefix = parse_network(text);
     if (prefix &&
         (prefix->address.is_multicast() || (prefix->length > 0 && prefix->address.is_link_local()))) {
-        return fail(fmt::format("{} is never reached through a router; remove it", to_string(*prefix)));
+        return fail(fmt::format("{} cannot be reached through a router; remove it", to_string(*prefix)));
     }
     return prefix;
 }
@@ -95,7 +95,7 @@ Result<net::Ipv6Prefix> parse_pref64(std::string_view text) {
     if (!prefix) return prefix;
     if (!ra::is_pref64_length(prefix->length)) {
         return fail(
-            fmt::format("{} is not a /32, /40, /48, /56, /64 or /96, and NAT64 has no others (RFC 6052)",
+            fmt::format("{} is not a /32, /40, /48, /56, /64 or /96, the only lengths of NAT64 (RFC 6052)",
                         to_string(*prefix)));
     }
     // RFC 6052 section 2.2: bits 64 to 71 are zero in every form.
@@ -121,7 +121,7 @@ Result<std::string> parse_captive_portal(std::string_view text) {
     }
     // What DHCP, which has to say the same, can carry.
     if (text.size() > 255)
-        return fail(fmt::format("has {} characters, and at most 255 can be sent (RFC 8910); shorten it",
+        return fail(fmt::format("has {} characters, but at most 255 can be sent (RFC 8910); shorten it",
                                 text.size()));
     return std::string{text};
 }

@@ -103,7 +103,7 @@ public:
         auto out = place<Number>(key);
         out.value = fallback;
         if (!out.given()) return out;
-        // Where 0 stands for "not given" it is no example of what to write.
+        // Where 0 stands for "not given" it is not an example of what to write.
         if (const auto number = integer_at(key, min, max, fallback < min ? min : fallback)) {
             out.value = static_cast<Number>(*number);
         } else {

@@ -76,10 +76,8 @@ RouterConfig read_router(TableReader& router, std::vector<Located<std::uint8_t>>
 Result<net::Ipv6Prefix> parse_site_prefix(std::string_view text) {
     auto prefix = parse_network(text);
     if (prefix && prefix->length > 64) {
-        return fail(
-            fmt::format("{} is longer than a /64, and hosts make their own addresses (SLAAC) in a /64 only; "
-                        "choose a /64 or shorter",
-                        to_string(*prefix)));
+        return fail(fmt::format("{} is longer than a /64, but SLAAC needs a /64; choose a /64 or shorter",
+                                to_string(*prefix)));
     }
     return prefix;
 }
@@ -99,7 +97,7 @@ SiteConfig read_site(TableReader& site, Facts& facts) {
         facts.prefixes.insert(facts.prefixes.end(), prefixes.begin(), prefixes.end());
         if (site.is_empty_list("prefixes")) {
             site.findings().error(site.line_of("prefixes"), site.path_of("prefixes"),
-                                  fmt::format("is empty; list what the site holds, like {}", example));
+                                  fmt::format("is empty; list the site's prefixes, like {}", example));
         }
     }
     if (!site.has("router") || site.is_empty_list("router")) {
@@ -141,13 +139,14 @@ std::vector<RelayConfig> read_peer_relays(TableReader& file, const TunnelConfig&
         const std::size_t port = tunnel.listen_port + kMaxRouters + out.size() - 1;
         if (is_router_interface_name(out.back().name)) {
             file.findings().error(relay.line_of("name"), relay.path_of("name"),
-                                  fmt::format("\"{0}\" makes the interface \"ulg-{0}\", which is one of the "
-                                              "tunnels to routers; choose another name",
+                                  fmt::format("\"{0}\" makes the interface \"ulg-{0}\", which is the name of "
+                                              "a tunnel to routers; choose another name",
                                               out.back().name));
         }
         if (out.size() == kMaxPeerRelays + 1) {
-            file.findings().error(relay.line(), file.path_of("peer_relay"),
-                                  fmt::format("a relay has tunnels to at most {} others", kMaxPeerRelays));
+            file.findings().error(
+                relay.line(), file.path_of("peer_relay"),
+                fmt::format("a relay can have tunnels to at most {} others", kMaxPeerRelays));
         } else if (port > kLastPort) {
             file.findings().error(
                 relay.line(), file.path_of("peer_relay"),
@@ -161,7 +160,7 @@ std::vector<SiteConfig> read_sites(TableReader& file, Facts& facts) {
     std::vector<SiteConfig> out;
     if (!file.has("site") || file.is_empty_list("site")) {
         file.findings().warning(0, "site",
-                                "there is none, so nothing can cross this relay; add [[site]] tables");
+                                "there is no [[site]], so nothing can cross this relay; add [[site]] tables");
     }
     for (auto& site : file.tables("site")) out.push_back(read_site(site, facts));
     return out;

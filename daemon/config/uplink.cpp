@@ -62,8 +62,8 @@ void check_gateways(const std::vector<Located<net::IpPrefix>>& addresses,
         const auto reaches = [&](const auto& address) { return is_neighbour(gateway.value, address.value); };
         if (!addresses.empty() && std::none_of(addresses.begin(), addresses.end(), reaches)) {
             complain(findings, gateway,
-                     fmt::format("{} is no neighbour of any address of this uplink; write the next router, "
-                                 "out of the same network",
+                     fmt::format("{} is not in the network of any address of this uplink; write the next "
+                                 "router, from the same network",
                                  to_string(gateway.value)));
         }
     }
@@ -107,8 +107,9 @@ void read_pppoe(TableReader& uplink, UplinkConfig& out, bool is_static) {
         out.pppoe->password = word->value;
     pppoe->finish();
     if (is_static) {
-        uplink.findings().error(uplink.line_of("addresses"), uplink.path_of("addresses"),
-                                "\"static\" does not go with PPPoE, which brings the address; remove it");
+        uplink.findings().error(
+            uplink.line_of("addresses"), uplink.path_of("addresses"),
+            "\"static\" cannot be combined with PPPoE, which assigns the address; remove it");
     }
 }
 
@@ -124,10 +125,10 @@ void read_vlan(TableReader& uplink, UplinkConfig& out) {
     if (out.interface.empty()) {
         if (!uplink.has("interface")) complain(uplink.findings(), vlan, "needs an interface; name it too");
     } else if (uplink_interface(out).size() > kLongestInterface) {
-        complain(
-            uplink.findings(), vlan,
-            fmt::format("makes the interface \"{}\", and names end at {} characters; rename the interface",
-                        uplink_interface(out), kLongestInterface));
+        complain(uplink.findings(), vlan,
+                 fmt::format(
+                     "makes the interface \"{}\", but a name has at most {} characters; rename the interface",
+                     uplink_interface(out), kLongestInterface));
     }
 }
 
@@ -184,7 +185,7 @@ std::vector<UplinkConfig> read_uplinks(TableReader& file, Facts& facts) {
         out.push_back(read_uplink(uplink, facts));
         if (out.size() == kMaxUplinks + 1) {
             file.findings().error(uplink.line(), file.path_of("uplink"),
-                                  fmt::format("there are at most {}; remove the rest", kMaxUplinks));
+                                  fmt::format("at most {} are allowed; remove the rest", kMaxUplinks));
         }
     }
     return out;

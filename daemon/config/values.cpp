@@ -62,8 +62,8 @@ Result<Unit> DurationIn<Unit>::operator()(std::string_view text) const {
     const auto count = std::chrono::duration_cast<Unit>(*duration);
     if (count != *duration) {
         constexpr std::string_view unit = std::is_same_v<Unit, vrrp::Centiseconds>
-                                              ? "a multiple of 10ms, and it is sent in units of 10ms"
-                                              : "a whole number of seconds, and it is sent in seconds";
+                                              ? "a multiple of 10ms, the unit in which it is sent"
+                                              : "a whole number of seconds, the unit in which it is sent";
         return fail(fmt::format("{} is not {}; round it", to_string(*duration), unit));
     }
     return count;
@@ -140,10 +140,8 @@ Result<net::Ipv6Prefix> parse_overlay(std::string_view text) {
 Result<net::Ipv6Prefix> parse_lan_prefix(std::string_view text) {
     auto prefix = parse_network(text);
     if (prefix && prefix->length != 64) {
-        return fail(
-            fmt::format("{} is not a /64, and hosts make their own addresses (SLAAC) in a /64 only; "
-                        "choose a /64 of the overlay",
-                        to_string(*prefix)));
+        return fail(fmt::format("{} is not a /64, but SLAAC needs a /64; choose a /64 of the overlay",
+                                to_string(*prefix)));
     }
     return prefix;
 }
@@ -201,7 +199,7 @@ Result<wg::PublicKey> parse_peer_key(std::string_view text) {
             "this is not a public key; write the 44 characters that `ulagate keygen` or `wg pubkey` print");
     }
     if (*key == wg::PublicKey{}) {
-        return fail("this key is all zero, so nobody can have its private key; write the peer's own");
+        return fail("this key is all zero, which is not a valid public key; write the peer's own");
     }
     return *key;
 }
@@ -243,9 +241,8 @@ bool is_reachable(const net::Ipv6Address& address) {
 Result<RelayEndpoint> parse_relay_endpoint(std::string_view text) {
     const auto colon = text.rfind(':');
     if (net::parse_ipv6(text)) {
-        return fail(
-            fmt::format("{} leaves open where the address ends and the port begins; write \"[{}]:51820\"",
-                        quote(text), text));
+        return fail(fmt::format("{} is ambiguous: it is unclear where the address ends; write \"[{}]:51820\"",
+                                quote(text), text));
     }
     if (colon == std::string_view::npos) {
         return fail(

@@ -94,10 +94,9 @@ void check_owner(const VrrpSettings& vrrp, Findings& findings) {
 void check_interval(const Located<vrrp::Centiseconds>& interval, Findings& findings) {
     if (!interval.usable() || interval.value >= 30ms) return;
     warn(findings, interval,
-         fmt::format(
-             "{} is short: a small machine that is busy for three times as long makes the other router "
-             "take over without need; choose 30ms or more there",
-             to_string(milliseconds{interval.value})));
+         fmt::format("{} is short: when a small machine is busy for three times as long, the other router "
+                     "takes over needlessly; choose 30ms or more there",
+                     to_string(milliseconds{interval.value})));
 }
 
 }  // namespace

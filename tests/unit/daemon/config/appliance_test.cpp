@@ -126,7 +126,7 @@ TEST(ApplianceConfig, SshKeysLookLikeLinesOfAuthorizedKeys) {
          ""},
         {"ssh_keys = []", ""},
         {keys("BEGIN OPENSSH PRIVATE KEY"),
-         "t:19: appliance.ssh_keys: this is a private key, and those stay"},
+         "t:19: appliance.ssh_keys: this is a private key, which must not"},
     };
     for (const std::string& bad :
          {std::string{}, std::string{"me@laptop"}, std::string{"ssh-ed25519"},
@@ -181,7 +181,7 @@ TEST(ApplianceConfig, OnARelay) {
     EXPECT_EQ(loaded(relay(keys(kKey))).ssh_from, ApplianceConfig::SshFrom::overlay);
     EXPECT_THAT(findings(relay(keys(kKey) + "\nssh_from = \"lan\"")),
                 ElementsAre(StartsWith(
-                    "t:18: appliance.ssh_from: \"lan\" is nobody, because a relay has no LANs; ")));
+                    "t:18: appliance.ssh_from: \"lan\" allows no access, because a relay has no")));
     EXPECT_THAT(findings(relay("[[uplink]]\nkind = \"ethernet\"\ninterface = \"eth0\"")), IsEmpty());
     EXPECT_THAT(
         findings(relay(
@@ -221,17 +221,15 @@ TEST(WifiApConfig, NeedsItsThreeKeysAndAWifiNeedsACountry) {
     std::string without = ap(kNetwork);
     without.erase(without.find("country = \"DE\""), 14);
     EXPECT_THAT(findings(without),
-                ElementsAre("t:19: appliance.country: is missing, and what a radio may send is a "
-                            "matter of it; add country = \"DE\" (or where this machine is) to "
+                ElementsAre("t:19: appliance.country: is missing, but it decides what a radio may send; add "
+                            "country = \"DE\" (or where this machine is) to "
                             "[appliance]"));
 }
 
 TEST(WifiApConfig, ItsInterfaceIsThatOfALan) {
-    EXPECT_THAT(
-        findings(ap(kNetwork, "wlan0")),
-        ElementsAre(
-            "t:22: wifi_ap.interface: \"wlan0\" is not the interface of a [[lan]]; add a [[lan]] with "
-            "it, so that there is something behind the radio"));
+    EXPECT_THAT(findings(ap(kNetwork, "wlan0")),
+                ElementsAre("t:22: wifi_ap.interface: \"wlan0\" is not the interface of a [[lan]]; add a "
+                            "[[lan]] with it, which the access point is to serve"));
     std::string plain = ap(kNetwork);
     plain.erase(plain.find("gateway = true"), 14);
     EXPECT_THAT(
@@ -274,7 +272,7 @@ TEST(WifiApConfig, NamesAndPasswords) {
                 ElementsAre("t:23: wifi_ap.ssid: has 33 bytes; the name of a Wi-Fi network has 1 to 32"));
     EXPECT_THAT(said("", "12345678"), ElementsAre(StartsWith("t:23: wifi_ap.ssid: has 0 bytes")));
     EXPECT_THAT(said("a\\nb", "12345678"),
-                ElementsAre(StartsWith("t:23: wifi_ap.ssid: holds a control character")));
+                ElementsAre(StartsWith("t:23: wifi_ap.ssid: contains a control character")));
     EXPECT_THAT(said("x", std::string(63, 'x')), IsEmpty());
     for (const std::string& bad : {std::string{}, std::string{"1234567"}, std::string(64, 'a'),
                                    std::string{"12345678\\n"}, std::string{"p\xc3\xa4ssw\xc3\xb6rter"}}) {

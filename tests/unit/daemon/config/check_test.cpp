@@ -85,7 +85,7 @@ TEST(ConfigCheck, InterfacesOfVirtualMacsHaveNamesOfTheirOwn) {
     facts.virtual_macs = {{51, "lan.vrrp.id", 9}, {52, "lan.vrrp.id", 19}};
     facts.names = {{"v5x", "relay.name", 30}, {"w051", "relay.name", 40}, {"s51", "relay.name", 50}};
     EXPECT_THAT(findings_of(facts), IsEmpty());
-    // A tunnel with the name of a virtual MAC's is no tunnel anywhere, whether or not that is in use.
+    // A tunnel with the name of a virtual MAC's is not a tunnel anywhere, whether or not that is in use.
     Facts others;
     others.names = {{"v5", "relay.name", 30}, {"v051", "relay.name", 40}};
     EXPECT_THAT(findings_of(others), SizeIs(2));

@@ -146,7 +146,7 @@ TEST(RaOptionConfig, DnsServers) {
     for (int i = 1; i <= 17; ++i) many += fmt::format("\"fd00::{}\",\n", i);
     EXPECT_THAT(
         findings(ra("rdnss = [\n" + many + "]")),
-        ElementsAre(StartsWith("t:27: lan.ra.rdnss: has more than 16 servers, and hosts keep three")));
+        ElementsAre(StartsWith("t:27: lan.ra.rdnss: has more than 16 servers, but hosts keep about")));
 }
 
 TEST(RaOptionConfig, SearchDomains) {
@@ -187,7 +187,7 @@ TEST(RaOptionConfig, CaptivePortal) {
     const std::string longest = "https://" + std::string(247, 'x');
     EXPECT_THAT(findings(ra("captive_portal = \"" + longest + "\"")), IsEmpty());
     EXPECT_THAT(findings(ra("captive_portal = \"" + longest + "x\"")),
-                ElementsAre(StartsWith("t:10: lan.ra.captive_portal: has 256 characters, and at most 255")));
+                ElementsAre(StartsWith("t:10: lan.ra.captive_portal: has 256 characters, but at most 255")));
 }
 
 TEST(RaOptionConfig, R26_FurtherRoutes) {
@@ -200,12 +200,11 @@ TEST(RaOptionConfig, R26_FurtherRoutes) {
              {"prefix = \"fd99::1/48\"",
               "t:11: lan.ra.route.prefix: fd99::1/48 has bits set behind its length"},
              {"prefix = \"fe80::/64\"",
-              "t:11: lan.ra.route.prefix: fe80::/64 is never reached through a router"},
-             {"prefix = \"ff00::/8\"", "t:11: lan.ra.route.prefix: ff00::/8 is never"},
+              "t:11: lan.ra.route.prefix: fe80::/64 cannot be reached through a router"},
+             {"prefix = \"ff00::/8\"", "t:11: lan.ra.route.prefix: ff00::/8 cannot be"},
              {"prefix = \"fd12:3456:789a::/48\"",
-              "t:11: lan.ra.route.prefix: fd12:3456:789a::/48 is advertised already, and a route may be in "
-              "an "
-              "advertisement once only (RFC 4191); remove it, and see route_lifetime for the overlay"},
+              "t:11: lan.ra.route.prefix: fd12:3456:789a::/48 is already advertised, and an advertisement "
+              "may contain a route only once (RFC 4191); remove it, and see route_lifetime for the overlay"},
              {"prefix = \"fd99::/48\"\nlifetime = \"179s\"",
               "t:12: warning: lan.ra.route.lifetime: 179s is less than 3m, which Android"},
              {"prefix = \"fd99::/48\"\npreference = \"highest\"",
@@ -221,15 +220,16 @@ TEST(RaOptionConfig, R26_FurtherRoutes) {
     }
     EXPECT_THAT(
         findings(ra("[[lan.ra.route]]\nprefix = \"fd99::/48\"\n[[lan.ra.route]]\nprefix = \"fd99::/48\"")),
-        ElementsAre(StartsWith("t:13: lan.ra.route.prefix: fd99::/48 is advertised already")));
+        ElementsAre(StartsWith("t:13: lan.ra.route.prefix: fd99::/48 is already advertised")));
     // With a lifetime of their own or the overlay's.
     EXPECT_THAT(options("route_lifetime = \"1h\"\n[[lan.ra.route]]\nprefix = \"fd99::/48\""),
                 Contains(ra::Option{
                     ra::RouteInformation{prefix("fd99::/48"), ra::Preference::medium, ra::Seconds{3600}}}));
     std::string many;
     for (int i = 1; i <= 17; ++i) many += fmt::format("[[lan.ra.route]]\nprefix = \"fd99:{}::/48\"\n", i);
-    EXPECT_THAT(findings(ra(many)),
-                ElementsAre(StartsWith("t:43: warning: lan.ra.route.prefix: is one route more than the 17")));
+    EXPECT_THAT(
+        findings(ra(many)),
+        ElementsAre(StartsWith("t:43: warning: lan.ra.route.prefix: exceeds the 17 routes that hosts")));
 }
 
 TEST(RaOptionConfig, R29_PointsInTime) {

@@ -76,7 +76,7 @@ TEST(PeerRelayConfig, Errors) {
     EXPECT_THAT(findings(peer("name", "name = \"s9\"")), IsEmpty());
     EXPECT_THAT(findings(peer("name", "name = \"a\"")), ElementsAre(HasSubstr("peer_relay.name")));
     EXPECT_THAT(findings(peer("address", "address = \"fd99::a1\"")),
-                ElementsAre(HasSubstr("every machine has an address of its own")));
+                ElementsAre(HasSubstr("every machine needs its own address")));
     EXPECT_THAT(findings(peer("endpoint", "")), ElementsAre(HasSubstr("peer_relay.endpoint: is missing")));
     EXPECT_THAT(findings(peer("endpoint", "endpoint = \"[fd99::1]:51828\"")),
                 ElementsAre(HasSubstr("which is inside the tunnel")));
@@ -132,7 +132,7 @@ TEST(RelayConfig, Endpoint) {
             {16, R"(endpoint = "relay.example.net:65536")", "t:16: relay.endpoint: "},
             {16, R"(endpoint = "relay.example.net:http")", "t:16: relay.endpoint: "},
             {16, R"(endpoint = "2001:db8::1:5182")",
-             R"(t:16: relay.endpoint: "2001:db8::1:5182" leaves open where the address ends)"},
+             R"(t:16: relay.endpoint: "2001:db8::1:5182" is ambiguous: it is unclear where the)"},
             {16, R"(endpoint = "2001:db8:1:2:3:4:5:6:51820")",
              R"(t:16: relay.endpoint: "2001:db8:1:2:3:4:5:6:51820" is an IPv6 address without brackets; write )"
              R"("[2001:db8:1:2:3:4:5:6]:51820")"},
@@ -243,7 +243,8 @@ TEST(SiteConfig, ARelayWithoutSitesAndASiteWithoutRouters) {
     const std::vector<std::string> lonely(kRelay.begin(), kRelay.begin() + 7);
     EXPECT_THAT(
         findings(with_line(lonely, 0, "")),
-        ElementsAre("t: warning: site: there is none, so nothing can cross this relay; add [[site]] tables"));
+        ElementsAre(
+            "t: warning: site: there is no [[site]], so nothing can cross this relay; add [[site]] tables"));
     EXPECT_TRUE(load_config(with_line(lonely, 0, "")).config);
     const std::vector<std::string> empty(kRelay.begin(), kRelay.begin() + 10);
     EXPECT_THAT(

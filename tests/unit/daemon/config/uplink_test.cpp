@@ -112,7 +112,7 @@ TEST(UplinkConfig, Kinds) {
         {"[[uplink]]\nkind = \"usb\"\nvlan = 5", "t:22: uplink.vlan: needs an interface; name it too"},
         {"[uplink]\nkind = \"usb\"", "t:20: uplink: a single table stands where a list of tables belongs"},
         {"[[uplink]]\nkind = \"ethernet\"\ninterface = \"lo\"",
-         "t:22: uplink.interface: \"lo\" leads nowhere"},
+         "t:22: uplink.interface: \"lo\" is not an uplink"},
         {"[[uplink]]\nkind = \"ethernet\"\ninterface = \"ulg-r1\"",
          "t:22: uplink.interface: \"ulg-r1\" has the name"},
         {ethernet("metric = 7"), "t:23: uplink: \"metric\" is not a known key; known here: "},
@@ -120,7 +120,7 @@ TEST(UplinkConfig, Kinds) {
         {ethernet("vlan = 0"), "t:23: uplink.vlan: 0 is out of range; choose 1 to 4094"},
         {ethernet("vlan = 4095"), "t:23: uplink.vlan: 4095 is out of range"},
         {"[[uplink]]\nkind = \"ethernet\"\ninterface = \"enx0123456789a\"\nvlan = 7",
-         "t:23: uplink.vlan: makes the interface \"enx0123456789a.7\", and names end at 15 characters"},
+         "t:23: uplink.vlan: makes the interface \"enx0123456789a.7\", but a name has at most 15 characters"},
         {ethernet("ssid = \"x\""), "t:23: uplink.ssid belongs to kind = \"wifi\"; remove it, or change kind"},
         {ethernet("password = \"x\""), "t:23: uplink.password belongs to kind = \"wifi\"; remove it"},
         {ethernet("hidden = true"), "t:23: uplink.hidden belongs to kind = \"wifi\""},
@@ -131,7 +131,7 @@ TEST(UplinkConfig, Kinds) {
         {wifi("ssid = \"x\"\n[uplink.pppoe]\nuser = \"x\""), "t:24: uplink.pppoe needs kind = \"ethernet\""},
     });
     EXPECT_THAT(findings(with_end(kEdge, wifi("ssid = \"x\""))),
-                ElementsAre(StartsWith("t: appliance.country: is missing, and what a radio may send")));
+                ElementsAre(StartsWith("t: appliance.country: is missing, but it decides what a radio")));
 }
 
 TEST(UplinkConfig, Pppoe) {
@@ -147,7 +147,7 @@ TEST(UplinkConfig, Pppoe) {
         {ethernet("addresses = \"static\"\naddress = [\"192.0.2.2/24\"]\ngateway = "
                   "[\"192.0.2.1\"]\n[uplink.pppoe]\n"
                   "user = \"u\"\npassword = \"p\""),
-         "t:23: uplink.addresses: \"static\" does not go with PPPoE"},
+         "t:23: uplink.addresses: \"static\" cannot be combined with"},
         {ethernet("password = \"p\"\n[uplink.pppoe]\nuser = \"u\"\npassword = \"p\""),
          "t:23: uplink.password belongs to kind = \"wifi\"; that of PPPoE goes into [uplink.pppoe]"},
     });
@@ -172,9 +172,10 @@ TEST(UplinkConfig, StaticAddresses) {
         {fixed(R"("fe80::2/64")", R"("fe80::1")"), "t:24: uplink.address: fe80::2/64 cannot be"},
         {fixed(R"("127.0.0.2/8")", R"("192.0.2.1")"), "t:24: uplink.address: "},
         {fixed(R"("192.0.2.2/24")", R"("192.0.3.1")"),
-         "t:25: uplink.gateway: 192.0.3.1 is no neighbour of any"},
-        {fixed(R"("192.0.2.2/24")", R"("192.0.2.2")"), "t:25: uplink.gateway: 192.0.2.2 is no neighbour"},
-        {fixed(R"("192.0.2.2/24")", R"("fe80::1")"), "t:25: uplink.gateway: fe80::1 is no neighbour"},
+         "t:25: uplink.gateway: 192.0.3.1 is not in the network of"},
+        {fixed(R"("192.0.2.2/24")", R"("192.0.2.2")"),
+         "t:25: uplink.gateway: 192.0.2.2 is not in the network"},
+        {fixed(R"("192.0.2.2/24")", R"("fe80::1")"), "t:25: uplink.gateway: fe80::1 is not in the network"},
         {fixed(R"("192.0.2.2/24")", R"("192.0.2.1", "192.0.2.3")"),
          "t:25: uplink.gateway: has two of one family"},
         {fixed(R"("fd12:3456:789a:c::2/64")", R"("fe80::1")"),
@@ -194,7 +195,7 @@ TEST(UplinkConfig, TwoAlike) {
         {ethernet("") + ethernet(""), "t:26: uplink.interface: \"eth1\" is already the uplink in line 22"},
         {ethernet("vlan = 7") + ethernet("vlan = 7"),
          "t:26: uplink.interface: \"eth1.7\" is already the uplink"},
-        {usb + usb, "t:22: uplink.interface: is missing here as in line 20, so both are any USB device"},
+        {usb + usb, "t:22: uplink.interface: is missing here and in line 20, so both match any USB device"},
         {usb + "[[uplink]]\nkind = \"usb\"\ninterface = \"usb0\"", ""},
         {wifi("ssid = \"a\"") + wifi("ssid = \"b\""), ""},
         {wifi("ssid = \"a\"") + wifi("ssid = \"a\""),
@@ -205,7 +206,7 @@ TEST(UplinkConfig, TwoAlike) {
     std::string many;
     for (int i = 0; i < 17; ++i)
         many += fmt::format("[[uplink]]\nkind = \"ethernet\"\ninterface = \"e{}\"\n", i);
-    expect_lines({{many, "t:68: uplink: there are at most 16; remove the rest"}});
+    expect_lines({{many, "t:68: uplink: at most 16 are allowed; remove the rest"}});
 }
 
 TEST(UplinkConfig, AndLans) {
@@ -290,7 +291,7 @@ TEST(GatewayConfig, Findings) {
     const auto with_gateway = [](std::string_view lines) { return fmt::format("{}\n{}", kEdge[7], lines); };
     const std::vector<Lines> cases{
         {"gateway = true\n[lan.ra]\nrouter_lifetime = \"0s\"",
-         "t:11: lan.ra.router_lifetime: 0s says that this is no"},
+         "t:11: lan.ra.router_lifetime: with 0s this is not a default"},
         {"ipv4 = \"192.168.9.1/24\"", "t:9: lan.ipv4 needs gateway = true, because without it"},
         {"gateway = false\nipv4 = \"192.168.9.1/24\"", "t:10: lan.ipv4 needs gateway = true"},
         {"gateway = \"yes\"", "t:9: lan.gateway: a text stands where true or false belongs"},
@@ -301,16 +302,17 @@ TEST(GatewayConfig, Findings) {
          "t:10: lan.ipv4: \"192.168.9.1\" is not an IPv4 address with the"},
         {"gateway = true\nipv4 = \"fd00::1/64\"", "t:10: lan.ipv4: \"fd00::1/64\" is not an IPv4 address"},
         {"gateway = true\nipv4 = \"192.168.9.0/24\"",
-         "t:10: lan.ipv4: 192.168.9.0/24 is not the address of a machine"},
+         "t:10: lan.ipv4: 192.168.9.0/24 is a broadcast or network address"},
         {"gateway = true\nipv4 = \"192.168.9.255/24\"",
-         "t:10: lan.ipv4: 192.168.9.255/24 is not the address"},
-        {"gateway = true\nipv4 = \"192.168.9.1/30\"", "t:10: lan.ipv4: 192.168.9.1/30 has no room for hosts"},
+         "t:10: lan.ipv4: 192.168.9.255/24 is a broadcast or network"},
+        {"gateway = true\nipv4 = \"192.168.9.1/30\"",
+         "t:10: lan.ipv4: 192.168.9.1/30 leaves no addresses for"},
         {"gateway = true\nipv4 = \"172.32.0.1/24\"",
-         "t:10: lan.ipv4: 172.32.0.1/24 is not out of a private range"},
+         "t:10: lan.ipv4: 172.32.0.1/24 is not in a private range (10.0.0.0/8"},
         {"gateway = true\nipv4 = \"192.168.9.1/12\"",
-         "t:10: lan.ipv4: 192.168.9.1/12 is not out of a private range"},
+         "t:10: lan.ipv4: 192.168.9.1/12 is not in a private range (10.0.0.0/8"},
         {"gateway = true\n[lan.vrrp]\nid = 51\naddress = \"fe80::5eed\"\npriority = 200",
-         "t:9: lan.gateway: does not go with [lan.vrrp] yet, because both routers would have"},
+         "t:9: lan.gateway: cannot be combined with [lan.vrrp] yet, because both routers would have"},
     };
     for (const auto& [lines, expected] : cases) {
         SCOPED_TRACE(lines);
@@ -342,11 +344,9 @@ TEST(GatewayConfig, EachLanHasANetworkOfItsOwn) {
                          "[[uplink]]\nkind = \"ethernet\"\ninterface = \"eth9\"\naddresses = "
                          "\"static\"\naddress = [\"192.168.83.9/25\"]\ngateway = [\"192.168.83.10\"]"),
                 ElementsAre("192.168.84.1/24", "192.168.85.1/24"));
-    EXPECT_THAT(
-        findings(second_lan("ipv4 = \"192.168.9.1/24\"", "ipv4 = \"192.168.9.129/25\"")),
-        ElementsAre(
-            "t:15: lan.ipv4: 192.168.9.128/25 overlaps 192.168.9.0/24 (lan.ipv4 in line 10); an address "
-            "belongs to one place, so choose another"));
+    EXPECT_THAT(findings(second_lan("ipv4 = \"192.168.9.1/24\"", "ipv4 = \"192.168.9.129/25\"")),
+                ElementsAre("t:15: lan.ipv4: 192.168.9.128/25 overlaps 192.168.9.0/24 (lan.ipv4 in line 10); "
+                            "choose a network that does not overlap"));
     EXPECT_THAT(
         findings(with_line(kEdge, 8, fmt::format("{}\ngateway = true\nipv4 = \"192.168.9.1/24\"", kEdge[7])) +
                  "[[uplink]]\nkind = \"ethernet\"\ninterface = \"eth9\"\naddresses = \"static\"\naddress = "
@@ -363,9 +363,10 @@ TEST(GatewayConfig, NeedsTheRulesOfTheFirewall) {
     };
     EXPECT_THAT(mode("appliance"), IsEmpty());
     EXPECT_THAT(mode("shared"),
-                ElementsAre(StartsWith("t:19: warning: firewall.mode: \"shared\" keeps nobody out of")));
-    EXPECT_THAT(mode("off"),
-                ElementsAre(StartsWith("t:19: warning: firewall.mode: \"off\" leaves nobody to translate")));
+                ElementsAre(StartsWith("t:19: warning: firewall.mode: \"shared\" does not protect the")));
+    EXPECT_THAT(
+        mode("off"),
+        ElementsAre(StartsWith("t:19: warning: firewall.mode: with \"off\" nothing translates addresses")));
 }
 
 }  // namespace

@@ -168,13 +168,13 @@ TEST(VrrpConfig, V10_IntervalsAreWholeCentiseconds) {
         {more("interval = \"9ms\""), "t:13: lan.vrrp.interval: 9ms is out of range"},
         {more("interval = \"0s\""), "t:13: lan.vrrp.interval: 0s is out of range"},
         {more("interval = \"105ms\""),
-         "t:13: lan.vrrp.interval: 105ms is not a multiple of 10ms, and it is sent in units of 10ms; round "
+         "t:13: lan.vrrp.interval: 105ms is not a multiple of 10ms, the unit in which it is sent; round "
          "it"},
         {more("interval = 100"),
          "t:13: lan.vrrp.interval: a number stands where a text in quotes belongs; for example interval = "
          "\"100ms\""},
         {more("interval = \"20ms\""),
-         "t:13: warning: lan.vrrp.interval: 20ms is short: a small machine that is busy for three times as "
+         "t:13: warning: lan.vrrp.interval: 20ms is short: when a small machine is busy for three times as "
          "long"},
         {more("interval = \"10ms\""), "t:13: warning: lan.vrrp.interval: 10ms is short"},
     });
@@ -275,7 +275,7 @@ TEST(VrrpConfig, V28_V37_AnOwnerAlwaysPreemptsAndAccepts) {
 TEST(VrrpConfig, HostsThatAreNotToldOfTheRouterAreWarnedAbout) {
     expect_vrrp({
         {more("[lan.ra]\nadvertise = false"),
-         "t:14: warning: lan.ra.advertise: with false hosts are not told of the virtual router of "
+         "t:14: warning: lan.ra.advertise: if this is false, hosts do not learn of the virtual router of "
          "[lan.vrrp]"},
         {more("[lan.ra]\nadvertise = true"), ""},
         {more("[lan.ra]\nadvertise = 0"), "t:14: lan.ra.advertise: a number stands"},
