@@ -28,7 +28,7 @@ net::Ipv6Address read_address(net::ByteReader& in) {
     return address;
 }
 
-// Nothing: not the name of a network.
+// nullopt: not the name of a network.
 std::optional<net::Ipv6Prefix> read_prefix(net::ByteReader& in) {
     net::Ipv6Prefix prefix;
     prefix.length = in.read<std::uint8_t>();
@@ -60,7 +60,7 @@ struct Fields {
 
 template <class T>
 Result<void> read_once(net::ByteReader value, std::optional<T>& field) {
-    if (field) return bad("a value that comes once comes twice");
+    if (field) return bad("a TLV that may occur once occurs twice");
     if (value.remaining() != sizeof(T)) return bad("a value has the wrong length");
     field = value.read<T>();
     return {};
@@ -70,7 +70,7 @@ Result<void> read_prefix_tlv(net::ByteReader value, std::vector<net::Ipv6Prefix>
     if (value.remaining() != kPrefixSize) return bad("a prefix has the wrong length");
     if (prefixes.size() == kMaxPrefixes) return bad("too many prefixes");
     const auto prefix = read_prefix(value);
-    if (!prefix) return bad("a prefix is no network");
+    if (!prefix) return bad("a prefix has bits set behind its length");
     prefixes.push_back(*prefix);
     return {};
 }
@@ -79,7 +79,7 @@ Result<void> read_owner_tlv(net::ByteReader value, std::vector<Owner>& owners) {
     if (value.remaining() != kOwnerSize) return bad("an owner has the wrong length");
     if (owners.size() == kMaxPrefixes) return bad("too many owners");
     const auto prefix = read_prefix(value);
-    if (!prefix) return bad("the prefix of an owner is no network");
+    if (!prefix) return bad("the prefix of an owner has bits set behind its length");
     Owner owner{*prefix, read_address(value), value.read<std::uint64_t>(), value.read<std::uint8_t>()};
     if (owner.router->is_unspecified()) owner.router.reset();
     owners.push_back(owner);

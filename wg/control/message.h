@@ -71,7 +71,7 @@ struct About {
 // The owner of a prefix, as the relay sees it.
 struct Owner {
     net::Ipv6Prefix prefix;
-    std::optional<net::Ipv6Address> router;  // its tunnel address; nothing: not a prefix of your site
+    std::optional<net::Ipv6Address> router;  // its tunnel address; nullopt: not a prefix of your site
     std::uint64_t epoch = 0;  // of the claim by which it came to own it; 0: nobody ever claimed
     std::uint8_t priority = 0;
     bool operator==(const Owner&) const = default;
@@ -99,7 +99,7 @@ struct Claim {
 };
 
 struct ClaimAck {
-    std::optional<std::uint32_t> answers;  // the sequence of the claim or release; nothing: sent unasked
+    std::optional<std::uint32_t> answers;  // the sequence of the claim or release; nullopt: sent unasked
     std::vector<Owner> owners;             // at least one
     std::uint64_t sites = 0;               // as in HelloAck
     std::uint32_t capabilities = 0;        // as in About: hellos are rare beside claims

@@ -45,7 +45,7 @@ enum class Reason { claimed, lease_ended, released, goodbye, configuration };
 struct OwnerChanged {
     std::string site;
     net::Ipv6Prefix prefix;
-    std::optional<std::size_t> from;  // router indexes; nothing: the configuration no longer has that router
+    std::optional<std::size_t> from;  // router indexes; nullopt: the configuration no longer has that router
     std::size_t to = 0;
     Reason reason = Reason::claimed;
     bool operator==(const OwnerChanged&) const = default;
@@ -68,7 +68,7 @@ struct ClaimRefused {
     bool operator==(const ClaimRefused&) const = default;
 };
 
-// Somebody who is no router of any site; at most once a minute in all.
+// Somebody who is not a router of any site; at most once a minute in all.
 struct UnknownSenderRefused {
     net::Ipv6Address address;
     bool operator==(const UnknownSenderRefused&) const = default;
@@ -107,7 +107,7 @@ struct Outcome {
 // A live claim beats none; of several the higher (epoch, priority) wins, then the lower key. Without a live
 // claim a prefix stays with its owner as long as that is heard and has not released it, then goes to another
 // live router of the site, the best priority first; if none is live it stays. A release is not a goodbye:
-// for a lease the router is no fall-back, but it may claim again at once. What nobody has ever claimed
+// for a lease the router is not a fall-back, but it may claim again at once. What nobody has ever claimed
 // belongs to the highest configured priority. Router indexes count from 0.
 //
 // A prefix that is taken to and fro follows at once kQuickMoves times, and then every kMovePrice; meanwhile
@@ -151,7 +151,7 @@ public:
     // Another message for a router of ours, with the next number of what it gets.
     void append(const net::Ipv6Address& to, Message message, Outcome& out);
 
-    // Nothing: no prefix of any site, or of a site without routers.
+    // nullopt: no prefix of any site, or of a site without routers.
     [[nodiscard]] std::optional<std::size_t> owner_index(const net::Ipv6Prefix& prefix) const;
 
     // What routers said in the last kRemembered that an honest one has no reason to: names for the status.
@@ -159,7 +159,7 @@ public:
         enum class What { foreign_prefix, epoch, restless };
         What what = What::foreign_prefix;
         std::string site;
-        std::optional<net::Ipv6Address> router;  // nothing: any of the site
+        std::optional<net::Ipv6Address> router;  // nullopt: any of the site
         net::Ipv6Prefix prefix;                  // the last one; not with an epoch
         bool operator==(const Complaint&) const = default;
     };
@@ -177,7 +177,7 @@ public:
     struct PrefixStatus {
         std::size_t router_index = 0;
         TimePoint since;
-        std::optional<Reason> reason;  // nothing: never moved
+        std::optional<Reason> reason;  // nullopt: never moved
         bool claimed = false;          // by a live claim of the owner
         std::uint64_t epoch = 0;
         bool conflict = false;

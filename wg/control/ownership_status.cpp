@@ -16,7 +16,7 @@ std::string to_string(Reason reason) {
         case Reason::claimed:
             return "claimed";
         case Reason::lease_ended:
-            return "the owner was not heard for 3 s";
+            return "nothing was heard from the owner for 3 s";
         case Reason::released:
             return "released";
         case Reason::goodbye:
@@ -39,18 +39,18 @@ struct Sentence {
     }
     std::string operator()(const ClaimRefused& e) const {
         return router_name(e.router_index) + " claims " + net::to_string(e.prefix) +
-               ", which is not this site's, ignoring";
+               ", which is not a prefix of its site, ignoring";
     }
     std::string operator()(const EpochRefused& e) const {
         return router_name(e.router_index) + " claims with epoch " + std::to_string(e.epoch) +
-               ", which no router can have come to: it counts as 0";
+               ", which no router can have reached: it counts as 0";
     }
     std::string operator()(const Restless& e) const {
         return "routers take " + net::to_string(e.prefix) +
-               " from each other again and again: it follows every 2 s at most";
+               " from each other again and again: following at most every 2 s";
     }
     std::string operator()(const UnknownSenderRefused& e) const {
-        return "message from " + net::to_string(e.address) + ", which is no router of any site, ignoring";
+        return "message from " + net::to_string(e.address) + ", which is not a router of any site, ignoring";
     }
 };
 

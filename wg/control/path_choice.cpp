@@ -21,7 +21,7 @@ constexpr Duration kAdopted = seconds{1};
 // A relay that came back has to stay this long before it is preferred.
 constexpr Duration kSteadyAfter = seconds{10};
 // Relays publish and routers ask at different moments: a site that comes or goes is in one list a second
-// before the other, and that is no reason to move.
+// before the other, and that is not a reason to move.
 constexpr Duration kAbsent = seconds{2};
 // A site comes back to the default when that has been good so long; doubled when it fails again soon.
 constexpr Duration kSiteHold = seconds{10};
@@ -260,7 +260,7 @@ void PathChoice::note_better(TimePoint now) {
 // --- sites ---
 
 // The default is another relay, and `before` may still live: who has just moved, or cannot be reached by the
-// new one, stays. Who is there already stays too, and is no exception any more.
+// new one, stays. Who is there already stays too, and is not an exception any more.
 void PathChoice::keep_where_they_are(const std::string& before, TimePoint now) {
     std::set<net::Ipv6Prefix> there;
     for (const auto& [site, path] : exceptions_) {
@@ -470,9 +470,9 @@ bool PathChoice::is_dead(const net::Ipv6Prefix& site, const std::string& relay) 
 
 std::string PathChoice::fault_of_relay(const std::string& relay) const {
     const Relay* known = find(relay);
-    if (known == nullptr) return relay + " is gone from the configuration";
+    if (known == nullptr) return relay + " was removed from the configuration";
     if (known->alive) return {};
-    return relay + (known->forwards ? " does not answer" : " forwards nothing");
+    return relay + (known->forwards ? " does not answer" : " does not forward");
 }
 
 std::string PathChoice::fault(const net::Ipv6Prefix& site, const std::string& relay, TimePoint now) const {

@@ -126,7 +126,7 @@ private:
 
     [[nodiscard]] const Relay* find(const std::string& name) const;
     [[nodiscard]] bool is_dead(const net::Ipv6Prefix& site, const std::string& relay) const;
-    // When the site may leave the relay for one that has it; nothing: it is no transit, or the only path.
+    // When the site may leave the relay for one that has it; nullopt: it is not in transit, or the only path.
     [[nodiscard]] std::optional<TimePoint> transit_ends(const net::Ipv6Prefix& site,
                                                         const std::string& relay) const;
     std::string reason_to_leave(const net::Ipv6Prefix& site, const std::string& relay, TimePoint now);

@@ -38,7 +38,7 @@ public:
         bool operator==(const Loss&) const = default;
     };
     [[nodiscard]] Loss loss(TimePoint now) const;
-    // Of the same probes, the oldest first; nothing: no answer.
+    // Of the same probes, the oldest first; nullopt: no answer.
     [[nodiscard]] std::vector<std::optional<Duration>> round_trips(TimePoint now) const;
 
 private:

@@ -362,29 +362,29 @@ std::string to_string(const SessionEvent& event) {
         }
         std::string operator()(const ReachabilityChanged& e) const {
             if (e.alive) return "answers";
-            return e.goodbye ? "said goodbye" : "does not answer any more";
+            return e.goodbye ? "said goodbye" : "no longer answers";
         }
         std::string operator()(const OwnerLearned& e) const {
             const std::string who = e.owner.router ? net::to_string(*e.owner.router) : "no router";
             return net::to_string(e.owner.prefix) + " is active on " + who;
         }
         std::string operator()(const SitesLearned& e) const {
-            if (!e.count) return "does not say any more which prefixes are connected";
+            if (!e.count) return "no longer reports which prefixes are connected";
             return std::to_string(*e.count) + " prefixes are connected";
         }
         std::string operator()(const Disbelieved& e) const {
             if (e.what == Disbelieved::What::sites) {
                 return "says that more than " + std::to_string(SiteMirror::kMostSites) +
-                       " prefixes are connected: its list is not believed";
+                       " prefixes are connected: ignoring its list";
             }
             return "names epoch " + std::to_string(e.epoch) +
-                   ", which no router can have come to: it is not believed";
+                   ", which no router can have reached: ignoring it";
         }
         std::string operator()(const Regained& e) const {
             return "no other router claims " + net::to_string(e.prefix) + " any more";
         }
         std::string operator()(const ForwardingTold& e) const {
-            return e.forwards ? "forwards again" : "says that it forwards nothing from site to site";
+            return e.forwards ? "forwards again" : "reports that it does not forward between sites";
         }
     };
     return std::visit(Sentence{}, event);

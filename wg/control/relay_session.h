@@ -121,7 +121,7 @@ public:
         net::Ipv6Address self;    // our tunnel address
         std::uint64_t epoch = 0;  // the highest that a former life may have used; the caller keeps it on disk
         std::uint32_t first_sequence = 0;  // random: the relay tells a new start by it
-        std::uint64_t first_probe = 0;     // random: an answer to a former life is no answer
+        std::uint64_t first_probe = 0;     // random: an answer to a former life is not an answer
     };
     explicit RelaySession(const Setup& setup);
 
@@ -135,7 +135,7 @@ public:
     SessionOutcome set_traffic(bool flows, Now now);
     // The egress to the relay has changed: a probe leaves at once.
     SessionOutcome probe_now(Now now);
-    // The overlay whose connected sites we want to know from the relay; nothing: there is no choice of
+    // The overlay whose connected sites we want to know from the relay; nullopt: there is no choice of
     // relays.
     void want_sites(const std::optional<net::Ipv6Prefix>& overlay);
     // What the relay's address sent.
@@ -167,7 +167,7 @@ public:
     [[nodiscard]] bool in_two_places(TimePoint now) const {
         return in_two_places_ && now < *in_two_places_ + std::chrono::minutes{1};
     }
-    // As last told by the relay; nothing: it has not said anything about the prefix.
+    // As last told by the relay; nullopt: it has not said anything about the prefix.
     [[nodiscard]] std::optional<Owner> owner(const net::Ipv6Prefix& prefix) const;
     // What it said in the last kDisbelief that is not believed.
     [[nodiscard]] std::vector<Disbelieved> disbelieved(TimePoint now) const;

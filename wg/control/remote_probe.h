@@ -21,17 +21,16 @@ inline constexpr int kRemoteHopLimit = 253;
 // Where a remote site's Active router answers: <site>::1 of its first /64.
 net::Ipv6Address active_router_of(const net::Ipv6Prefix& site);
 
-// Measures whether sites can be reached end to end, over the relay that carries each and over the others, so
-// that it is known where to go when that one fails. Only towards sites with live traffic, and no more than
+// Measures whether sites can be reached end to end, over the relay in use and over the others, so
+// that the alternative is known when that relay fails. Only towards sites with live traffic, and no more than
 // kMaxSites of them.
 //
-// A site whose router never answered is none of an older version or behind another firewall: nothing is said
-// about it.
+// A site that never answered may run an older version or be firewalled, so it is not counted as unreachable.
 class RemoteProbe {
 public:
     static constexpr std::size_t kMaxSites = 64;
 
-    // `first_id` is random: an answer to a former life is no answer.
+    // `first_id` is random: an answer to a former life is not an answer.
     explicit RemoteProbe(std::uint64_t first_id) : next_id_(first_id) {}
 
     struct Send {

@@ -27,7 +27,7 @@ bool set(const UniqueFd& fd, int option, int value) {
     return ::setsockopt(fd.get(), IPPROTO_IPV6, option, &value, sizeof(value)) == 0;
 }
 
-// The address that it was sent to; nothing: it has come too far, or the kernel did not say.
+// The address that it was sent to; nullopt: it has come too far, or the kernel did not say.
 std::optional<net::Ipv6Address> sent_to(msghdr& message) {
     std::optional<net::Ipv6Address> to;
     int hop_limit = 0;
@@ -114,7 +114,7 @@ void RemoteSocket::send(const net::Ipv6Address& from, const net::Ipv6Address& to
     in6_pktinfo info{};
     info.ipi6_addr = net::to_kernel(from);
     std::memcpy(CMSG_DATA(source), &info, sizeof info);
-    // Everything is repeated: no route yet, or an address that has just gone, is no matter.
+    // Everything is repeated: no route yet, or an address that has just gone, does not matter.
     static_cast<void>(::sendmsg(fd_.get(), &header, 0));
 }
 

@@ -90,7 +90,8 @@ void put_run(net::ByteWriter& out, std::span<const net::Ipv6Prefix> run, const n
 Result<void> read_run(net::ByteReader in, const net::Ipv6Prefix& overlay, std::vector<net::Ipv6Prefix>& out) {
     const auto length = in.read<std::uint8_t>();
     if (in.remaining() == 0) return bad("no site in a list of sites");
-    if (length > kLongestSite || length < overlay.length) return bad("a site of a length that none can have");
+    if (length > kLongestSite || length < overlay.length)
+        return bad("a site has an impossible prefix length");
     const std::uint64_t last = last_number(length, overlay);
     std::uint64_t room = last;  // how far the next number may be behind `next`
     std::uint64_t next = 0;

@@ -78,7 +78,7 @@ std::optional<T> control_value(const cmsghdr& header) {
     return value;
 }
 
-// By which interface it came; nothing: not with hop limit 255, or the kernel did not say.
+// By which interface it came; nullopt: not with hop limit 255, or the kernel did not say.
 std::optional<unsigned> arrival(msghdr& message) {
     std::optional<in6_pktinfo> packet;
     std::optional<int> hop_limit;

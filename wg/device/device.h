@@ -15,7 +15,7 @@
 namespace ulagate::wg {
 
 // A session is dead this long after its handshake (REJECT_AFTER_TIME). With a keepalive, a tunnel that works
-// renews it before: at the latest 120 s after the handshake, but 120 to 180 s is no fault yet.
+// renews it before: at the latest 120 s after the handshake, but 120 to 180 s is not a fault yet.
 inline constexpr std::chrono::seconds kSessionLife{180};
 
 inline constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
@@ -26,7 +26,7 @@ inline constexpr std::int64_t kLastSecond = 9'000'000'000;
 // One peer as we want it.
 struct PeerConfig {
     std::optional<PresharedKey> preshared_key;
-    // Nothing: leave it to the peer to come to us (a relay's side), whatever endpoint the device has learnt
+    // nullopt: leave it to the peer to come to us (a relay's side), whatever endpoint the device has learnt
     // is right.
     std::optional<net::Endpoint> endpoint;
     std::uint16_t keepalive_seconds = 0;  // 0 = off; WireGuard counts in whole seconds
@@ -65,7 +65,7 @@ struct Peer {
 // One WireGuard device as it is. Holds the public key only: the private key that the kernel also reports is
 // dropped while parsing.
 struct Device {
-    std::optional<PublicKey> public_key;  // nothing: no private key is set
+    std::optional<PublicKey> public_key;  // nullopt: no private key is set
     std::uint16_t listen_port = 0;
     std::uint32_t fwmark = 0;
     std::map<PublicKey, Peer> peers;

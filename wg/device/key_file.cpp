@@ -61,7 +61,7 @@ Result<void> read_all(int fd, const std::string& path, KeyText& text) {
         if (n == 0) return {};
         text.size += static_cast<std::size_t>(n);
     }
-    return fail("private key " + path + " is longer than a key: one line as `wg genkey` writes it, please");
+    return fail("private key " + path + " is too long for a key: expected one line as `wg genkey` writes it");
 }
 
 // The file, and the folder entry that leads to it: a key that is used once must not be lost by a power cut.
@@ -93,7 +93,7 @@ Result<PrivateKey> load_private_key(const std::string& path) {
     auto key = PrivateKey::parse(text.line());
     if (!key) {
         return fail("private key " + path +
-                    " holds no key: one line of 44 characters as `wg genkey` writes it, please");
+                    " does not contain a key: expected one line of 44 characters as `wg genkey` writes it");
     }
     return std::move(*key);
 }

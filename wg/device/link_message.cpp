@@ -21,13 +21,13 @@ constexpr std::size_t kReserve = 128;
 Result<void> check_interface_name(std::string_view name) {
     const auto invalid = std::make_error_code(std::errc::invalid_argument);
     if (name.empty() || name.size() >= IFNAMSIZ) {
-        return fail(invalid, "interface name " + quote(name) + " has not 1 to 15 characters");
+        return fail(invalid, "interface name " + quote(name) + " must have 1 to 15 characters");
     }
     const bool printable =
         std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < '\x7f'; });
     // The kernel takes a '%' as a pattern to number interfaces by.
     if (!printable || name.find_first_of("/:%") != std::string_view::npos || name == "." || name == "..") {
-        return fail(invalid, quote(name) + " is no interface name");
+        return fail(invalid, quote(name) + " is not an interface name");
     }
     return {};
 }

@@ -123,7 +123,7 @@ public:
 private:
     using Handler = bool (DeviceParser::*)(std::string_view);
 
-    // Nothing: a key of a newer version.
+    // nullopt: a key of a newer version.
     static Handler peer_handler(std::string_view key) {
         if (key == "preshared_key") return &DeviceParser::take_preshared_key;
         if (key == "endpoint") return &DeviceParser::take_endpoint;
@@ -210,7 +210,7 @@ Result<int> for_each_line(std::string_view text, Take take) {
         if (key == "errno") {
             int code = 0;
             if (!parse_number(value, code) || code == std::numeric_limits<int>::min()) {
-                return fail(bad, "the final errno is no number");
+                return fail(bad, "the final errno is not a number");
             }
             return std::abs(code);  // wireguard-go sends them negative
         }

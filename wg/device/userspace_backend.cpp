@@ -56,7 +56,7 @@ std::optional<std::string> find_wireguard_go() {
     std::string_view rest{folders};
     while (!rest.empty()) {
         const auto folder = take_word(rest, ':');
-        // Relative folders: where we stand when we start is no place to take a root process from.
+        // Relative folders: where we stand when we start is not a place to take a root process from.
         if (!folder.starts_with('/')) continue;
         std::string candidate = std::string{folder} + "/wireguard-go";
         if (::access(candidate.c_str(), X_OK) == 0) return candidate;
@@ -203,7 +203,7 @@ Error UserspaceBackend::judge(const std::string& interface, Error error,
         }
         suspect.failing = false;
     }
-    const std::string why = error.code == std::errc::timed_out ? "no answer" : "no answer that makes sense";
+    const std::string why = error.code == std::errc::timed_out ? "no answer" : "malformed answer";
     // One that we may not see, say, of a daemon with other rights: remove() gets rid of its interface.
     const char* then = kill_processes(binary_, interface) > 0 ? "was killed" : "is given up";
     return {std::make_error_code(std::errc::owner_dead),

@@ -125,14 +125,14 @@ TEST(WgControlMessage, SitesThatNobodyWritesAreRefused) {
     EXPECT_EQ(why(with("000d 0003 40 ff ff")), "a number of a site is cut off");
     EXPECT_EQ(why(with("000d 0001 40")), "no site in a list of sites");
     EXPECT_EQ(why(with("000f 0001 40")), "no site in a list of sites");
-    EXPECT_EQ(why(with("000d 0002 2f 00")), "a site of a length that none can have");
-    EXPECT_EQ(why(with("000d 0002 41 00")), "a site of a length that none can have");
+    EXPECT_EQ(why(with("000d 0002 2f 00")), "a site has an impossible prefix length");
+    EXPECT_EQ(why(with("000d 0002 41 00")), "a site has an impossible prefix length");
     EXPECT_EQ(why(with("000d 0004 40 80 80 04")), "a site outside the overlay");
     EXPECT_EQ(why(with("000d 0005 40 ff ff 03 00")), "a site outside the overlay") << "behind the last one";
     EXPECT_EQ(why(with("000d 0003 40 81 00")), "a number of a site is longer than it has to be");
     EXPECT_EQ(why(with("000d 000b 40 ff ff ff ff ff ff ff ff ff 02")), "a number of a site is too large");
     EXPECT_EQ(why(with("000d 0002 40 01 000d 0002 40 02")), "lists of sites are not in order");
-    EXPECT_EQ(why(with("000a 0008 00 00 00 00 00 00 00 02")), "a value that comes once comes twice");
+    EXPECT_EQ(why(with("000a 0008 00 00 00 00 00 00 00 02")), "a TLV that may occur once occurs twice");
     EXPECT_EQ(why(with("000b 0008 00 00 00 00 00 00 00 00")), "generation 0 of the list of sites");
     EXPECT_EQ(why(hex("55 4c 47 43 01 09 00 0c 00 00 00 05")), "overlay, generation or part is missing");
 }
@@ -215,14 +215,14 @@ TEST(WgControlMessage, RefusesWhatDoesNotMakeSense) {
     EXPECT_EQ(refusal(terms + network, kClaim), "accepted");
     EXPECT_EQ(refusal(terms, kClaim), "prefixes, epoch or priority is missing");
     EXPECT_EQ(refusal(network, kClaim), "prefixes, epoch or priority is missing");
-    EXPECT_EQ(refusal(terms + terms + network, kClaim), "a value that comes once comes twice");
+    EXPECT_EQ(refusal(terms + terms + network, kClaim), "a TLV that may occur once occurs twice");
     EXPECT_EQ(refusal("0004 0007 00000000000001" + network, kClaim), "a value has the wrong length");
     EXPECT_EQ(refusal(terms + "0006 0010 10 fd1200000000000000000000000000", kClaim),
               "a prefix has the wrong length");
     EXPECT_EQ(refusal(terms + "0006 0011 81 fd120000000000000000000000000000", kClaim),
-              "a prefix is no network");
+              "a prefix has bits set behind its length");
     EXPECT_EQ(refusal(terms + "0006 0011 10 fd120000000000000000000000000001", kClaim),
-              "a prefix is no network");
+              "a prefix has bits set behind its length");
     EXPECT_EQ(refusal(terms + "0006 ffff 10", kClaim), "a TLV is longer than the rest of the message");
     EXPECT_EQ(refusal("", kClaimAck), "no owner");
     EXPECT_EQ(refusal("0001 0001 01 0002 0004 00000000 0003 0008 7fffffffffffffff", kHello),

@@ -373,16 +373,17 @@ TEST_F(OwnershipStory, AtItsEndTheRelaySaysGoodbyeToWhoLives) {
 }
 
 TEST(WgOwnershipEvent, SaysWhatHappened) {
-    EXPECT_EQ(to_string(OwnerChanged{"a", kLan, 0, 1, Reason::lease_ended}),
-              "fd12:3456:789a:a::/64 moves from router 1 to router 2: the owner was not heard for 3 s");
+    EXPECT_EQ(
+        to_string(OwnerChanged{"a", kLan, 0, 1, Reason::lease_ended}),
+        "fd12:3456:789a:a::/64 moves from router 1 to router 2: nothing was heard from the owner for 3 s");
     EXPECT_EQ(to_string(OwnerChanged{"a", kLan, {}, 0, Reason::configuration}),
               "fd12:3456:789a:a::/64 moves to router 1: other configuration");
     EXPECT_EQ(to_string(ConflictDecided{"a", kLan, 1, 0}),
               "two routers claim fd12:3456:789a:a::/64: router 2 wins over router 1");
     EXPECT_EQ(to_string(ClaimRefused{"b", 0, kLan}),
-              "router 1 claims fd12:3456:789a:a::/64, which is not this site's, ignoring");
+              "router 1 claims fd12:3456:789a:a::/64, which is not a prefix of its site, ignoring");
     EXPECT_EQ(to_string(UnknownSenderRefused{kA1}),
-              "message from fd99::a1, which is no router of any site, ignoring");
+              "message from fd99::a1, which is not a router of any site, ignoring");
 }
 
 }  // namespace

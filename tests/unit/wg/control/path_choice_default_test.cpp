@@ -23,7 +23,7 @@ TEST_F(PathChoiceStory, F03_ARelayThatForwardsNothingIsLeftForOneThatDoes) {
     relay(1).forwards = false;
     decide();
     EXPECT_EQ(by_default(), "r2");
-    EXPECT_EQ(choice_.default_path().why, "r1 forwards nothing");
+    EXPECT_EQ(choice_.default_path().why, "r1 does not forward");
 }
 
 TEST_F(PathChoiceStory, F03_WhileNoOtherRelayWorksItsWordChangesNothing) {
@@ -200,7 +200,7 @@ TEST_F(PathChoiceStory, ARelayThatLeavesTheConfigurationIsLeft) {
     input_.relays.erase(input_.relays.begin());
     decide();
     EXPECT_EQ(by_default(), "r2");
-    EXPECT_EQ(choice_.default_path().why, "r1 is gone from the configuration");
+    EXPECT_EQ(choice_.default_path().why, "r1 was removed from the configuration");
     input_.relays.clear();
     decide();
     EXPECT_EQ(by_default(), "");

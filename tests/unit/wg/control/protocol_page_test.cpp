@@ -244,7 +244,7 @@ TEST(ProtocolPage, CapabilitiesAreTheBitsInTheCode) {
                                            testing::Pair("wants-sites", kWantsSites)));
 }
 
-// A number or, in microseconds, a time; nothing: not understood.
+// A number or, in microseconds, a time; nullopt: not understood.
 struct Amount {
     bool is_time = false;
     unsigned long long value = 0;

@@ -352,7 +352,7 @@ TEST_F(RelaySessionStory, SaysWhatHappened) {
     EXPECT_EQ(to_string(PrefixRefused{kLan}),
               "fd12:3456:789a:a::/64 is not a prefix of this site in the relay's configuration");
     EXPECT_EQ(to_string(ReachabilityChanged{true, false}), "answers");
-    EXPECT_EQ(to_string(ReachabilityChanged{false, false}), "does not answer any more");
+    EXPECT_EQ(to_string(ReachabilityChanged{false, false}), "no longer answers");
     EXPECT_EQ(to_string(ReachabilityChanged{false, true}), "said goodbye");
     EXPECT_EQ(to_string(OwnerLearned{owned_by(kOther, 7)}), "fd12:3456:789a:a::/64 is active on fd99::a2");
     EXPECT_EQ(to_string(OwnerLearned{{kLan, {}, 0, 0}}), "fd12:3456:789a:a::/64 is active on no router");
