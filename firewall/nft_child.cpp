@@ -101,7 +101,7 @@ Applied apply(nft_ctx* context, NftSocket& kernel, int file) {
     return out;
 }
 
-// Nothing: the other end has closed, says something that we do not know, or has not said a word for a while.
+// nullopt: the other end has closed, says something that we do not know, or has not said a word for a while.
 // The next ruleset may be days away, and what a process keeps of itself is 2 MB of a card's memory.
 std::optional<UniqueFd> next_ruleset() {
     pollfd waited{kNftChildSocket, POLLIN, 0};

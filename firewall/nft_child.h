@@ -30,7 +30,7 @@ struct RulesetAnswer {
 inline constexpr std::size_t kMaxReason = 1000;
 inline constexpr std::size_t kMaxRuleset = 64UL * 1024 * 1024;
 
-// What a child says, with its reason as an error. Nothing: it makes no sense. Pure.
+// What a child says, with its reason as an error. nullopt: it makes no sense. Pure.
 struct RulesetResult {
     Result<void> result;
     std::optional<std::uint32_t> own_generation;
@@ -38,7 +38,7 @@ struct RulesetResult {
 std::optional<RulesetResult> parse_ruleset_answer(std::span<const std::byte> datagram);
 
 // For main(): serves until the other end closes or is silent for kNftChildIdle, where the arguments say so;
-// its exit code. Nothing: they do not.
+// its exit code. nullopt: they do not.
 std::optional<int> run_nft_child(int argc, char** argv);
 
 }  // namespace ulagate::firewall

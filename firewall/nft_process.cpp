@@ -202,7 +202,7 @@ std::optional<RulesetResult> NftProcess::receive(milliseconds patience) {
     auto result = length > datagram.size()
                       ? std::nullopt
                       : parse_ruleset_answer(std::span<const std::byte>{datagram}.first(length));
-    if (!busy() || !result) return give_up("said something that makes no sense and was killed");
+    if (!busy() || !result) return give_up("sent a malformed answer and was killed");
     set_deadline(std::nullopt);
     return result;
 }

@@ -64,7 +64,7 @@ class Advertiser {
 public:
     Advertiser(Config config, Random random);
 
-    // Nothing: silent at once, without a last word (a hand-over is not a shutdown). A new source: the first
+    // nullopt: silent at once, without a last word (a hand-over is not a shutdown). A new source: the first
     // three advertisements come quickly again, the first as soon as the 3 s rule allows; with each of them
     // hosts are told to forget `former`, an address that was ours. The source it already has: nothing
     // changes.

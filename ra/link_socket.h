@@ -30,7 +30,7 @@ public:
     static Result<LinkSocket> open(const std::string& interface, unsigned interface_index,
                                    const std::optional<net::Ipv6Address>& router = std::nullopt);
 
-    // Some of what has come; valid until the next call. What is no ICMPv6 with a right checksum is passed
+    // Some of what has come; valid until the next call. What is not ICMPv6 with a right checksum is passed
     // over and counted.
     Result<std::span<const Packet>> receive();
     // From exactly `source`, which must be an address of this interface, to each of the hosts. How many were

@@ -79,7 +79,8 @@ Result<RouterSolicitation> parse_router_solicitation(std::span<const std::byte> 
         if (!*option) return solicitation;
         if ((*option)->type != kSourceLinkLayerAddressType) continue;
         if (info.source.is_unspecified()) {
-            return fail("source address :: and a source link-layer address: nobody could use it");
+            return fail(
+                "a source link-layer address with source address ::, which RFC 4861 section 6.1.1 forbids");
         }
         if (!solicitation.source_link_layer_address) {
             solicitation.source_link_layer_address = parse_link_layer_address((*option)->body);
@@ -125,7 +126,7 @@ Result<RouterAdvertisement> parse_router_advertisement(std::span<const std::byte
 }
 
 std::vector<std::byte> build(const RouterAdvertisement& advertisement) {
-    // RFC 4191 section 2.2: who is no default router has no preference as one.
+    // RFC 4191 section 2.2: who is not a default router has no preference as one.
     const Preference preference =
         advertisement.router_lifetime.count() == 0 ? Preference::medium : advertisement.preference;
     const unsigned flags = (advertisement.managed ? kManaged : 0U) |

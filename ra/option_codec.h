@@ -15,7 +15,7 @@ namespace ulagate::ra {
 inline constexpr std::uint8_t kSourceLinkLayerAddressType = 1;
 inline constexpr std::size_t kOptionUnit = 8;  // option lengths count these
 
-// Both places that carry a preference keep it in bits 4 and 3 (RFC 4191 section 2.2, 2.3). Nothing: 10.
+// Both places that carry a preference keep it in bits 4 and 3 (RFC 4191 section 2.2, 2.3). nullopt: 10.
 std::optional<Preference> to_preference(std::uint8_t flags);
 std::uint8_t preference_bits(Preference preference);
 

@@ -25,7 +25,7 @@ std::vector<Option> subjects(const std::vector<Option>& options);
 bool same_subject(const Option& a, const Option& b);
 bool has_subject(const std::vector<Option>& options, const Option& subject);
 
-// For how long hosts keep it; nothing: they have no such thing for it.
+// For how long hosts keep it; nullopt: they have no such thing for it.
 std::optional<Seconds> lifetime_of(const Option& option);
 
 // Set to its end of life: what tells hosts to forget it. False for options of which hosts keep nothing.

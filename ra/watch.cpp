@@ -231,7 +231,7 @@ std::vector<Notice> Watch::on_advertisement(const RouterAdvertisement& theirs, c
         return {};
     }
     Comparison comparison{theirs, known.compared ? &known.last : nullptr, ours.advertisement};
-    if (split_brain) comparison.add("it speaks from our address while we do: split brain");
+    if (split_brain) comparison.add("it sends from our address while we do: split brain");
     comparison.compare_headers();
     comparison.compare_options();
     // Who speaks from the shared address is a router of ours, and to advertise what we would (RFC 9568
@@ -252,7 +252,7 @@ std::vector<Notice> Watch::on_advertisement(const RouterAdvertisement& theirs, c
         return {};
     }
     if (sender.findings.empty())
-        return {{was_serious, name_of(sender) + " advertises nothing that differs any more"}};
+        return {{was_serious, name_of(sender) + " no longer advertises anything different"}};
     return {{known.serious, name_of(sender) + " advertises: " + list(sender.findings)}};
 }
 

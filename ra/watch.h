@@ -16,7 +16,7 @@ namespace ulagate::ra {
 // What the others are compared with.
 struct Ours {
     const RouterAdvertisement& advertisement;  // as configured
-    // From where we advertise now; nothing: we are silent.
+    // From where we advertise now; nullopt: we are silent.
     const std::optional<Source>& source;
     TimePoint since;  // from there
     // The virtual router's address: while we are silent, another router of ours speaks from it.

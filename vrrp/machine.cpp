@@ -343,7 +343,7 @@ Actions Machine::differences(const Advertisement& advertisement, const net::Ipv6
     if (priority_ == kPriorityOwner && advertisement.priority != kPriorityStopping) {
         found.emplace_back(Differs{
             Difference::owner, name() + (advertisement.priority == kPriorityOwner
-                                             ? " has priority 255 too: only one router can own the address"
+                                             ? " also has priority 255: only one router can own the address"
                                              : " is Active for the address that we own")});
     }
     return found;

@@ -60,7 +60,7 @@ struct Changed {
 // What another router of the virtual router is configured to and we are not (RFC 9568 section 7.1, 8.3.2).
 enum class Difference : std::uint8_t { interval, addresses, owner };
 // For the log, which limits the rate: it comes with every advertisement that differs. Whose first address is
-// another one is no router of ours (see OtherVirtualRouter).
+// another one is not a router of ours (see OtherVirtualRouter).
 struct Differs {
     Difference what = Difference::interval;
     std::string text;  // "fe80::2 advertises every 1 s, we every 100 ms"
@@ -79,9 +79,9 @@ struct Peer {
     bool operator==(const Peer&) const = default;
 };
 
-// Uses our VRID on this link for another virtual address, so that it is no partner: the first address is the
-// virtual router's link-local (RFC 9568 section 5.2.9), which is what hosts know it by, and to give way to
-// who does not hold ours would leave it to nobody. RFC 9568 section 7.1 has us log that only; RFC 3768
+// Uses our VRID on this link for another virtual address, so that it is not a partner: the first address is
+// the virtual router's link-local (RFC 9568 section 5.2.9), which is what hosts know it by, and to give way
+// to who does not hold ours would leave it to nobody. RFC 9568 section 7.1 has us log that only; RFC 3768
 // section 7.1 and keepalived ignore such advertisements as well.
 struct OtherVirtualRouter {
     Peer who;

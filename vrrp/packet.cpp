@@ -53,7 +53,7 @@ std::string_view to_string(Refusal refusal) {
         case Refusal::first_address:
             return "first address is not link-local";
         case Refusal::unknown_vrid:
-            return "no virtual router of ours on this link has this VRID";
+            return "this VRID is not configured on this link";
         case Refusal::own_source:
             return "sent from our own address: the link reflects it, or another router uses the address too";
     }

@@ -39,7 +39,7 @@ TEST_F(AdvertiserStory, ALinkWithoutLinkLayerAddressesHasNoSuchOption) {
     EXPECT_EQ(last_->message, config().advertisement);
 }
 
-// A router that is no default router still advertises, and its lifetimes stay as configured.
+// A router that is not a default router still advertises, and its lifetimes stay as configured.
 TEST_F(AdvertiserStory, R27_AdvertisesRoutesWithoutBeingADefaultRouter) {
     settle();
     run_until(62s);

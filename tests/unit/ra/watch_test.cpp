@@ -223,7 +223,7 @@ TEST_F(RaWatch, R43_TheSplitIsOverWhenOneIsSilent) {
     EXPECT_THAT(hear(from_mac(ours_, kStrangersMac), kSource.address), IsEmpty());
     now_ += 30s;
     EXPECT_THAT(hear(from_mac(ours_, kStrangersMac), kSource.address),
-                ElementsAre(Field(&Notice::text, HasSubstr("nothing that differs any more"))));
+                ElementsAre(Field(&Notice::text, HasSubstr("no longer advertises anything different"))));
 }
 
 TEST_F(RaWatch, EveryChangeIsLoggedOnceAndCounted) {

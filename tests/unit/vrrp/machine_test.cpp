@@ -297,10 +297,10 @@ TEST(VrrpMachine, V48_TwoOwnersAreReportedAndSettled) {
     story.start();
     EXPECT_THAT(
         story.hear(255),
-        ElementsAre("differs: fe80::2 has priority 255 too: only one router can own the address", "release",
+        ElementsAre("differs: fe80::2 also has priority 255: only one router can own the address", "release",
                     "active -> backup: fe80::2 has the same priority and the larger address"));
     EXPECT_THAT(story.hear(255),
-                ElementsAre("differs: fe80::2 has priority 255 too: only one router can own the address"));
+                ElementsAre("differs: fe80::2 also has priority 255: only one router can own the address"));
 }
 
 TEST(VrrpMachine, V48_TheOwnerReportsWhoClaimsItsAddress) {
