@@ -136,7 +136,7 @@ void Manager::keep_strangers_out() {
     const auto written = write_file_atomically(file, rescue_ruleset(options_.page_port), 0600);
     if (written && run_to_end({"nft", "-f", file}, Capabilities{CAP_NET_ADMIN}, 20s)) return;
     appliance_.ssh_keys.clear();
-    rescue_.emplace_back("no rules could be made that keep strangers out, so there is no ssh");
+    rescue_.emplace_back("the rescue ruleset could not be applied, so ssh stays closed");
     log::error("appliance", "{}", rescue_.back());
 }
 
@@ -166,7 +166,7 @@ void Manager::load() {
         const auto at = release->find("VERSION=");
         if (at != std::string::npos) version_ = release->substr(at + 8, release->find('\n', at) - at - 8);
     }
-    log::info("appliance", "{}: {} uplinks configured, {} LANs, {} of them with internet from here",
+    log::info("appliance", "{}: {} uplinks configured, {} LANs, internet gateway of {}",
               rescue_.empty() ? "configured" : "rescue", appliance_.uplinks.size(), lans_.size(),
               gateway_lans_.size());
 }

@@ -24,7 +24,7 @@ using namespace std::chrono_literals;
 constexpr auto kTellEvery = 5s;
 
 void print_to(const std::string& console, const std::string& text) {
-    // A console that nobody reads, or that is not there, is no reason to wait.
+    // A console that nobody reads, or that is not there, is not a reason to wait.
     const UniqueFd fd{::open(console.c_str(), O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)};
     if (fd && ::write(fd.get(), text.data(), text.size()) < 0) return;
 }
@@ -222,7 +222,7 @@ ApplianceStatus Manager::status() const {
     if (!state_.problem().empty()) out.problems.push_back("state: " + state_.problem());
     for (const auto& problem : children_.problems())
         out.problems.push_back(
-            fmt::format("{}: has ended by itself {} times, see the log", problem.name, problem.failures));
+            fmt::format("{}: exited unexpectedly {} times; see the log", problem.name, problem.failures));
     return out;
 }
 

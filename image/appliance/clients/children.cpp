@@ -69,8 +69,8 @@ pid_t launch(std::vector<std::string> words, int output, Capabilities capabiliti
 
 std::string ending_text(int status) {
     if (WIFSIGNALED(status)) return std::string("killed by signal ") + std::to_string(WTERMSIG(status));
-    if (WEXITSTATUS(status) == kNoSuchProgram) return "cannot be started: there is no such program";
-    if (WEXITSTATUS(status) == kNotLimited) return "cannot be started: its capabilities cannot be taken away";
+    if (WEXITSTATUS(status) == kNoSuchProgram) return "cannot be started: the program does not exist";
+    if (WEXITSTATUS(status) == kNotLimited) return "cannot be started: its capabilities cannot be dropped";
     return "exit code " + std::to_string(WEXITSTATUS(status));
 }
 
@@ -251,7 +251,7 @@ void Children::stop(std::chrono::milliseconds patience) {
     }
     for (auto& [name, child] : children_) {
         if (child.pid == 0) continue;
-        log::warning(name, "does not end, killed");
+        log::warning(name, "did not exit in time; sent SIGKILL");
         ::kill(-child.pid, SIGKILL);
     }
 }

@@ -15,8 +15,8 @@ std::optional<std::string> wifi_complaint(std::string_view line) {
     if (has(line, "CTRL-EVENT-CONNECTED")) return "";
     if (has(line, "reason=WRONG_KEY") || has(line, "pre-shared key may be incorrect"))
         return "the password is wrong";
-    if (has(line, "CTRL-EVENT-NETWORK-NOT-FOUND")) return "no such network in reach";
-    if (has(line, "CTRL-EVENT-ASSOC-REJECT")) return "the access point refuses";
+    if (has(line, "CTRL-EVENT-NETWORK-NOT-FOUND")) return "the network was not found";
+    if (has(line, "CTRL-EVENT-ASSOC-REJECT")) return "the access point refused the connection";
     return std::nullopt;
 }
 

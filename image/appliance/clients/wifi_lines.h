@@ -10,7 +10,7 @@
 namespace ulagate::appliance {
 
 // What a line of wpa_supplicant says about its network, in words for people: "the password is wrong". Empty:
-// all is well again. Nothing: the line is about something else.
+// all is well again. nullopt: the line is about something else.
 std::optional<std::string> wifi_complaint(std::string_view line);
 
 // Who is at the access point, by the lines of hostapd.

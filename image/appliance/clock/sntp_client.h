@@ -43,7 +43,7 @@ public:
 
     explicit SntpClient(Random random) : random_(std::move(random)) {}
 
-    // In order of preference. The same list again is no news.
+    // In order of preference. The same list again is not news.
     void set_servers(const std::vector<net::IpAddress>& servers, TimePoint now);
     // The uplink has changed, so what failed may work now.
     void on_network_change(TimePoint now);

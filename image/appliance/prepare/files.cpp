@@ -116,7 +116,7 @@ private:
         std::size_t copied = 0;
         for (const card::FatFile* file : order) {
             if (copied == kMaxFiles || bytes + file->bytes > kMaxBytes) {
-                note(fmt::format("{} on the card is left out: more than {} files or {} MiB are not read",
+                note(fmt::format("{} on the card is ignored: at most {} files and {} MiB are read",
                                  quote(file->name), kMaxFiles, kMaxBytes >> 20U));
                 continue;
             }
@@ -261,7 +261,9 @@ private:
         auto key = wg::PrivateKey::parse(text);
         wg::wipe(text);
         if (!key)
-            rescue("tunnel.key on the card holds no key: one line of 44 characters as `wg genkey` writes it");
+            rescue(
+                "tunnel.key on the card does not contain a key: expected one line of 44 characters as `wg "
+                "genkey` writes it");
         return key;
     }
 

@@ -17,7 +17,7 @@ struct PrepareOptions {
 };
 
 struct Prepared {
-    std::vector<std::string> rescue;  // why the router cannot run; nothing: it can
+    std::vector<std::string> rescue;  // why the router cannot run; empty: it can
     std::vector<std::string> notes;   // what else somebody may want to know
     std::optional<Floor> floor;       // of the clock
     std::string hostname;

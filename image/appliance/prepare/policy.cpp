@@ -95,7 +95,8 @@ std::string wrong_encoding(std::string_view text) {
     if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff")) {
         return "it is saved as UTF-16; save it as UTF-8 (Notepad: Save as, Encoding)";
     }
-    if (text.find('\0') != std::string_view::npos) return "it is no text file; save it as plain text, UTF-8";
+    if (text.find('\0') != std::string_view::npos)
+        return "it is not a text file; save it as plain text, UTF-8";
     if (text.starts_with("{\\rtf")) return "it is saved as rich text; save it as plain text, UTF-8";
     return {};
 }

@@ -86,7 +86,7 @@ std::optional<HttpUrl> parse_http_url(std::string_view url) {
 Result<std::optional<HttpResponseHead>> parse_http_response(std::string_view text) {
     const auto end = text.find(kEndOfHead);
     if (end == std::string_view::npos) {
-        if (text.size() > kMaxHead) return fail("the web server's answer has no end of its head");
+        if (text.size() > kMaxHead) return fail("the header of the web server's answer does not end");
         return std::nullopt;
     }
     HttpResponseHead out;
@@ -107,7 +107,7 @@ Result<std::optional<HttpResponseHead>> parse_http_response(std::string_view tex
         if (same(line.substr(0, colon), "location"))
             moved = fmt::format(": it is at {} now", quote(value, 256));
         if (same(line.substr(0, colon), "transfer-encoding"))
-            return fail("the web server answers in a way that was not asked for: " + quote(line));
+            return fail("unexpected answer from the web server: " + quote(line));
         if (same(line.substr(0, colon), "content-length")) {
             std::uint64_t bytes = 0;
             const auto parsed = std::from_chars(value.data(), value.data() + value.size(), bytes);
@@ -118,7 +118,7 @@ Result<std::optional<HttpResponseHead>> parse_http_response(std::string_view tex
     }
     const bool good = first.starts_with("HTTP/1.") && first.size() >= 12 && first.substr(8, 4) == " 200" &&
                       (first.size() == 12 || first[12] == ' ');
-    if (!good) return fail(fmt::format("the web server does not give it: {}{}", quote(first), moved));
+    if (!good) return fail(fmt::format("the web server refused: {}{}", quote(first), moved));
     return out;
 }
 

@@ -23,10 +23,10 @@ std::optional<HttpUrl> parse_http_url(std::string_view url);
 
 // The response to a GET, as far as its body.
 struct HttpResponseHead {
-    std::optional<std::uint64_t> bytes;  // of the body; nothing: until the connection ends
+    std::optional<std::uint64_t> bytes;  // of the body; nullopt: until the connection ends
     std::string begun;                   // what has come of the body
 };
-// From all that has come up to now; nothing: the head is not complete. Only a plain 200 is an answer.
+// From all that has come up to now; nullopt: the head is not complete. Only a plain 200 is an answer.
 Result<std::optional<HttpResponseHead>> parse_http_response(std::string_view text);
 
 struct HttpBody {

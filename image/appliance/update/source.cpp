@@ -18,7 +18,7 @@ Result<UpdateSource> UpdateSource::open(const std::string& what) {
     if (what == "-") {
         if (::isatty(STDIN_FILENO) == 1) {
             return fail(
-                "nothing comes from standard input; from another machine: ssh root@router ulagate update - < "
+                "standard input is empty; from another machine run: ssh root@router ulagate update - < "
                 "FILE");
         }
         UniqueFd copy{::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)};
@@ -28,9 +28,8 @@ Result<UpdateSource> UpdateSource::open(const std::string& what) {
     if (what.starts_with("http://")) return fetch(what);
     if (what.starts_with("https://")) {
         return fail(
-            "https is not spoken here: the update's own signature is what protects it, so http is as safe; "
-            "or fetch it "
-            "on your machine, and then: ssh root@router ulagate update - < FILE");
+            "https is not supported: the signature of the update protects it, so http is as safe; or "
+            "download it on your machine, then run: ssh root@router ulagate update - < FILE");
     }
     UniqueFd fd{::open(what.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY)};
     if (!fd) return fail_errno("open " + what);
@@ -39,7 +38,7 @@ Result<UpdateSource> UpdateSource::open(const std::string& what) {
 
 Result<UpdateSource> UpdateSource::fetch(const std::string& url) {
     const auto parsed = parse_http_url(url);
-    if (!parsed) return fail("not an address of the web: " + quote(url, 256));
+    if (!parsed) return fail("not a web address: " + quote(url, 256));
     auto body = http_get(*parsed);
     if (!body) return fail(body.error(), "fetch " + url);
     UpdateSource out{std::move(body->fd), "fetch " + url};

@@ -108,7 +108,8 @@ Result<Router> examine(const Options& options) {
     if (!key) return tl::unexpected(key.error());
     out.rules = {*key, std::move(*machine), options.allow_downgrade};
     out.boot = slot::read_boot(options.root);
-    if (!out.boot.slot) return fail("the bootloader does not say which slot runs, so none is written");
+    if (!out.boot.slot)
+        return fail("the bootloader does not report which slot is running, so none is written");
     out.running = *out.boot.slot;
     const auto disk = slot::read_card_disk(options.root);
     if (!disk) return tl::unexpected(disk.error());
@@ -118,10 +119,10 @@ Result<Router> examine(const Options& options) {
     const auto usual = slot::usual_slot(out.card);
     if (!usual) return tl::unexpected(usual.error());
     if (*usual != out.running) {
-        return fail(fmt::format(
-            "the version that runs is on trial itself, and slot {} is what it would return to; wait until "
-            "it is decided (ulagate update --status)",
-            slot::name(*usual)));
+        return fail(
+            fmt::format("the running version is on trial itself and would return to slot {}; wait until the "
+                        "trial has ended (ulagate update --status)",
+                        slot::name(*usual)));
     }
     return out;
 }
@@ -170,7 +171,7 @@ Result<void> arm(const Options& options, const Router& router, const slot::Manif
             return fail(saved.error(), armed.error().text());
         return armed;
     }
-    say(fmt::format("armed: the next boot tries slot {} for {} min; it has to have again: {}{}{}",
+    say(fmt::format("armed: the next boot tries slot {} for {} min; it must again have: {}{}{}",
                     slot::name(record.slot), record.trial_minutes,
                     record.before.configuration_good ? "a good configuration" : "nothing",
                     record.before.links_up.empty()
@@ -194,7 +195,7 @@ int install(const Options& options) {
     if (!manifest) return refuse(manifest.error());
     if (const auto armed = arm(options, *router, *manifest); !armed) return refuse(armed.error());
     if (!options.reboot) {
-        say("not rebooting: the next orderly reboot tries it");
+        say("not rebooting: the next orderly reboot starts the trial");
         return EXIT_SUCCESS;
     }
     say("rebooting; if the new version does not prove itself, this one returns");
@@ -209,7 +210,7 @@ int status(const Options& options) {
     const auto boot = slot::read_boot(options.root);
     say(fmt::format("running: {} {} of {}, slot {}", machine->board, machine->version,
                     slot::date_text(machine->build_time),
-                    boot.slot ? slot::name(*boot.slot) : "unknown (the bootloader does not say)"));
+                    boot.slot ? slot::name(*boot.slot) : "unknown (the bootloader does not report it)"));
     const auto disk = slot::read_card_disk(options.root);
     if (!disk) return refuse(disk.error());
     const auto card = card::open_card(*disk);

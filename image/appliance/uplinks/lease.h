@@ -16,7 +16,7 @@ namespace ulagate::appliance {
 // A route that came with a lease (RFC 3442), or the one default route.
 struct LeasedRoute {
     net::Ipv4Prefix destination;
-    std::optional<net::Ipv4Address> gateway;  // nothing: on the link itself
+    std::optional<net::Ipv4Address> gateway;  // nullopt: on the link itself
     bool operator==(const LeasedRoute&) const = default;
 };
 
@@ -26,14 +26,14 @@ struct Lease {
     std::vector<LeasedRoute> routes;
     std::vector<net::Ipv4Address> dns;
     std::vector<net::Ipv4Address> time_servers;    // option 42
-    std::optional<std::chrono::seconds> lifetime;  // nothing: for ever
+    std::optional<std::chrono::seconds> lifetime;  // nullopt: for ever
     bool operator==(const Lease&) const = default;
 };
 
 using Variables = std::map<std::string, std::string>;
 
 // The variables that busybox' udhcpc hands to its script with "bound" and "renew", and pppd to its own. They
-// come from a stranger's server: what is no address is left out, and an address that cannot be ours is an
+// come from a stranger's server: what is not an address is left out, and an address that cannot be ours is an
 // error.
 Result<Lease> lease_of_udhcpc(const Variables& variables);
 Result<Lease> lease_of_pppd(const Variables& variables);

@@ -61,7 +61,7 @@ struct UplinkPlan {
     std::map<std::string, unsigned> ipv6;  // link -> which attempt: a new one starts IPv6 afresh
     std::map<std::string, std::uint32_t>
         ra_metrics;  // link -> of the default route of an RA; 0: no RA wanted
-    std::map<NetAddress, std::optional<TimePoint>> addresses;  // until when; nothing: for ever
+    std::map<NetAddress, std::optional<TimePoint>> addresses;  // until when; nullopt: for ever
     std::set<NetRoute> routes;
     std::vector<NameServer> dns;               // of the uplinks in use
     std::vector<net::IpAddress> time_servers;  // of all, those in use first
@@ -110,7 +110,7 @@ public:
 private:
     // One link that is an uplink now.
     struct Binding {
-        std::optional<std::size_t> slot;  // of the configuration; nothing: found by itself
+        std::optional<std::size_t> slot;  // of the configuration; nullopt: found by itself
         UplinkConfig::Kind kind = UplinkConfig::Kind::ethernet;
         std::string base;   // the device
         std::string below;  // the device or its VLAN: what a client speaks on

@@ -173,7 +173,7 @@ std::vector<UplinkReport> Uplinks::reports() const {
         const UplinkConfig& wanted = setup_.uplinks[slot];
         const bool any = wanted.interface.empty();
         out.push_back({any ? "usb" : wanted.interface, kind_name(wanted.kind), UplinkReport::State::down,
-                       any ? "nothing plugged in" : "there is no such interface"});
+                       any ? "nothing is plugged in" : "the interface does not exist"});
     }
     return out;
 }

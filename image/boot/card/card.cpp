@@ -117,8 +117,8 @@ Result<Card> find_card(std::chrono::milliseconds patience, const std::string& de
         }
         if (std::chrono::steady_clock::now() >= end) {
             return fail(why.empty() ? "no disk"
-                                    : "no disk whose first partition is called " + std::string{kLabel} +
-                                          " (" + why + ")");
+                                    : "no disk has a first partition named " + std::string{kLabel} + " (" +
+                                          why + ")");
         }
         std::this_thread::sleep_for(kLookAgain);
     }

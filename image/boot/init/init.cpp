@@ -142,7 +142,7 @@ End Init::run() {
             turn();
         } catch (const std::exception& error) {
             // No memory, most likely. The watchdog is fed in a turn that succeeds, and only there.
-            say(true, std::string{"a turn failed: "} + error.what());
+            say(true, std::string{"a turn of the loop failed: "} + error.what());
             std::this_thread::sleep_for(kAfterFailure);
         }
     }
@@ -361,7 +361,7 @@ void Init::on_time() {
     if (prepare_ > 0 && now >= prepare_until_) {
         if (!prepare_killed_) {
             prepare_killed_ = true;
-            say(true, "prepare takes too long, killing it");
+            say(true, "prepare took too long; killing it");
             kill_group(prepare_);
             prepare_until_ = now + plan_.limits.kill;
         } else {
@@ -370,7 +370,7 @@ void Init::on_time() {
         }
     }
     if (modprobe_ > 0 && now >= modprobe_until_) {
-        say(true, "a driver hangs while it is being loaded, going on without it");
+        say(true, "loading a driver hangs; continuing without it");
         modprobe_ = 0;
         load_modules();
     }

@@ -47,7 +47,7 @@ void Log::line(std::string_view service, const LogLine& line, LogAllowance& allo
 void Log::to_kernel(int level, std::string_view tag, std::string_view text) {
     if (!kernel_) kernel_.reset(::open(kmsg_.c_str(), O_WRONLY | O_CLOEXEC | O_APPEND | O_NOCTTY));
     const std::string record = fmt::format("<{}>{}: {}\n", level, tag, text);
-    // A log that takes nothing is no reason to stop.
+    // A log that takes nothing is not a reason to stop.
     if (kernel_ && ::write(kernel_.get(), record.data(), record.size()) < 0) return;
 }
 

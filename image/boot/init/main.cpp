@@ -61,7 +61,7 @@ int main(int argc, char** argv) try {
     // The kernel hands words of its command line on to its first process: "quiet" and such are no options.
     if (argc == 4 && std::string_view{argv[1]} == "--trial") return trial(argv[2], argv[3]);
     if (::getpid() == 1) first_process();
-    std::fputs("ulagate-init is the first process of the firmware and nothing to be run by hand\n", stderr);
+    std::fputs("ulagate-init is the first process of the firmware and cannot be run by hand\n", stderr);
     return kUsageError;
 } catch (const std::exception& error) {
     std::fputs("ulagate-init: ", stderr);

@@ -8,7 +8,7 @@
 
 namespace ulagate::init {
 
-// What is run and where; a trial in a folder has other programs and files, and is no machine.
+// What is run and where; a trial in a folder has other programs and files, and is not a machine.
 struct Plan {
     bool machine = true;  // file systems, settings of the kernel, lo, and the end of it all
     std::string kmsg = "/dev/kmsg";

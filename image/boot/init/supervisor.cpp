@@ -92,7 +92,7 @@ Actions Supervisor::on_exit(std::size_t index, const std::string& how, TimePoint
     if (!service.bad_since) service.bad_since = now;
     service.state = State::waiting;
     service.deadline = now + service.pause;
-    actions.emplace_back(Say{true, fmt::format("{} ended ({}), starting it again in {}", service.name, how,
+    actions.emplace_back(Say{true, fmt::format("{} ended ({}), restarting it in {}", service.name, how,
                                                human_duration(service.pause))});
     return actions;
 }
@@ -110,13 +110,12 @@ Actions Supervisor::on_deadline(TimePoint now) {
                      actions);
                 break;
             case State::running:
-                kill(service, fmt::format("no sign of life for {}", human_duration(limits_.watchdog)), now,
-                     actions);
+                kill(service, fmt::format("no watchdog message for {}", human_duration(limits_.watchdog)),
+                     now, actions);
                 break;
             case State::stopping:
-                kill(service,
-                     fmt::format("still there {} after the word to stop", human_duration(limits_.stop)), now,
-                     actions);
+                kill(service, fmt::format("did not exit within {} of SIGTERM", human_duration(limits_.stop)),
+                     now, actions);
                 break;
             case State::killed:
                 // In the kernel's hands: on_exit() may still come.

@@ -41,8 +41,8 @@ Result<void> admit(const Manifest& update, const Machine& machine, std::uint64_t
     }
     if (update.build_time < machine.build_time && !allow_downgrade) {
         return fail(fmt::format(
-            "{} of {} is older than the running {} of {}; old versions may have holes that are known. "
-            "If you want it nevertheless: --allow-downgrade",
+            "{} of {} is older than the running {} of {}; old versions may have known vulnerabilities. To "
+            "install it anyway, use --allow-downgrade",
             update.version, date_text(update.build_time), machine.version, date_text(machine.build_time)));
     }
     return {};

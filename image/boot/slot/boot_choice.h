@@ -30,7 +30,7 @@ Result<Slot> parse_autoboot(std::string_view text);
 
 // What the bootloader tells about this boot (/proc/device-tree/chosen/bootloader).
 struct Boot {
-    std::optional<Slot> slot;  // nothing: started in some other way
+    std::optional<Slot> slot;  // nullopt: started in some other way
     bool tried = false;        // through the flag that holds for one boot
     std::optional<std::int64_t> eeprom_time;
     bool operator==(const Boot&) const = default;

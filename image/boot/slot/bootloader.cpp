@@ -88,8 +88,7 @@ Result<UpdateKey> read_update_key(const std::string& root) {
     if (!release) return tl::unexpected(release.error());
     const auto found = release->find("UPDATE_KEY");
     const auto key = found == release->end() ? std::nullopt : parse_update_key(found->second);
-    if (!key)
-        return fail(fmt::format("{} has no UPDATE_KEY: this firmware trusts nobody's updates", kRelease));
+    if (!key) return fail(fmt::format("{} has no UPDATE_KEY: this firmware accepts no updates", kRelease));
     return *key;
 }
 

@@ -31,7 +31,7 @@ Result<std::uint64_t> autoboot_place(const card::Card& card) {
     if (file == nullptr) return fail("the card has no autoboot.txt");
     if (file->bytes != kAutobootBytes)
         return fail(fmt::format(
-            "autoboot.txt has {} bytes and not {}: somebody has edited it, and it cannot be replaced safely",
+            "autoboot.txt has {} bytes instead of {}: it was edited and cannot be replaced safely",
             file->bytes, kAutobootBytes));
     return partition->first_byte(*file);
 }
@@ -72,7 +72,7 @@ bool write_sector(const std::string& disk, std::uint64_t place, const std::strin
 
 // What is read after this comes from the card.
 void forget_cache(int fd, std::uint64_t offset, std::uint64_t bytes) {
-    ::ioctl(fd, BLKFLSBUF, 0);  // an error for a plain file, which is no harm
+    ::ioctl(fd, BLKFLSBUF, 0);  // an error for a plain file, which does no harm
     ::posix_fadvise(fd, static_cast<off_t>(offset), static_cast<off_t>(bytes), POSIX_FADV_DONTNEED);
 }
 
@@ -96,7 +96,7 @@ Result<void> choose_slot(const card::Card& card, Slot usual) {
     const auto there = read_sector(card, *place);
     if (!there) return tl::unexpected(there.error());
     if (*there != text)
-        return fail("autoboot.txt on " + card.disk + " did not keep what was written: the card is failing");
+        return fail("autoboot.txt on " + card.disk + " did not store what was written: the card is failing");
     return {};
 }
 
@@ -119,9 +119,9 @@ std::string version_in(const card::Card& card, Slot slot) {
 }
 
 Result<SlotWriter> SlotWriter::open(const card::Card& card, Slot slot, const Boot& boot) {
-    if (!boot.slot) return fail("the bootloader does not say which slot runs, so none is written");
+    if (!boot.slot) return fail("the bootloader does not report which slot is running, so none is written");
     if (*boot.slot == slot)
-        return fail(fmt::format("slot {} is the one that runs; it is not written", slot::name(slot)));
+        return fail(fmt::format("slot {} is the running one; it is not written", slot::name(slot)));
     const auto first = card.first_byte(part_of(slot));
     if (!first) return tl::unexpected(first.error());
     const auto bytes = card.bytes(part_of(slot));
@@ -163,7 +163,7 @@ Result<void> SlotWriter::read_back(const Manifest& manifest) {
         const std::uint64_t place = first_byte_ + static_cast<std::uint64_t>(i) * manifest.chunk_bytes;
         if (auto got = card::read_at(fd_.get(), name_, place, chunk); !got) return got;
         if (hash_of(chunk) != manifest.chunks[i])
-            return fail(fmt::format("{} did not keep what was written (chunk {} of {}): the card is failing",
+            return fail(fmt::format("{} did not store what was written (chunk {} of {}): the card is failing",
                                     name_, i + 1, manifest.chunks.size()));
     }
     return {};

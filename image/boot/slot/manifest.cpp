@@ -72,7 +72,7 @@ public:
         if (why_.empty()) why_ = std::move(why);
     }
     void finish() {
-        if (!rest_.empty()) refuse(fmt::format("line {} is one too many", line_ + 1));
+        if (!rest_.empty()) refuse(fmt::format("line {} is unexpected", line_ + 1));
     }
     [[nodiscard]] const std::string& why() const { return why_; }
     [[nodiscard]] int line() const { return line_; }
@@ -123,7 +123,7 @@ Result<Manifest> parse_manifest(std::string_view text) {
     out.compatibles.push_back(lines.name("compatible", lines.require("compatible"), kMaxName, in_names));
     while (const auto more = lines.take("compatible")) {
         out.compatibles.push_back(lines.name("compatible", *more, kMaxName, in_names));
-        if (out.compatibles.size() > kMaxCompatibles) lines.refuse("more boards than anybody builds");
+        if (out.compatibles.size() > kMaxCompatibles) lines.refuse("too many boards");
     }
     out.eeprom_time = static_cast<std::int64_t>(lines.number("eeprom_time", 0, kLastSecond));
     out.raw_bytes = lines.number("raw_bytes", kSector, kMaxRawBytes);

@@ -22,14 +22,14 @@ namespace ulagate::slot {
 //       where a watchdog has to be fed meanwhile, in a thread of its own.
 //   trial.status() is a line for the console and the status page; "" when there is nothing to say.
 //
-// When this boot is no trial, step() does nothing. When it is, step() compares the facts with those of the
+// When this boot is not a trial, step() does nothing. When it is, step() compares the facts with those of the
 // old version, commits (one sector of the card, then the record in the state) once they have been as good for
 // 20 s, and wants the reboot, which starts the old version again, when that has not come within the agreed
 // minutes after boot. The time counts from boot and not from begin(), so that a manager that crashes again
 // and again gets no new time.
 //
 // It writes the state through StateStore::edit() and keeps nothing of it: a manager that saves its own files
-// with edit() too loses nothing. A card that cannot be opened is no error here: then there is no commit.
+// with edit() too loses nothing. A card that cannot be opened is not an error here: then there is no commit.
 class Trial {
 public:
     enum class Want { nothing, reboot };

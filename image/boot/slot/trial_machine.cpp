@@ -49,11 +49,11 @@ BootFinding examine_boot(const Boot& boot, std::optional<Slot> usual,
 
 std::string lacking(const Facts& before, const Facts& now) {
     if (before.configuration_good && !now.configuration_good)
-        return "the configuration is not understood any more";
+        return "the configuration can no longer be read";
     for (const auto& link : before.links_up) {
         if (!now.links_up.contains(link)) return link + " has no link";
     }
-    if (before.relay_reachable && !now.relay_reachable) return "no relay is reached";
+    if (before.relay_reachable && !now.relay_reachable) return "no relay is reachable";
     return {};
 }
 
@@ -75,7 +75,7 @@ TrialMachine::Verdict TrialMachine::step(const Facts& now_facts, TimePoint now) 
     }
     if (now >= deadline_) {
         given_up_ = true;
-        reason_ = missing.empty() ? "it was not healthy for long enough in its time" : missing;
+        reason_ = missing.empty() ? "it was not healthy for long enough during the trial" : missing;
         return Verdict::give_up;
     }
     const auto left = std::chrono::duration_cast<std::chrono::seconds>(deadline_ - now);

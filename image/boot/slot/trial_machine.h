@@ -13,7 +13,7 @@ using TimePoint = std::chrono::steady_clock::time_point;
 
 // What this boot is to the last update.
 struct BootFinding {
-    // The record as it has to be from now on; nothing: it stays as it is.
+    // The record as it has to be from now on; nullopt: it stays as it is.
     std::optional<UpdateRecord> record;
     // This boot is a trial: judge it by this record.
     std::optional<UpdateRecord> trial;

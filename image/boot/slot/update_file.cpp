@@ -101,7 +101,8 @@ Result<void> UpdateReader::read_head(std::span<const std::byte>& piece) {
     if (crypto_sign_verify_detached(for_sodium(head.last(kSignatureBytes)), for_sodium(signed_part),
                                     signed_part.size(), key_.data()) != 0) {
         return fail(
-            "the signature is not by the key that this firmware trusts (a damaged file, or another's)");
+            "the signature is not by the key that this firmware trusts (the file is damaged, or from another "
+            "source)");
     }
     auto manifest = parse_manifest(text_of(signed_part.subspan(kFixedHead)));
     if (!manifest) return fail(std::move(manifest.error()), "the update file is signed, but wrong");
@@ -126,7 +127,7 @@ Result<void> UpdateReader::decompress(std::span<const std::byte> piece) {
         if (ZSTD_isError(hint) != 0)
             return fail(fmt::format("the update file is damaged: {}", ZSTD_getErrorName(hint)));
         if (complete && out.pos != 0)
-            return fail("the update file is damaged: more comes out than its manifest says");
+            return fail("the update file is damaged: its content is longer than its manifest says");
         if (!complete) {
             filled_ = out.pos;
             if (filled_ == chunk_.size()) {
@@ -135,10 +136,10 @@ Result<void> UpdateReader::decompress(std::span<const std::byte> piece) {
         }
         ended_ = hint == 0;
         if (ended_ && chunks_done_ != manifest_->chunks.size())
-            return fail("the update file is damaged: less comes out than its manifest says");
+            return fail("the update file is damaged: its content is shorter than its manifest says");
         if (in.pos == in.size && (ended_ || out.pos == out_before)) return {};
         if (in.pos == in_before && out.pos == out_before)
-            return fail("the update file is damaged: it does not go on");
+            return fail("the update file is damaged: it cannot be decompressed further");
     }
 }
 

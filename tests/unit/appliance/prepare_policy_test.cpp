@@ -29,7 +29,7 @@ TEST(PrepareText, IsMadeAsOursWhateverEditorWroteIt) {
 TEST(PrepareText, SaysWhatIsNoText) {
     EXPECT_THAT(wrong_encoding("\xff\xfen\0o\0"s), HasSubstr("UTF-16"));
     EXPECT_THAT(wrong_encoding("\xfe\xff\0n"s), HasSubstr("UTF-16"));
-    EXPECT_THAT(wrong_encoding("PK\x03\x04\0\0"s), HasSubstr("no text"));
+    EXPECT_THAT(wrong_encoding("PK\x03\x04\0\0"s), HasSubstr("not a text file"));
     EXPECT_THAT(wrong_encoding("{\\rtf1\\ansi"), HasSubstr("rich text"));
     EXPECT_THAT(wrong_encoding("node = \"a1\"\r\n"), IsEmpty());
     EXPECT_THAT(wrong_encoding(""), IsEmpty());

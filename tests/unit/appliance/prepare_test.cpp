@@ -97,7 +97,7 @@ TEST_F(PrepareTest, TheKeyOnTheCardIsTheOneThatCounts) {
     EXPECT_EQ(read("/etc/ulagate/tunnel.key"), std::string{kKey} + "\n");
     EXPECT_EQ(state().at("key"), std::string(43, 'A') + "=\n");
     image_.put("tunnel.key", "not a key\n");
-    EXPECT_THAT(boot().rescue, ElementsAre(HasSubstr("tunnel.key on the card holds no key")));
+    EXPECT_THAT(boot().rescue, ElementsAre(HasSubstr("tunnel.key on the card does not contain a key")));
     EXPECT_EQ(read("/etc/ulagate/ulagate.toml"), "(none)");
     EXPECT_EQ(read("/etc/ulagate/tunnel.key"), "(none)");
 }
@@ -217,7 +217,7 @@ TEST_F(PrepareTest, HolidayPicturesAreNotInTheWay) {
     image_.put("ULAGATE.TOML", good());
     const auto prepared = boot();
     EXPECT_THAT(prepared.rescue, IsEmpty());
-    EXPECT_THAT(prepared.notes, Contains(HasSubstr("left out")));
+    EXPECT_THAT(prepared.notes, Contains(HasSubstr("is ignored")));
     std::uintmax_t bytes = 0;
     std::size_t files = 0;
     for (const auto& file : std::filesystem::directory_iterator{root() + "/run/card"}) {

@@ -21,7 +21,7 @@ ApplianceStatus everything() {
     out.version = "1.2.3";
     out.public_key = "mG3BIt2S0nKqkzJIQTf5kYxBO2JCqs8vWr9xAOFJUnI=";
     out.uplinks = {{"eth0", "Ethernet", UplinkReport::State::in_use, "192.0.2.7/24, IPv6"},
-                   {"usb", "USB", UplinkReport::State::down, "nothing plugged in"}};
+                   {"usb", "USB", UplinkReport::State::down, "nothing is plugged in"}};
     out.lans = {{"wlan0", "fd12::/64", "192.168.83.1/24", true}, {"eth1", "fd12:0:0:1::/64", "", false}};
     out.access_point = "\"home\": 2 clients";
     out.clock = "right, by 192.0.2.1";
@@ -37,7 +37,7 @@ TEST(StatusText, InFull) {
               "version     1.2.3\n"
               "public key  mG3BIt2S0nKqkzJIQTf5kYxBO2JCqs8vWr9xAOFJUnI=\n"
               "uplink      eth0 (Ethernet): in use: 192.0.2.7/24, IPv6\n"
-              "uplink      usb (USB): down: nothing plugged in\n"
+              "uplink      usb (USB): down: nothing is plugged in\n"
               "LAN         wlan0: fd12::/64, gateway 192.168.83.1/24\n"
               "LAN         eth1: fd12:0:0:1::/64, no cable\n"
               "Wi-Fi       \"home\": 2 clients\n"

@@ -103,7 +103,7 @@ TEST(Uplinks, CableOutPhoneInAndBack) {
     Story story{{{ethernet("eth0"), usb()}, {}, {}}};
     story.plug("eth0");
     EXPECT_THAT(story.uplinks.plan().dhcp, ElementsAre(Pair("eth0", 1)));
-    EXPECT_EQ(story.reason("usb"), "nothing plugged in");
+    EXPECT_EQ(story.reason("usb"), "nothing is plugged in");
     story.get("eth0", lease("192.0.2.7", "192.0.2.1"));
     EXPECT_THAT(story.routes(), ElementsAre(Pair("eth0", 100)));
     EXPECT_EQ(story.state("eth0"), State::in_use);

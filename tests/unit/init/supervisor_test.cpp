@@ -64,7 +64,8 @@ TEST(Supervisor, KillsWhatIsNotReadyInTimeAndStartsItAgain) {
     const Actions actions = s.on_deadline(kBoot + 60s);
     EXPECT_THAT(actions, Contains(Action{Kill{kRouter}}));
     EXPECT_THAT(words(actions), HasSubstr("ulagate: not ready after 1 min"));
-    EXPECT_THAT(words(s.on_exit(kRouter, "killed by signal 9", kBoot + 60s)), HasSubstr("again in 200 ms"));
+    EXPECT_THAT(words(s.on_exit(kRouter, "killed by signal 9", kBoot + 60s)),
+                HasSubstr("restarting it in 200 ms"));
     EXPECT_THAT(s.on_deadline(kBoot + 60s + 199ms), IsEmpty());
     EXPECT_THAT(s.on_deadline(kBoot + 60s + 200ms), ElementsAre(Start{kRouter}));
 }
@@ -76,7 +77,7 @@ TEST(Supervisor, KillsWhatHangsAndFeedsTheWatchdogMeanwhile) {
     const Actions actions = s.on_deadline(kBoot + 30s);
     EXPECT_THAT(actions, Contains(Action{Kill{kManager}}));
     EXPECT_THAT(actions, Not(Contains(Action{Kill{kRouter}})));
-    EXPECT_THAT(words(actions), HasSubstr("appliance: no sign of life for 20.0 s"));
+    EXPECT_THAT(words(actions), HasSubstr("appliance: no watchdog message for 20.0"));
     EXPECT_TRUE(s.healthy(kBoot + 31s));
     s.on_message(kManager, kAlive, kBoot + 31s);  // too late
     s.on_exit(kManager, "killed by signal 9", kBoot + 31s);
@@ -125,12 +126,12 @@ TEST(Supervisor, TheFirstPauseIsShortAgainAfterCalmTimes) {
         s.on_message(kRouter, kReady, now);
         s.on_message(kManager, kAlive, now);
     }
-    EXPECT_THAT(words(s.on_exit(kRouter, "x", now + 1s)), HasSubstr("again in 6.4 s"));
+    EXPECT_THAT(words(s.on_exit(kRouter, "x", now + 1s)), HasSubstr("restarting it in 6.4 s"));
     now = s.deadline().value();
     s.on_deadline(now);
     s.on_message(kRouter, kReady, now);
     keep_alive(s, kRouter, now, now);
-    EXPECT_THAT(words(s.on_exit(kRouter, "x", now + 60s)), HasSubstr("again in 200 ms"));
+    EXPECT_THAT(words(s.on_exit(kRouter, "x", now + 60s)), HasSubstr("restarting it in 200 ms"));
 }
 
 TEST(Supervisor, OneThatStopsByItselfIsGivenTimeAndStartedAgain) {

@@ -171,7 +171,7 @@ TEST_F(InitTrial, StartsAgainWhatDies) {
     write("ulagate", service("if starts < 3: os.kill(os.getpid(), signal.SIGSEGV); time.sleep(9)"));
     start();
     ASSERT_TRUE(eventually([&] { return count("notes", "ulagate starts") == 3; }));
-    EXPECT_TRUE(says("ulagate ended (killed by signal 11), starting it again", 2));
+    EXPECT_TRUE(says("ulagate ended (killed by signal 11), restarting it", 2));
     EXPECT_EQ(count("notes", "ulagate-appliance starts"), 1U);
     end(SIGTERM);
 }
@@ -186,7 +186,7 @@ if starts == 1:
     time.sleep(60)
 )"));
     start();
-    ASSERT_TRUE(says("appliance: no sign of life for 1.0 s, killing it"));
+    ASSERT_TRUE(says("appliance: no watchdog message for 1.0 s, killing it"));
     ASSERT_TRUE(eventually([&] { return count("notes", "ulagate-appliance starts") == 2; }));
     const auto lived = count("notes", "child lives");
     EXPECT_GT(lived, 0U);
@@ -224,7 +224,7 @@ TEST_F(InitTrial, RescueStartsTheManagerOnly) {
 TEST_F(InitTrial, APrepareThatHangsOrIsNotThereIsRescueToo) {
     write("prepare", "#!/bin/sh\nsleep 100\n");
     start();
-    ASSERT_TRUE(says("prepare takes too long"));
+    ASSERT_TRUE(says("prepare took too long"));
     ASSERT_TRUE(says("ready after"));
     end(SIGTERM);
     std::filesystem::remove(folder_ + "/prepare");

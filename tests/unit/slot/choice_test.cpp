@@ -40,8 +40,7 @@ TEST(SlotAdmission, NothingOlderUnlessAPersonSaysSo) {
     old.build_time = machine().build_time - 1;
     EXPECT_EQ(verdict(old, machine()),
               "0.2.0 of 2023-11-14 22:13 UTC is older than the running 0.1.0 of 2023-11-14 22:13 UTC; old "
-              "versions may have "
-              "holes that are known. If you want it nevertheless: --allow-downgrade");
+              "versions may have known vulnerabilities. To install it anyway, use --allow-downgrade");
     EXPECT_EQ(verdict(old, machine(), true), "admitted");
 }
 

@@ -121,9 +121,9 @@ TEST_F(SlotCommand, FromAFileToATrialAndBack) {
               "signature good: rpi 0.2.0 of 2033-05-18 03:33 UTC, for this board\n"
               "writing slot B (2 MiB, each chunk verified before)\n"
               "reading slot B back from the card\n"
-              "armed: the next boot tries slot B for 5 min; it has to have again: a good configuration, link "
+              "armed: the next boot tries slot B for 5 min; it must again have: a good configuration, link "
               "on eth0\n"
-              "not rebooting: the next orderly reboot tries it\n");
+              "not rebooting: the next orderly reboot starts the trial\n");
     EXPECT_TRUE(to_bytes(slot_b()) == image_);
     EXPECT_TRUE(rest_of_card() == before) << "the choice is the next boot's";
     EXPECT_EQ(get("/sys/kernel/tryboot"), "1\n");
@@ -140,7 +140,7 @@ TEST_F(SlotCommand, FromAFileToATrialAndBack) {
     put("/sys/kernel/tryboot", "0\n");
     auto trial = Trial::begin(root_, [](const std::string&) {});
     EXPECT_THAT(run({"--status"}).out, HasSubstr("usual: slot A; the running version is on trial"));
-    refused({file()}, "the version that runs is on trial itself");
+    refused({file()}, "the running version is on trial itself");
     trial.step(appliance::gather_facts(root_), TimePoint{} + std::chrono::seconds{10});
     trial.step(appliance::gather_facts(root_), TimePoint{} + std::chrono::seconds{30});
     EXPECT_THAT(run({"--status"}).out, HasSubstr("slot B\nusual: slot B\n"));
@@ -215,7 +215,7 @@ TEST_F(SlotCommand, WhatIsWrongIsSaidAndChangesNothing) {
     refused({file()}, "no card was found at boot");
     std::filesystem::rename(root_ + "/card", root_ + "/run/appliance/card");
     std::filesystem::rename(root_ + "/proc/device-tree/chosen", root_ + "/chosen");
-    refused({file()}, "the bootloader does not say which slot runs");
+    refused({file()}, "the bootloader does not report which slot is running");
     std::filesystem::rename(root_ + "/chosen", root_ + "/proc/device-tree/chosen");
     put("/proc/device-tree/chosen/bootloader/build-timestamp", std::string{"\x60\x00\x00\x00", 4});
     refused({file()}, "the bootloader EEPROM of this board is of 2021-01-14");

@@ -71,7 +71,7 @@ TEST_F(SlotDiskTest, TheUsualSlotIsWhatAutobootSays) {
     make_card("boot_partition=2\n");
     ASSERT_FALSE(usual_slot(card()));
     EXPECT_THAT(usual_slot(card()).error().text(),
-                HasSubstr("autoboot.txt has 17 bytes and not 512: somebody has edited it"));
+                HasSubstr("autoboot.txt has 17 bytes instead of 512: it was edited and cannot"));
     make_card(std::string(512, '\n'));
     EXPECT_THAT(usual_slot(card()).error().text(), HasSubstr("does not choose between"));
 }
@@ -105,11 +105,11 @@ TEST_F(SlotDiskTest, AnAutobootThatIsNotOursIsNotReplaced) {
 TEST_F(SlotDiskTest, TheRunningSlotIsNeverOpenedForWriting) {
     const auto refused = SlotWriter::open(card(), Slot::a, kRunsA);
     ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().text(), "slot A is the one that runs; it is not written");
+    EXPECT_EQ(refused.error().text(), "slot A is the running one; it is not written");
     EXPECT_FALSE(SlotWriter::open(card(), Slot::b, Boot{Slot::b, true, {}}));
     const auto unknown = SlotWriter::open(card(), Slot::b, Boot{});
     ASSERT_FALSE(unknown);
-    EXPECT_THAT(unknown.error().text(), HasSubstr("does not say which slot runs"));
+    EXPECT_THAT(unknown.error().text(), HasSubstr("does not report which slot is running"));
     auto overlapping = card();
     overlapping.mbr.partitions.at(2)->first_sector = overlapping.mbr.partitions.at(1)->first_sector + 4607;
     EXPECT_FALSE(SlotWriter::open(overlapping, Slot::b, kRunsA));
@@ -146,7 +146,7 @@ TEST_F(SlotDiskTest, AnUpdateIsWrittenAndReadBack) {
     disk_file.close();
     const auto bad = writer->read_back(*manifest);
     ASSERT_FALSE(bad);
-    EXPECT_THAT(bad.error().text(), HasSubstr("did not keep what was written (chunk 6 of 576)"));
+    EXPECT_THAT(bad.error().text(), HasSubstr("did not store what was written (chunk 6 of 576)"));
 }
 
 TEST_F(SlotDiskTest, NothingIsWrittenOfWhatIsNotAdmitted) {

@@ -63,8 +63,8 @@ TEST(SlotManifest, OneWayToWriteIt) {
     EXPECT_THAT(error_of(with("board=rpi\n", "board=rpi\nboard=rpi\n")),
                 HasSubstr("line 4 is not compatible="));
     EXPECT_THAT(error_of(with("board=rpi\n", "board=rpi\nnew=1\n")), HasSubstr("line 4"));
-    EXPECT_THAT(error_of(std::string{kGolden} + "new=1\n"), HasSubstr("line 11 is one too many"));
-    EXPECT_THAT(error_of(std::string{kGolden} + "\n"), HasSubstr("line 11 is one too many"));
+    EXPECT_THAT(error_of(std::string{kGolden} + "new=1\n"), HasSubstr("line 11 is unexpected"));
+    EXPECT_THAT(error_of(std::string{kGolden} + "\n"), HasSubstr("line 11 is unexpected"));
     EXPECT_THAT(error_of(with("version=", "version =")), HasSubstr("line 1 is not version="));
     EXPECT_THAT(error_of(with("version=", "version= ")), HasSubstr("is not a version"));
     EXPECT_THAT(error_of(with("rpi\n", "rpi\r\n")), HasSubstr("\"rpi\\x0d\" is not a board"));
@@ -102,7 +102,7 @@ TEST(SlotManifest, SomeBoardsAndNotThousands) {
                 HasSubstr("line 4 is not compatible="));
     std::string many;
     for (int i = 0; i < 65; ++i) many += "compatible=a\n";
-    EXPECT_THAT(error_of(with("compatible=raspberrypi,3-model-b\n", many)), HasSubstr("more boards"));
+    EXPECT_THAT(error_of(with("compatible=raspberrypi,3-model-b\n", many)), HasSubstr("too many boards"));
     EXPECT_THAT(error_of(std::string(kMaxManifestBytes + 1, 'x')), HasSubstr("too long"));
 }
 

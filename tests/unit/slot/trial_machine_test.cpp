@@ -36,9 +36,9 @@ TEST(SlotTrial, HealthyForAWhileIsCommitted) {
     TrialMachine trial{record(), kBoot};
     EXPECT_EQ(trial.deadline(), kBoot + 5min);
     EXPECT_EQ(trial.step(Facts{}, kBoot + 10s), Verdict::wait);
-    EXPECT_EQ(trial.reason(), "the configuration is not understood any more; 4 min 50 s left");
+    EXPECT_EQ(trial.reason(), "the configuration can no longer be read; 4 min 50 s left");
     EXPECT_EQ(trial.step(without_relay(), kBoot + 12s), Verdict::wait);
-    EXPECT_EQ(trial.reason(), "no relay is reached; 4 min 48 s left");
+    EXPECT_EQ(trial.reason(), "no relay is reachable; 4 min 48 s left");
     EXPECT_EQ(trial.step(kGood, kBoot + 15s), Verdict::wait);
     EXPECT_EQ(trial.step(kGood, kBoot + 34s), Verdict::wait);
     EXPECT_EQ(trial.reason(), "healthy so far; 4 min 26 s left");
@@ -60,16 +60,16 @@ TEST(SlotTrial, NotInTimeGoesBack) {
     TrialMachine trial{record(), kBoot};
     EXPECT_EQ(trial.step(without_relay(), kBoot + 5min - 1ms), Verdict::wait);
     EXPECT_EQ(trial.step(without_relay(), kBoot + 5min), Verdict::give_up);
-    EXPECT_EQ(trial.reason(), "no relay is reached");
+    EXPECT_EQ(trial.reason(), "no relay is reachable");
     EXPECT_EQ(trial.step(kGood, kBoot + 5min + 20s), Verdict::give_up) << "what is decided is decided";
-    EXPECT_EQ(trial.reason(), "no relay is reached");
+    EXPECT_EQ(trial.reason(), "no relay is reachable");
 }
 
 TEST(SlotTrial, HealthyTooLateGoesBackToo) {
     TrialMachine trial{record(), kBoot};
     EXPECT_EQ(trial.step(kGood, kBoot + 5min - 19s), Verdict::wait);
     EXPECT_EQ(trial.step(kGood, kBoot + 5min), Verdict::give_up);
-    EXPECT_EQ(trial.reason(), "it was not healthy for long enough in its time");
+    EXPECT_EQ(trial.reason(), "it was not healthy for long enough during the trial");
     TrialMachine just{record(), kBoot};
     EXPECT_EQ(just.step(kGood, kBoot + 5min - 20s), Verdict::wait);
     EXPECT_EQ(just.step(kGood, kBoot + 5min), Verdict::commit);
@@ -88,8 +88,7 @@ TEST(SlotTrial, OnlyWhatWasThereBeforeIsMissed) {
     EXPECT_EQ(lacking(kGood, kGood), "");
     EXPECT_EQ(lacking(kGood, {true, {"eth0", "eth1", "eth2"}, true}), "");
     EXPECT_EQ(lacking(kGood, {true, {"eth1"}, true}), "eth0 has no link");
-    EXPECT_EQ(lacking(kGood, {false, {"eth0", "eth1"}, true}),
-              "the configuration is not understood any more");
+    EXPECT_EQ(lacking(kGood, {false, {"eth0", "eth1"}, true}), "the configuration can no longer be read");
     EXPECT_EQ(lacking({true, {}, false}, {true, {}, false}), "");
 }
 

@@ -83,13 +83,13 @@ TEST_F(SlotTrialTest, AVersionThatDoesNotProveItselfWantsTheReboot) {
     EXPECT_EQ(trial.step(kGood, kBoot + 5min + 5s), Trial::Want::reboot) << "until somebody does it";
     EXPECT_TRUE(rest_of_card() == before) << "no commit";
     EXPECT_EQ(kept().stage, Stage::returned);
-    EXPECT_EQ(kept().reason, "no relay is reached");
+    EXPECT_EQ(kept().reason, "no relay is reachable");
     EXPECT_EQ(said_.size(), 2U);
 
     boots(Slot::a, false);
     Trial old = begin();
     EXPECT_FALSE(old.running());
-    EXPECT_EQ(old.status(), "update: 0.1.0 -> 0.2.0 in slot B: returned: no relay is reached");
+    EXPECT_EQ(old.status(), "update: 0.1.0 -> 0.2.0 in slot B: returned: no relay is reachable");
     EXPECT_EQ(usual(), Slot::a);
 }
 

@@ -179,13 +179,15 @@ TEST(SlotUpdateFile, NothingFollowsTheEnd) {
 TEST(SlotUpdateFile, AsMuchAsTheManifestSays) {
     const Bytes image = some_image(kSize);
     const Bytes head = Maker{}.head(build_manifest(manifest_of(image)));
-    EXPECT_THAT(read_update(head + compress(image + Bytes(1))).error, HasSubstr("more comes out"));
-    EXPECT_THAT(read_update(head + compress(image + Bytes(1'000'000))).error, HasSubstr("more comes out"));
+    EXPECT_THAT(read_update(head + compress(image + Bytes(1))).error,
+                HasSubstr("longer than its manifest says"));
+    EXPECT_THAT(read_update(head + compress(image + Bytes(1'000'000))).error,
+                HasSubstr("longer than its manifest says"));
     EXPECT_THAT(read_update(head + compress(std::span{image}.first(kSize - 512))).error,
-                HasSubstr("less comes out"));
+                HasSubstr("shorter than its manifest says"));
     EXPECT_THAT(read_update(head + compress(std::span{image}.first(4096))).error,
-                HasSubstr("less comes out"));
-    EXPECT_THAT(read_update(head + compress({})).error, HasSubstr("less comes out"));
+                HasSubstr("shorter than its manifest says"));
+    EXPECT_THAT(read_update(head + compress({})).error, HasSubstr("shorter than its manifest says"));
 }
 
 TEST(SlotUpdateFile, AWindowThatEatsTheMemoryIsRefused) {
