@@ -132,7 +132,7 @@ std::string firmware(const Config& config) {
     std::string out;
     const auto gateways = std::count_if(config.lans.begin(), config.lans.end(),
                                         [](const LanConfig& lan) { return lan.gateway.has_value(); });
-    if (gateways != 0) out += fmt::format("; {} LANs have their internet from here", gateways);
+    if (gateways != 0) out += fmt::format("; internet gateway of {} LANs", gateways);
     if (!config.appliance) return out;
     const ApplianceConfig& appliance = *config.appliance;
     out += fmt::format("; firmware: {}, {} uplinks", appliance.hostname, appliance.uplinks.size());

@@ -10,7 +10,7 @@
 namespace ulagate::net {
 namespace {
 
-// inet_pton wants a terminated string; no address is longer than this, so longer input is no address.
+// inet_pton wants a terminated string; no address is longer than this, so longer input is not an address.
 template <class Address>
 std::optional<Address> parse_with_pton(int family, std::string_view text) {
     std::array<char, INET6_ADDRSTRLEN> buffer{};

@@ -83,8 +83,8 @@ void write(Level level, std::string_view place, std::string_view text) {
     out += '\n';
     // Who reads our log may hang, and then it is the log that has to wait. What it misses is counted.
     if (const std::uint64_t missed = g_missed.exchange(0); missed > 0) {
-        const std::string gap =
-            fmt::format("{}log: {} lines were lost, nobody read them\n", prefix(Level::warning), missed);
+        const std::string gap = fmt::format("{}log: {} lines were lost because the reader was too slow\n",
+                                            prefix(Level::warning), missed);
         if (!put(gap)) {
             g_missed += missed + 1;
             return;

@@ -40,7 +40,7 @@ public:
         bool operator==(const Line&) const = default;
     };
 
-    // What may be written of this line now; nothing: it is left out, and counted. `kind`: what it has in
+    // What may be written of this line now; nullopt: it is left out, and counted. `kind`: what it has in
     // common with its likes, the format string say.
     std::optional<Line> admit(int level, std::string_view place, std::string_view kind, std::string_view text,
                               TimePoint now);

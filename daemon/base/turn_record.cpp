@@ -70,7 +70,8 @@ std::optional<std::string> TurnRecord::take_line(microseconds wall) {
 
 std::string to_string(const TurnRecord::Turn& turn) {
     return fmt::format(
-        "the loop stood for {:.0f} ms ({:.0f} ms of processor time, waited {} times) in {}, of that {:.0f} "
+        "the event loop was blocked for {:.0f} ms ({:.0f} ms of processor time, waited {} times) in {}, of "
+        "that {:.0f} "
         "ms in {}",
         in_milliseconds(turn.wall), in_milliseconds(turn.processor), turn.waits, turn.what,
         in_milliseconds(turn.alone), turn.part);

@@ -61,7 +61,8 @@ private:
     std::optional<std::chrono::microseconds> told_at_;
 };
 
-// "the loop stood for 143 ms (12 ms of processor time, waited once) in tick, of that 130 ms in kernel links"
+// "the event loop was blocked for 143 ms (12 ms of processor time, waited once) in tick, of that 130 ms in
+// kernel links"
 std::string to_string(const TurnRecord::Turn& turn);
 
 // A part of a turn, as long as it lives. Its name must live for ever.

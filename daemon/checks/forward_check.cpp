@@ -201,7 +201,7 @@ std::optional<ForwardCheck::Cause> ForwardCheck::judge(const Question& question,
     if (rule != nullptr && !in_ours && !(rule->plain && rule->key.table == kLocalTable)) {
         const std::string does = rule->kind == Rule::Kind::drop
                                      ? "drops them"
-                                     : "comes before ours and finds the route " + route_text(answer);
+                                     : "is evaluated before ours and finds the route " + route_text(answer);
         return Cause{fmt::format("rule {} ({}) {}", rule->key.preference, rule->text, does),
                      fmt::format("ip -6 rule del pref {} {}", rule->key.preference, rule->text),
                      "a foreign rule takes the overlay's traffic"};
@@ -235,7 +235,7 @@ std::vector<Obstacle> ForwardCheck::told() const {
         const Found& found = *group.first;
         Obstacle obstacle;
         obstacle.sentence = fmt::format(
-            "packets from {} to {}{} do not go to {}{}: {}; what mends it: {}", found.question.packet.from,
+            "packets from {} to {}{} do not go to {}{}: {}; to fix it: {}", found.question.packet.from,
             net::to_string(net::Ipv6Prefix{found.question.packet.destination, 64}.network()),
             group.count > 1 ? " and others" : "", found.question.to,
             found.answer.link.empty() || found.answer.error != 0 ? "" : " but to " + found.answer.link,
@@ -276,13 +276,12 @@ std::vector<Obstacle> misplaced_addresses(const Config& config, const Have& have
             [&key = key](const LanConfig& lan) { return lan.prefix.contains(key.address.address); });
         if (served) continue;
         const std::string text = net::to_string(key.address);
-        out.push_back(
-            {fmt::format("{} on {} is an address in the overlay, but in no LAN that this machine serves: "
-                         "packets to it stay here; what mends it: ip -6 address del {} dev {}",
-                         text, key.link, text, key.link),
-             false,
-             {},
-             {}});
+        out.push_back({fmt::format("{} on {} is an address in the overlay, but in no LAN that this machine "
+                                   "serves: packets to it stay here; to fix it: ip -6 address del {} dev {}",
+                                   text, key.link, text, key.link),
+                       false,
+                       {},
+                       {}});
     }
     return out;
 }
@@ -290,14 +289,12 @@ std::vector<Obstacle> misplaced_addresses(const Config& config, const Have& have
 std::vector<Obstacle> loopback_problem(const Config& config, const Have& have) {
     const auto off = have.sysctls.find("net/ipv6/conf/lo/disable_ipv6");
     if (off == have.sysctls.end() || off->second == "0") return {};
-    return {
-        {fmt::format(
-             "IPv6 is switched off on lo, where the tunnel address {} has its place: no relay can be talked "
-             "to; what mends it: sysctl -w net.ipv6.conf.lo.disable_ipv6=0",
-             net::to_string(config.tunnel.address)),
-         true,
-         "IPv6 is switched off",
-         {}}};
+    return {{fmt::format("IPv6 is switched off on lo, which holds the tunnel address {}: no relay can be "
+                         "reached; to fix it: sysctl -w net.ipv6.conf.lo.disable_ipv6=0",
+                         net::to_string(config.tunnel.address)),
+             true,
+             "IPv6 is switched off",
+             {}}};
 }
 
 }  // namespace ulagate

@@ -55,7 +55,7 @@ private:
     [[nodiscard]] std::vector<Obstacle> told() const;
 
     std::map<Forwarding, Found> found_;
-    std::optional<RouteKey> next_;  // the prefix that has its turn; nothing: the first
+    std::optional<RouteKey> next_;  // the prefix that has its turn; nullopt: the first
     unsigned turn_ = 0;             // complete turns up to now
 };
 

@@ -21,17 +21,17 @@ std::vector<Obstacle> FullTables::judge(const std::optional<TableUse>& neighbour
         if (refused_ && neighbours->refused > *refused_) neighbours_full_ = now;
         refused_ = neighbours->refused;
     }
-    // The kernel makes room by throwing out connections without an answer, which is no problem, so that the
-    // table may be full to the last entry for long; what it then refuses it counts nowhere that we may read
-    // in every namespace.
+    // The kernel makes room by throwing out connections without an answer, which is not a problem, so that
+    // the table may be full to the last entry for long; what it then refuses it counts nowhere that we may
+    // read in every namespace.
     if (connections && connections->room > 0 && connections->entries >= connections->room)
         connections_full_ = now;
     std::vector<Obstacle> found;
     if (neighbours && is_recent(neighbours_full_, now)) {
         found.push_back(
             {fmt::format("the kernel's table of IPv6 neighbours is full (room for {}): hosts that are not in "
-                         "it cannot be reached, on any link; somebody scans or floods, or the network is "
-                         "larger than that (sysctl -w net.ipv6.neigh.default.gc_thresh3={})",
+                         "it cannot be reached, on any link; a host is scanning or flooding, or the network "
+                         "is larger than the table (sysctl -w net.ipv6.neigh.default.gc_thresh3={})",
                          neighbours->room, neighbours->room * 4),
              false,
              {},

@@ -17,7 +17,7 @@ class FullTables {
 public:
     using TimePoint = std::chrono::steady_clock::time_point;
 
-    // Nothing: that table cannot be read, or is not there. For about every second.
+    // nullopt: that table cannot be read, or is not there. For about every second.
     std::vector<Obstacle> judge(const std::optional<TableUse>& neighbours,
                                 const std::optional<TableUse>& connections, TimePoint now);
 

@@ -36,7 +36,7 @@ public:
     // All is unknown again.
     void forget() { passages_.clear(); }
 
-    // Nothing: what comes gets out, or nothing comes. `probed`: probes were sent all the while; without ours,
+    // nullopt: what comes gets out, or nothing comes. `probed`: probes were sent all the while; without ours,
     // what looks like some is a stranger's, who may well send what our own rules drop.
     [[nodiscard]] std::optional<Finding> finding(const firewall::Passage& passage, bool probed = true) const;
     // Real traffic came, and none left, whatever probes say.

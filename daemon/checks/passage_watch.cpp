@@ -32,7 +32,7 @@ constexpr std::uint16_t kUdpPort = 443;
 // A relay's: of what firewall.forward opens.
 constexpr std::size_t kMostServices = 4;
 
-constexpr const char* kOneWay = " comes in and does not go out: ";
+constexpr const char* kOneWay = " is received but not forwarded: ";
 const char* const kReason = "a filter on this machine drops what it should forward";
 
 bool is_tunnel(const Have& have, const std::string& interface) {
@@ -90,7 +90,7 @@ void add(std::vector<Obstacle>& found, Obstacle next) {
         const auto cause = next.sentence.find(kOneWay);
         if (known.lan != next.lan || known_cause == std::string::npos || cause == std::string::npos) continue;
         if (known.sentence.substr(known_cause) != next.sentence.substr(cause)) continue;
-        known.sentence = fmt::format("{}: what hosts there and other sites send to each other{}", next.lan,
+        known.sentence = fmt::format("{}: traffic between hosts there and other sites{}", next.lan,
                                      next.sentence.substr(cause));
         return;
     }
@@ -154,7 +154,7 @@ bool PassageWatch::read_counters(const std::vector<Passage>& passages, TimePoint
     }
     const auto counters = reader_->counters();
     if (!counters) {
-        log::debug("firewall", "{}, going on", counters.error().text());
+        log::debug("firewall", "{}, continuing", counters.error().text());
         reader_.reset();
         return false;
     }
@@ -209,35 +209,40 @@ Obstacle PassageWatch::obstacle(const View& view, const Passage& passage, const 
             for (const LanConfig& each : view.config.lans) {
                 if (sending_interface(each) == lan) of = each.interface;
             }
-            return {fmt::format("{}: what hosts there send to other sites{}{}", lan, kOneWay, who), true,
+            return {fmt::format("{}: traffic from hosts there to other sites{}{}", lan, kOneWay, who), true,
                     kReason, of};
         }
         case Kind::from_sites:
-            return {fmt::format("{}: what other sites send to hosts there{}{}", lan, kOneWay, who), true,
+            return {fmt::format("{}: traffic from other sites to hosts there{}{}", lan, kOneWay, who), true,
                     kReason, lan};
         case Kind::within_lan:
-            return {
-                fmt::format("{}: what hosts there send to each other over this machine's bridge does not get "
-                            "through: {} (or leave bridged frames alone: sysctl -w "
-                            "net.bridge.bridge-nf-call-ip6tables=0 net.bridge.bridge-nf-call-iptables=0)",
-                            lan, who),
-                false, "", lan};
+            return {fmt::format("{}: traffic between hosts there does not pass this machine's bridge: {} (or "
+                                "leave bridged frames alone: sysctl -w "
+                                "net.bridge.bridge-nf-call-ip6tables=0 net.bridge.bridge-nf-call-iptables=0)",
+                                lan, who),
+                    false, "", lan};
         case Kind::between_sites:
-            return {fmt::format("what one site sends to another{}{}", kOneWay, who), true, kReason, ""};
+            return {fmt::format("traffic from one site to another{}{}", kOneWay, who), true, kReason, ""};
         case Kind::vrrp:
-            return {fmt::format("{}: VRRP of another router would not be heard, and both would be Active: {}",
+            return {fmt::format("{}: VRRP advertisements of another router would be dropped, and both "
+                                "routers would be Active: {}",
                                 lan, who),
                     false, "", lan};
         case Kind::wireguard:
-            return {fmt::format("no router can reach this relay by WireGuard: {}", who), false, "", ""};
+            return {fmt::format("WireGuard packets to this relay are dropped, so no router can reach it: {}",
+                                who),
+                    false, "", ""};
         case Kind::resolution:
-            return {fmt::format("{}: hosts there that ask for this router's link-layer address (Neighbor "
-                                "Discovery) get no answer, so that they cannot send to it: {}",
+            return {fmt::format("{}: Neighbor Discovery fails: hosts there that solicit this router's "
+                                "link-layer address get no answer and cannot send to it: {}",
                                 lan, who),
                     true, "a filter on this machine drops Neighbor Discovery", lan};
         case Kind::control:
-            return {fmt::format("what routers say to this relay inside their tunnels is not heard: {}", who),
-                    false, "", ""};
+            return {
+                fmt::format(
+                    "control messages that routers send to this relay inside their tunnels are dropped: {}",
+                    who),
+                false, "", ""};
     }
     return {};
 }
@@ -250,7 +255,7 @@ std::string PassageWatch::culprit(const View& view, const Passage& passage,
             if (scope.empty()) continue;
             const std::string setting = fmt::format("net/ipv6/conf/{}/forwarding", scope);
             if (number_in(setting) == 0U)
-                return fmt::format("forwarding is off; mend it with: sysctl -w {}=1", setting);
+                return fmt::format("forwarding is off; fix it with: sysctl -w {}=1", setting);
         }
         return {};  // by another route: ForwardCheck names the route or the rule
     }
@@ -259,7 +264,7 @@ std::string PassageWatch::culprit(const View& view, const Passage& passage,
         const auto now = number_in("net/netfilter/nf_conntrack_count");
         if (most && now && *most > 0 && *now >= *most)
             return fmt::format(
-                "the kernel's table of connections is full ({}); mend it with: sysctl -w "
+                "the kernel's table of connections is full ({}); fix it with: sysctl -w "
                 "net/netfilter/nf_conntrack_max={}",
                 *now, 4 * *most);
     }
@@ -294,12 +299,12 @@ std::string PassageWatch::culprit(const View& view, const Passage& passage,
     }
     const auto all = suspects(filters_, need);
     if (all.empty())
-        return "something on this machine drops it that neither nftables nor ip6tables shows (tc filter "
+        return "something on this machine drops it, but neither nftables nor ip6tables shows what (tc filter "
                "show; "
                "bpftool net)";
     std::string out;
     for (const Suspect& suspect : all) {
-        out += fmt::format("{}{} drops it; mend it with: {}", out.empty() ? "" : " | or ", suspect.name,
+        out += fmt::format("{}{} drops it; fix it with: {}", out.empty() ? "" : " | or ", suspect.name,
                            suspect.line);
     }
     return out;
@@ -314,7 +319,8 @@ void PassageWatch::send_probes(const View& view, const std::vector<Passage>& pas
         if (!opened) {
             injector_retry_ = now + kInjectorRetry;
             if (!std::exchange(injector_problem_told_, true))
-                log::info("firewall", "{}: only real traffic shows whether packets get through this machine",
+                log::info("firewall",
+                          "{}: whether packets pass this machine can be seen from real traffic only",
                           opened.error().text());
             return;
         }
@@ -334,7 +340,7 @@ void PassageWatch::send_probes(const View& view, const std::vector<Passage>& pas
 void PassageWatch::inject(const std::vector<std::byte>& frame) {
     if (!injector_) return;
     if (const auto sent = injector_->inject(frame); !sent) {
-        log::debug("firewall", "{}, going on", sent.error().text());
+        log::debug("firewall", "{}, continuing", sent.error().text());
         injector_.reset();  // somebody has set the device down or removed it
         return;
     }

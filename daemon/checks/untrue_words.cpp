@@ -14,15 +14,15 @@ std::vector<Obstacle> untrue_words(const std::string& relay, const std::vector<D
     for (const Disbelieved& each : said) {
         if (each.what == Disbelieved::What::sites) {
             out.emplace_back().sentence = fmt::format(
-                "relay {} says that more than {} prefixes are connected to it: its list is not "
-                "believed, so that sites which only it has are not reached; look at that "
-                "machine, it lies or is broken",
+                "relay {} says that more than {} prefixes are connected to it: its list is ignored, so sites "
+                "that are connected to no other relay are unreachable; check that machine, which is broken "
+                "or hostile",
                 relay, SiteMirror::kMostSites);
         } else {
             out.emplace_back().sentence = fmt::format(
-                "relay {} names an epoch that no router can have come to: it is not believed, "
-                "so that at this relay a fail-over may take 3 s; look at that machine and at "
-                "the other routers of this site, one of them lies or is broken",
+                "relay {} names an epoch that no router can have reached: it is ignored, so a fail-over at "
+                "this relay may take 3 s; check that machine and the other routers of this site, one of "
+                "which is broken or hostile",
                 relay);
         }
     }
@@ -36,18 +36,18 @@ std::vector<Obstacle> untrue_words(const std::vector<Ownership::Complaint>& comp
         const std::string router = each.router ? net::to_string(*each.router) : "";
         if (each.what == What::foreign_prefix) {
             out.emplace_back().sentence = fmt::format(
-                "router {} of site {} claims {}, which is not its site's: refused; if it should "
-                "have it, add the prefix to the [[site]] here, else look at that machine",
+                "router {} of site {} claims {}, which does not belong to its site: refused; if it should "
+                "have the prefix, add it to the [[site]] here, otherwise check that machine",
                 router, each.site, net::to_string(each.prefix));
         } else if (each.what == What::epoch) {
             out.emplace_back().sentence = fmt::format(
-                "router {} of site {} claims with an epoch that no router can have come to: it "
-                "counts as 0; look at that machine, it lies or its state is broken",
+                "router {} of site {} claims with an epoch that no router can have reached: it counts as 0; "
+                "check that machine, whose state is broken or which is hostile",
                 router, each.site);
         } else {
             out.emplace_back().sentence = fmt::format(
-                "the routers of site {} take {} from each other again and again: it follows "
-                "every 2 s at most; look at who fights for the virtual address on that LAN",
+                "the routers of site {} take {} from each other again and again: this relay follows at most "
+                "every 2 s; check which routers compete for the virtual address on that LAN",
                 each.site, net::to_string(each.prefix));
         }
     }

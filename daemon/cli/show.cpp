@@ -68,7 +68,7 @@ void print(Out out, const ra::PrefixInformation& option) {
                    net::to_string(option.prefix), yes_no(option.on_link), yes_no(option.autonomous),
                    yes_no(option.router_address), lifetime(option.valid_lifetime),
                    lifetime(option.preferred_lifetime));
-    if (option.pd_preferred) fmt::format_to(out, "    hosts had better get a prefix by DHCPv6 (P flag)\n");
+    if (option.pd_preferred) fmt::format_to(out, "    hosts should prefer a prefix from DHCPv6 (P flag)\n");
 }
 void print(Out out, const ra::RouteInformation& option) {
     fmt::format_to(out, "  route {}: preference {}, lifetime {}\n", net::to_string(option.prefix),

@@ -15,7 +15,7 @@ namespace ulagate {
 // How the router is, as a value: gathered by the service, sent as JSON over the control socket, printed by
 // the command.
 struct Status {
-    using Age = std::optional<std::chrono::milliseconds>;  // nothing: never
+    using Age = std::optional<std::chrono::milliseconds>;  // nullopt: never
 
     // The virtual router of a LAN.
     struct Vrrp {
@@ -67,8 +67,8 @@ struct Status {
     };
     // The last probes of a path.
     struct Probes {
-        std::optional<std::chrono::microseconds> round_trip;            // smoothed; nothing: no answer yet
-        std::vector<std::optional<std::chrono::microseconds>> history;  // the oldest first; nothing: lost
+        std::optional<std::chrono::microseconds> round_trip;            // smoothed; nullopt: no answer yet
+        std::vector<std::optional<std::chrono::microseconds>> history;  // the oldest first; nullopt: lost
     };
     struct Relay {
         std::string name;
@@ -82,7 +82,7 @@ struct Status {
         unsigned mtu = 0;
         std::optional<unsigned> path_mtu;  // bytes, as measured outside the tunnel
         bool is_default = false;           // the route to the whole overlay leads there
-        Age round_trip;                    // the last one; nothing: it does not answer probes
+        Age round_trip;                    // the last one; nullopt: it does not answer probes
         unsigned probes = 0;               // the last ones that should have been answered
         unsigned lost = 0;                 // of these
         Probes measured;
@@ -97,7 +97,7 @@ struct Status {
     // A relay by which a remote site may be reached, measured end to end.
     struct Candidate {
         std::string relay;
-        std::optional<bool> works;  // nothing: not known (yet)
+        std::optional<bool> works;  // nullopt: not known (yet)
         unsigned probes = 0;
         unsigned lost = 0;
         Probes measured;

@@ -58,7 +58,7 @@ std::optional<unsigned> number_of(const Have& have, const char* path) {
     return number;
 }
 
-// Never fewer than the machine has. Nothing: not ours to set here.
+// Never fewer than the machine has. nullopt: not ours to set here.
 std::optional<unsigned> wanted_neighbours(const Have& have) {
     const auto now = number_of(have, kMostNeighbours);
     if (!now) return std::nullopt;

@@ -17,20 +17,20 @@ inline constexpr std::uint16_t kReconnectKeepalive = 25;
 
 // What the daemon has learnt about one relay, beside the configuration.
 struct RelayFacts {
-    std::optional<net::Endpoint> endpoint;  // nothing: its name is not resolved yet
-    std::optional<Egress> egress;           // how packets to the endpoint leave; nothing: no route
+    std::optional<net::Endpoint> endpoint;  // nullopt: its name is not resolved yet
+    std::optional<Egress> egress;           // how packets to the endpoint leave; nullopt: no route
     bool alive = false;                     // its tunnel works
     bool renew_peer = false;                // its peer is to be taken away, so that it can be added anew
     std::optional<unsigned> path_mtu = std::nullopt;  // bytes: what was measured on that egress
-    // Nothing: packets to it leave as the routing table says.
+    // nullopt: packets to it leave as the routing table says.
     std::optional<Uplink> endpoint_route = std::nullopt;
-    std::optional<std::uint16_t> listen_port = std::nullopt;  // UDP, of our end; nothing: relay_port()
+    std::optional<std::uint16_t> listen_port = std::nullopt;  // UDP, of our end; nullopt: relay_port()
     bool operator==(const RelayFacts&) const = default;
 };
 
 // All that the wanted state follows from, beside the configuration and what the kernel has.
 struct Facts {
-    std::optional<wg::PrivateKey> private_key;  // nothing: the key file cannot be used now
+    std::optional<wg::PrivateKey> private_key;  // nullopt: the key file cannot be used now
     std::map<std::string, RelayFacts> relays;   // edge, by name
     std::optional<Egress> uplink;               // the egress to the internet
     bool handing_over = false;                  // edge, Active and stopping: what still comes is forwarded

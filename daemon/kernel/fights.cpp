@@ -44,9 +44,9 @@ std::vector<Obstacle> Fights::obstacles() const {
     std::vector<Obstacle> out;
     for (const auto& [kind, subject] : fought_over_) {
         out.push_back(
-            {fmt::format("a fight: somebody else removes or changes again and again what is ours ({}), "
-                         "so it is put back only every {} s; find the program that does it (a network "
-                         "manager, a firewall, a script) and tell it to leave that alone",
+            {fmt::format("a fight: another program repeatedly removes or changes state of ulagate ({}), "
+                         "which is therefore restored only every {} s; find that program (a "
+                         "network manager, a firewall, a script) and exclude this state from it",
                          subject, kLongestWait.count() / 1000),
              false,
              {},

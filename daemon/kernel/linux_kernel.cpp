@@ -79,7 +79,7 @@ Result<LinuxKernel::Tunnels> LinuxKernel::tunnels(const std::set<std::string>& i
     if (!backend) return out;  // the steps that need it will say why
     wg::BackgroundBackend::Answers answers = (*backend)->read(interfaces);
     out.devices = std::move(answers.devices);
-    // One that is out of order is no reason to know nothing of all others.
+    // One that is out of order is not a reason to know nothing of all others.
     for (const auto& [interface, device] : out.devices) complaints_.erase(interface);
     for (const auto& [interface, error] : answers.errors) {
         if (error.code == std::errc::owner_dead) {

@@ -260,7 +260,8 @@ Reconciler::Report Reconciler::run(const Want& want, TimePoint now, bool slow_to
                 continue;
             if (held_back(step)) continue;
             if (tries.count(step) > kMaxTries) {
-                const Error ineffective{{}, "the kernel took it, but shows something else"};
+                const Error ineffective{{},
+                                        "applied without error, but the kernel reports a different state"};
                 note_failure(subject(step), describe(step), ineffective, now, report);
                 continue;
             }
@@ -387,7 +388,7 @@ bool Reconciler::waiting(const Step& step, const Wanted& wanted, TimePoint now) 
     return true;
 }
 
-// A subject that needs no step any more is no problem any more, whoever solved it.
+// A subject that needs no step any more is not a problem any more, whoever solved it.
 void Reconciler::forget_solved_problems(const std::vector<Step>& open) {
     if (problems_.empty()) return;
     std::set<std::string> still_open;

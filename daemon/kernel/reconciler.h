@@ -124,7 +124,7 @@ private:
     // What was in place when the last run ended, to tell a foreign hand from a change of ours.
     std::optional<Wanted> in_place_;
     Fights fights_;
-    std::optional<TimePoint> fight_on_at_;  // something waited in the last run; nothing: no
+    std::optional<TimePoint> fight_on_at_;  // something waited in the last run; nullopt: no
     bool settled_ = false;
 };
 

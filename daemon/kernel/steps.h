@@ -42,7 +42,7 @@ using ChangedSysctls = std::map<std::string, ChangedSysctl>;
 
 struct TunnelLink {
     unsigned mtu = 0;  // bytes
-    // Nothing: we may not touch its keys now (our private key cannot be read); an interface that is there
+    // nullopt: we may not touch its keys now (our private key cannot be read); an interface that is there
     // stays.
     std::optional<wg::DeviceConfig> device;
 };
@@ -80,7 +80,7 @@ struct Wanted {
 // What is there now: everything of ours, and of the rest what a decision needs.
 struct Have {
     std::optional<firewall::Model>
-        firewall;  // as last applied; nothing = unknown, or changed by somebody else
+        firewall;  // as last applied; nullopt = unknown, or changed by somebody else
     Sysctls sysctls;
     ChangedSysctls changed_sysctls;  // since before us, over restarts of the daemon
     Links links;

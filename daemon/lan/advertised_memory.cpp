@@ -31,7 +31,7 @@ std::string to_hex(const ra::Option& option) {
     return text;
 }
 
-// Nothing: not an option whose lifetime we know.
+// nullopt: not an option whose lifetime we know.
 std::optional<ra::Option> from_hex(std::string_view text) {
     std::vector<std::byte> bytes;
     for (; text.size() >= 2; text.remove_prefix(2)) {

@@ -28,7 +28,7 @@ public:
     // One of ra::subjects().
     struct Entry {
         ra::Option option;
-        std::optional<WallTime> until;  // nothing: it is advertised
+        std::optional<WallTime> until;  // nullopt: it is advertised
         bool operator==(const Entry&) const = default;
     };
     using Entries = std::map<std::string, std::vector<Entry>>;  // by interface

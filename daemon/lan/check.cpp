@@ -55,16 +55,14 @@ std::vector<Obstacle> LanCheck::find(const LanRouter& router, const std::vector<
 
     if (const auto other = router.own_voice(now)) {
         say(*other == lan
-                ? fmt::format("{}: what this router sends there comes back to it: the network has a loop",
-                              lan)
-                : fmt::format(
-                      "{0} and {1} are one network: what this router sends on {1} is heard on {0}; each "
-                      "[[lan]] needs a cable or a VLAN of its own",
-                      lan, *other));
+                ? fmt::format("{}: this router receives its own packets there: the network has a loop", lan)
+                : fmt::format("{0} and {1} are one network: this router receives on {0} what it sends on "
+                              "{1}; each [[lan]] needs a separate cable or VLAN",
+                              lan, *other));
     }
     const bool fails = !router.send_error().empty() && !router.link_dead();
     if (lasts(failing_, lan, fails, 1s, now))
-        say(fmt::format("{}: what we send does not leave: {}", lan, router.send_error()));
+        say(fmt::format("{}: sending fails: {}", lan, router.send_error()));
 
     const vrrp::Machine* machine = router.machine();
     const std::string id = machine == nullptr ? "" : fmt::format("virtual router {}", machine->config().vrid);
@@ -75,45 +73,46 @@ std::vector<Obstacle> LanCheck::find(const LanRouter& router, const std::vector<
         std::all_of(relays.begin(), relays.end(), [](const RelayWord& word) { return word.nobody_claims; });
     if (lasts(unclaimed_, lan, unclaimed, kLasts, now)) {
         say(fmt::format(
-            "{}: {} is Active for {} with priority {} and is none of ours: no router of the site "
-            "claims {} at any relay (or it is one that reaches no relay); hosts have no route into the "
+            "{}: {} is Active for {} with priority {} and does not belong to this site: no router of the "
+            "site claims {} at any relay (unless that router reaches no relay); hosts have no route into the "
             "overlay until it stops",
             lan, router_name(active->address), id, active->priority, net::to_string(router.config().prefix)));
     }
     const bool equal = active && active->priority == machine->config().priority;
     if (lasts(equal_, lan, equal, kEqualFor, now)) {
-        say(fmt::format(
-            "{}: {} has priority {} as this router has: each router of a site needs a priority, a "
-            "node name and a key of its own, also one whose card or file is a copy",
-            lan, router_name(active->address), active->priority));
+        say(
+            fmt::format("{}: {} has the same priority {} as this router: each router of a site needs its own "
+                        "priority, node name and key, also when its card or file was copied",
+                        lan, router_name(active->address), active->priority));
     }
     const bool unheld = machine != nullptr && machine->state() == vrrp::State::active && !router.source();
     if (lasts(unheld_, lan, unheld, kLasts, now)) {
-        out.push_back({fmt::format("{}: this router is Active and does not hold {}: hosts reach nobody there",
-                                   lan, net::to_string(machine->config().address)),
-                       true, "the virtual address cannot be held", lan});
+        out.push_back(
+            {fmt::format("{}: this router is Active but does not hold {}: hosts cannot send to the overlay",
+                         lan, net::to_string(machine->config().address)),
+             true, "the virtual address cannot be held", lan});
     }
     if (machine == nullptr) return out;
 
     if (const auto other = machine->other_virtual_router(now)) {
-        say(fmt::format(
-            "{}: {} uses {} too, for {} and not for {}: not one of ours, ignoring it; give one of the "
-            "two another id ([lan.vrrp] id)",
-            lan, router_name(other->who.address), id,
-            other->address ? net::to_string(*other->address) : "no address",
-            net::to_string(machine->config().address)));
+        say(
+            fmt::format("{}: {} also uses {}, for {} instead of {}: it does not belong to this site and is "
+                        "ignored; give one of the two another id ([lan.vrrp] id)",
+                        lan, router_name(other->who.address), id,
+                        other->address ? net::to_string(*other->address) : "no address",
+                        net::to_string(machine->config().address)));
     }
     if (const auto restless = machine->restless(now)) {
-        say(fmt::format(
-            "{}: {} becomes Active for {} and stops or falls silent again and again: this router waits for "
-            "3 s and more before it takes over",
-            lan, router_name(restless->address), id));
+        say(
+            fmt::format("{}: {} repeatedly becomes Active for {} and then stops or falls silent: this router "
+                        "waits at least 3 s before it takes over",
+                        lan, router_name(restless->address), id));
     }
     if (const auto rival = machine->rival(now)) {
-        say(fmt::format(
-            "{}: {} is Active for {} too, with priority {} (ours is {}): it does not hear this router, "
-            "or is none of ours",
-            lan, router_name(rival->address), id, rival->priority, machine->priority()));
+        say(
+            fmt::format("{}: {} is also Active for {}, with priority {} (ours is {}): it does not hear this "
+                        "router, or does not belong to this site",
+                        lan, router_name(rival->address), id, rival->priority, machine->priority()));
     }
     return out;
 }

@@ -10,7 +10,7 @@
 namespace ulagate {
 
 // What the kernel's IPv6 receives on each link (interface index, group), by /proc/net/igmp6. A socket that
-// has joined is no proof: when the MTU of a link falls below 1280 the kernel throws the link's IPv6 away,
+// has joined is not proof: when the MTU of a link falls below 1280 the kernel throws the link's IPv6 away,
 // with the groups, and makes a new one without them, while the sockets believe that they are members.
 using JoinedGroups = std::set<std::pair<unsigned, net::Ipv6Address>>;
 

@@ -14,7 +14,7 @@ namespace ulagate {
 enum class RouteState {
     full,
     isolated,        // no relay could be reached for so long that hosts are to lose the route to the overlay
-    not_forwarding,  // the kernel forwards nothing, so this is no router (RFC 4861 section 6.2.5)
+    not_forwarding,  // the kernel forwards nothing, so this is not a router (RFC 4861 section 6.2.5)
 };
 std::string to_string(RouteState state);  // why hosts have lost the route; empty: they have it
 

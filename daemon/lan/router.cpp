@@ -264,7 +264,7 @@ void LanRouter::on_unresolved(const net::Ipv6Address& host, TimePoint now) {
     advertiser_.on_unresolved(host, now);
 }
 
-// CONFORMANCE: it is said, and nothing else is done about it.
+// CONFORMANCE: differences are logged, and nothing else is done about them.
 void LanRouter::compare(const ra::RouterAdvertisement& theirs, const net::Ipv6Address& from, TimePoint now,
                         LanActions& out) {
     std::optional<ra::Source> sending = source_;

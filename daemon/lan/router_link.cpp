@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kOwnVoiceFor = 40s;  // the longest that advertisements are usually apart
 
-// Nothing: to a host of its own, who may be a liar.
+// nullopt: to a host of its own, who may be a liar.
 std::optional<Voice> voice_of(const LanAction& action) {
     if (std::holds_alternative<SendVrrp>(action)) return Voice::vrrp;
     const auto* advertisement = std::get_if<ra::Send>(&action);
@@ -35,20 +35,19 @@ std::string who_takes_frames(const Links& links, const Link& link) {
     });
     if (master != links.end() && master->second.kind == "vrf") {
         return fmt::format(
-            "is in the VRF {}, where the routes of the overlay are not: take it out (nomaster)",
+            "is in the VRF {}, which does not have the overlay's routes: remove it from there (nomaster)",
             master->first);
     }
     if (master != links.end()) {
         return fmt::format(
-            "is a port of {}, which gets all that comes in: write interface = \"{}\" in [[lan]], or take it "
-            "out "
-            "(nomaster)",
+            "is a port of {}, which receives all its packets: write interface = \"{}\" in [[lan]], or remove "
+            "the port (nomaster)",
             master->first, master->first);
     }
-    if (link.master != 0) return "is a port of another interface, which gets all that comes in";
+    if (link.master != 0) return "is a port of another interface, which receives all its packets";
     for (const auto& [name, other] : links) {
         if (other.takes_all && other.parent == link.index && link.index != 0)
-            return fmt::format("gives all that comes in to {} (mode passthru)", name);
+            return fmt::format("passes all received packets to {} (mode passthru)", name);
     }
     return {};
 }
@@ -66,7 +65,7 @@ std::string LanRouter::find_link_problem(const Links& links) const {
         return fmt::format("interface {} {}", name, taker);
     if (link.mtu < kSmallestMtu) {
         return fmt::format(
-            "interface {} has an MTU of {}, and below 1280 there is no IPv6 (ip link set {} mtu 1500)", name,
+            "interface {} has an MTU of {}, but IPv6 needs at least 1280 (ip link set {} mtu 1500)", name,
             link.mtu, name);
     }
     return deaf_;
@@ -96,9 +95,8 @@ std::string LanRouter::why_no_link_local(const Addresses& addresses, const Sysct
     };
     if (is_set("disable_ipv6", "1")) {
         return fmt::format(
-            "IPv6 is switched off on interface {} (sysctl -w net.ipv6.conf.{}.disable_ipv6=0; a network "
-            "manager's "
-            "profile may say so too)",
+            "IPv6 is switched off on interface {} (sysctl -w net.ipv6.conf.{}.disable_ipv6=0; the profile of "
+            "a network manager may also do this)",
             name, name);
     }
     bool waits = false;
@@ -106,17 +104,17 @@ std::string LanRouter::why_no_link_local(const Addresses& addresses, const Sysct
         if (key.link != name || !key.address.address.is_link_local() || state.ours) continue;
         if (state.duplicate) {
             return fmt::format(
-                "interface {} has no usable link-local address: {} is a duplicate, another machine on the "
-                "link has it",
+                "interface {} has no usable link-local address: {} is a duplicate of another machine's on "
+                "the link",
                 name, net::to_string(key.address.address));
         }
         waits = waits || state.tentative;
     }
     if (!waits && is_set("addr_gen_mode", "1")) {
         return fmt::format(
-            "interface {} has no usable link-local address: the kernel makes none (addr_gen_mode = 1, as "
-            "network "
-            "managers leave it), and nobody else has (sysctl -w net.ipv6.conf.{}.addr_gen_mode=0)",
+            "interface {} has no usable link-local address: the kernel generates none (addr_gen_mode = 1, as "
+            "network managers set it), and no other program has added one (sysctl -w "
+            "net.ipv6.conf.{}.addr_gen_mode=0)",
             name, name);
     }
     return fmt::format("interface {} has no usable link-local address yet", name);
@@ -152,7 +150,7 @@ void LanRouter::send_failed(const LanAction& action, const std::string& error, T
 }
 
 std::string LanRouter::why_mute() const {
-    return fmt::format("what we send on {} does not leave: {}", config_.interface, sends_.error());
+    return fmt::format("sending on {} fails: {}", config_.interface, sends_.error());
 }
 
 // Mute: the others take over. What failed is tried again: that we have stopped is true, and where we are too.

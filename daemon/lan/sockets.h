@@ -46,7 +46,7 @@ public:
     // Whether the kernel's IPv6 gives us what is sent to the groups that we have joined: a LAN whose IPv6 was
     // away for a moment is deaf until they are joined anew. True where it does not say.
     [[nodiscard]] virtual bool hears() const = 0;
-    // What has come; nothing: no more now.
+    // What has come; nullopt: no more now.
     virtual Result<std::optional<ra::Socket::Datagram>> receive_icmpv6() = 0;
     virtual Result<std::span<const ra::Packet>> receive_solicitations() = 0;
     virtual std::vector<net::Ipv6Address> unresolved() = 0;

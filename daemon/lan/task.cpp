@@ -40,9 +40,9 @@ void LanTask::open_sockets(const Links& links) {
     could_hear_ = place && lan->second.up && lan->second.mtu >= LanRouter::kSmallestMtu;
     const bool deaf = sockets_ && could_hear_ && !sockets_->hears();
     if (deaf) {
-        log::notice(
-            config.interface,
-            "the kernel has thrown our multicast groups away with the interface's IPv6, joining again");
+        log::notice(config.interface,
+                    "the kernel dropped our multicast memberships when IPv6 was switched off on the "
+                    "interface; joining again");
     }
     if (!place || deaf || (sockets_ && sockets_->place() != *place)) {
         sockets_.reset();
@@ -196,7 +196,7 @@ void LanTask::log(const vrrp::Differs& difference) {
     const std::string more =
         logged.left_out == 0 ? "" : " (and " + std::to_string(logged.left_out) + " times something else)";
     logged = {difference.text, loop_.now(), 0};
-    log::warning(router_.config().interface, "vrrp: {}{}, going on", difference.text, more);
+    log::warning(router_.config().interface, "vrrp: {}{}, continuing", difference.text, more);
 }
 
 void LanTask::log(const ra::Notice& notice) const {
@@ -221,7 +221,7 @@ void LanTask::send(const LanAction& action) {
     if (sent) {
         router_.sent(action, loop_.now());
         if (!failure_.empty() && router_.send_error().empty()) {
-            log::notice(router_.config().interface, "what we send leaves again");
+            log::notice(router_.config().interface, "sending works again");
             failure_.clear();
         }
     } else {
@@ -235,7 +235,7 @@ void LanTask::send(const LanAction& action) {
 void LanTask::log_failure(const std::string& error) {
     if (error == failure_) return;
     failure_ = error;
-    log::warning(router_.config().interface, "{}, going on", error);
+    log::warning(router_.config().interface, "{}, continuing", error);
 }
 
 // It may be set at any time.

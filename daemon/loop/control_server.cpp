@@ -91,7 +91,7 @@ public:
                 const TurnPart turn{"control command"};
                 if (error == asio::error::not_found) {
                     self->reply(
-                        refusal(fmt::format("a request is one line of at most {} bytes", kMaxRequest)));
+                        refusal(fmt::format("a request must be one line of at most {} bytes", kMaxRequest)));
                 } else if (!error) {
                     self->handle(self->input_.substr(0, length - 1));
                 }
@@ -185,7 +185,7 @@ ControlServer::~ControlServer() { ::unlink(path_.c_str()); }
 Result<void> ControlServer::set_group(const std::string& path, const std::string& group) {
     const ::group* entry = ::getgrnam(group.empty() ? kDefaultGroup : group.c_str());
     if (entry == nullptr && group.empty()) return {};
-    if (entry == nullptr) return fail(fmt::format("control.group: there is no group {} here", quote(group)));
+    if (entry == nullptr) return fail(fmt::format("control.group: group {} does not exist", quote(group)));
     // ulagate.service gives the folder to the group, and has no right to change owners.
     struct stat info {};
     if (::stat(path.c_str(), &info) == 0 && info.st_gid == entry->gr_gid) return {};
@@ -202,7 +202,7 @@ void ControlServer::accept() {
         if (error == asio::error::operation_aborted) return;
         if (error) {
             // Out of descriptors, say: the client is still waiting, so accepting at once would fail at once.
-            log::warning("control", "accept: {}, trying again in a second", error.message());
+            log::warning("control", "accept: {}, retrying in 1 s", error.message());
             pause_.expires_after(std::chrono::seconds{1});
             pause_.async_wait([this](const boost::system::error_code& stopped) {
                 if (!stopped) accept();

@@ -31,7 +31,7 @@ public:
         Timer(Timer&&) = delete;
         Timer& operator=(Timer&&) = delete;
         virtual ~Timer() = default;
-        // Nothing: never.
+        // nullopt: never.
         virtual void set(std::optional<TimePoint> when) = 0;
         // When it will call; nothing once it has.
         [[nodiscard]] virtual std::optional<TimePoint> when() const = 0;
@@ -116,7 +116,7 @@ public:
     Alarm(boost::asio::io_context& io, std::function<void()> call,
           boost::source_location whose = BOOST_CURRENT_LOCATION);
 
-    // Nothing: never. The same time again costs nothing.
+    // nullopt: never. The same time again costs nothing.
     void set(std::optional<TimePoint> when) {
         if (timer_->when() != when) timer_->set(when);
     }

@@ -48,7 +48,7 @@ std::optional<std::uint64_t> number_in(const char* variable) {
 SupervisorLink::SupervisorLink() : socket_(connect_to_supervisor()) {
     const auto pid = number_in("WATCHDOG_PID");
     const auto usec = number_in("WATCHDOG_USEC");
-    // Half of what systemd allows, so that one late turn of the loop is no reason to be killed.
+    // Half of what systemd allows, so that one late turn of the loop is not a reason to be killed.
     if (usec && *usec > 0 && (!pid || *pid == static_cast<std::uint64_t>(::getpid()))) {
         watchdog_ = std::chrono::microseconds{static_cast<std::int64_t>(*usec / 2)};
     }

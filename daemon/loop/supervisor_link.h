@@ -19,7 +19,7 @@ public:
     void ready(const std::string& status) const;
     void reloading() const;
     void stopping() const;
-    // To be called at least this often; nothing = no watchdog.
+    // To be called at least this often; nullopt = no watchdog.
     [[nodiscard]] std::optional<std::chrono::microseconds> watchdog_interval() const { return watchdog_; }
     void alive() const;
 

@@ -18,7 +18,7 @@ public:
     // `patience`: before the next is asked too, doubled with each pass over all servers.
     NameServerTurns(std::size_t servers, std::chrono::milliseconds patience, unsigned attempts);
 
-    // The server to ask now; nothing: nobody's turn.
+    // The server to ask now; nullopt: nobody's turn.
     std::optional<std::size_t> next(TimePoint now);
     // It said that it will not answer, and is not asked again.
     void failed(std::size_t server, TimePoint now);
@@ -36,7 +36,7 @@ private:
     unsigned pass_ = 0;
     std::size_t at_ = 0;  // whose turn is next
     std::set<std::size_t> failed_;
-    std::optional<TimePoint> due_;  // of the next turn, or of the end; nothing: not begun
+    std::optional<TimePoint> due_;  // of the next turn, or of the end; nullopt: not begun
 };
 
 }  // namespace ulagate

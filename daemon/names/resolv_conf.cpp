@@ -79,7 +79,7 @@ bool is_domain(std::string_view text) {
            std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 127; });
 }
 
-// "." (systemd-resolved, when it has no domain) is no domain to append.
+// "." (systemd-resolved, when it has no domain) is not a domain to append.
 void take_search(ResolvConf& out, std::string_view value, bool one) {
     out.search.clear();
     out.has_search = true;

@@ -81,7 +81,7 @@ Address address_at(const void* bytes) {
 }
 
 // Like the C library: who is in /etc/hosts with addresses of one family only has none of the other.
-// Nothing: the file does not have the name.
+// nullopt: the file does not have the name.
 std::optional<Addresses> from_hosts_file(const Question& question) {
     std::optional<Addresses> out;
     ares_channel channel = nullptr;

@@ -16,7 +16,7 @@ std::string refusal_of(const net::Ipv4Address& address) {
     if (first == 127) return "a loopback address";
     if (first == 169 && address.bytes[1] == 254) return "a link-local address";
     if (first >= 224 && first < 240) return "a multicast address";
-    if (first >= 240) return "no host's address";
+    if (first >= 240) return "not a host's address";
     return {};
 }
 
@@ -36,7 +36,7 @@ std::string RelayAddressRule::refusal(const net::IpAddress& address) const {
     static const net::Ipv6Prefix kNat64 = *net::parse_ipv6_prefix("64:ff9b::/96");  // RFC 6052
     if (six.is_unspecified()) return "an unspecified address";
     if (six == *net::parse_ipv6("::1")) return "a loopback address";
-    if (kCompatible.contains(six) || kMapped.contains(six)) return "no address of IPv6";
+    if (kCompatible.contains(six) || kMapped.contains(six)) return "not an IPv6 address";
     if (kNat64.contains(six)) return refusal_of(inside(six));
     if (six.is_multicast()) return "a multicast address";
     if (six.is_link_local()) return "a link-local address";
@@ -58,7 +58,7 @@ Result<std::vector<net::IpAddress>> RelayAddressRule::usable(const std::string& 
         }
     }
     if (out.empty() && !why.empty())
-        return fail(fmt::format("resolve {}: {}, which no relay can have", host, why));
+        return fail(fmt::format("resolve {}: {}, which cannot be a relay's address", host, why));
     return out;
 }
 

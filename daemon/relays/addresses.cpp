@@ -132,7 +132,7 @@ std::string RelayAddresses::problem() const {
     bool good = false;
     for (const Known& known : known_) {
         if (known.failures > 0 && error.empty()) error = known.error;
-        // One family that cannot be asked for is no problem while the other has addresses.
+        // One family that cannot be asked for is not a problem while the other has addresses.
         good |= known.answered_at && known.failures == 0 && !known.addresses.empty();
     }
     if (good) return {};

@@ -52,8 +52,7 @@ void ClockFloor::update(Time clock, const Sources& sources) {
         sources.relays && clock <= *sources.relays + kClose && clock >= *sources.relays - kClose;
     if (sources.relays && floor_ && *floor_ > *sources.relays + kClose) {
         correction_ = fmt::format(
-            "the relays say that it is {}, so the later time that was kept here ({}) was a "
-            "wrong one and is forgotten",
+            "the relays report {}, so the later time that was saved here ({}) was wrong and is discarded",
             for_people(*sources.relays), for_people(*floor_));
         floor_ = close ? std::min(*sources.relays, clock) : *sources.relays;
     }
@@ -84,9 +83,9 @@ bool ClockFloor::may_be_behind() const {
 std::string ClockFloor::problem(std::string_view file) const {
     if (!behind_) return {};
     return fmt::format(
-        "the clock says {}, but it has been {} here before: no tunnel is begun until then, because relays "
-        "ignore a handshake that is older than the last one; set the clock or run a time service (and if "
-        "the later time was the wrong one, remove {} and restart ulagate)",
+        "the clock shows {}, but was at {} before: no tunnel starts until that time, because relays ignore a "
+        "handshake that is older than the last one; set the clock or run a time service (if the later time "
+        "was wrong, remove {} and restart ulagate)",
         for_people(clock_), for_people(*floor_), file);
 }
 

@@ -22,7 +22,7 @@ public:
     // Who says something about the clock.
     struct Sources {
         bool synchronised = false;  // a time service has told the kernel that it is right
-        // What it is at the relays, by what they said inside their tunnels; the latest of them. Nothing: none
+        // What it is at the relays, by what they said inside their tunnels; the latest of them. nullopt: none
         // has said anything yet.
         std::optional<Time> relays;
         bool relays_speak = true;  // there is one that could (a plain relay cannot)

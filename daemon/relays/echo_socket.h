@@ -28,7 +28,7 @@ public:
         std::uint64_t cookie = 0;
         bool operator==(const Answer&) const = default;
     };
-    // Nothing: none now. An Error is the socket's.
+    // nullopt: none now. An Error is the socket's.
     Result<std::optional<Answer>> receive();
     [[nodiscard]] int native_handle() const { return fd_.get(); }
 

@@ -183,7 +183,7 @@ void EdgeControl::act(const std::string& relay, Peer& peer, wg::control::Session
         } else if (std::holds_alternative<wg::control::ConflictLost>(event) ||
                    std::holds_alternative<wg::control::PrefixRefused>(event) ||
                    std::holds_alternative<wg::control::Disbelieved>(event)) {
-            log::warning(relay, "{}, going on", wg::control::to_string(event));
+            log::warning(relay, "{}, continuing", wg::control::to_string(event));
         } else {
             log::info(relay, "{}", wg::control::to_string(event));
         }
@@ -207,10 +207,10 @@ void EdgeControl::load_epochs() {
     const auto for_all = read_file(epoch_file_, kMaxEpochFile);
     const auto broken = epochs_.load(by_relay.value_or(""), for_all.value_or(""));
     if (broken.unreadable > 0)
-        log::warning("overlay", "{} or {} holds what is no number, ignoring", epoch_file_, epochs_file_);
+        log::warning("overlay", "{} or {} does not contain a number, ignoring it", epoch_file_, epochs_file_);
     if (broken.absurd > 0)
         log::warning("overlay",
-                     "{} or {} holds a number that no router can have come to: beginning again at 0",
+                     "{} or {} contains an epoch that no router can have reached: starting again at 0",
                      epoch_file_, epochs_file_);
 }
 

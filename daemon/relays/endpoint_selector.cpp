@@ -104,7 +104,7 @@ std::optional<EndpointSelector::Try> EndpointSelector::update(const View& view, 
         return std::nullopt;
     }
     if (fallback_) return judge_trial(view, now);
-    // Also when the name has other addresses now: that is no reason to leave one that works.
+    // Also when the name has other addresses now: that is not a reason to leave one that works.
     if (view.alive && choice_ && usable(*choice_, view)) return settle(field, view, now);
     return search(field, view, now);
 }

@@ -42,11 +42,11 @@ public:
     // How it is now.
     struct View {
         std::vector<net::IpAddress> addresses;  // the most wanted first
-        // By the routing table, without our endpoint routes; nothing: there is no route.
+        // By the routing table, without our endpoint routes; nullopt: there is no route.
         std::function<std::optional<Uplink>(const net::IpAddress&)> own_uplink;
         // Other default routes that could be taken instead.
         std::function<std::vector<Uplink>(const net::IpAddress&)> other_uplinks;
-        std::optional<Candidate> in_use;  // of the peer in the kernel; nothing: there is no session
+        std::optional<Candidate> in_use;  // of the peer in the kernel; nullopt: there is no session
         bool may_send = true;             // else silence says nothing against a candidate
         bool alive = false;               // the tunnel works
         bool answered = false;            // since the try began, something authentic came from its address
@@ -61,7 +61,7 @@ public:
 
     // A winner of former days, and the addresses that the relay had then.
     void remember(std::optional<net::IpAddress> winner, std::vector<net::IpAddress> addresses);
-    // Nothing: all stays as it is. Else choice() is to be tried from now on.
+    // nullopt: all stays as it is. Else choice() is to be tried from now on.
     std::optional<Try> update(const View& view, TimePoint now);
     // The network under it has changed: tries begin anew, and what is preferred gets a chance.
     void network_changed(TimePoint now);
@@ -103,7 +103,7 @@ private:
     std::vector<net::IpAddress> met_;  // tried since the search began, or the network changed
     unsigned round_ = 0;
     std::optional<Candidate> fallback_;  // of a trial
-    std::optional<TimePoint> trial_at_;  // nothing: there is no better candidate
+    std::optional<TimePoint> trial_at_;  // nullopt: there is no better candidate
     std::optional<TimePoint> deadline_;
 };
 

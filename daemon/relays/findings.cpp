@@ -27,13 +27,13 @@ void judge_prefix(const std::string& site, const std::string& interface, const n
     const std::string mend = fmt::format(
         "; add it to the configuration there: [[site]] name = \"{}\", prefixes = [ …, \"{}\" ]", site, text);
     if (known) {
-        out.push_back(
-            {fmt::format("{}: {} is no prefix of this site at {}: nothing reaches its hosts that way{}",
-                         interface, text, who, mend),
-             false, "", interface});
+        out.push_back({fmt::format("{}: {} is not a prefix of this site at {}: its hosts cannot be reached "
+                                   "through that relay{}",
+                                   interface, text, who, mend),
+                       false, "", interface});
     } else {
         out.push_back(
-            {fmt::format("{}: {} is no prefix of this site at {}: other sites do not reach its hosts{}",
+            {fmt::format("{}: {} is not a prefix of this site at {}: other sites cannot reach its hosts{}",
                          interface, text, who, mend),
              false, "", interface});
     }
@@ -54,20 +54,19 @@ std::vector<Obstacle> relay_obstacles(const std::string& site,
     if (!hear_two.empty()) {
         const bool one = hear_two.size() == 1;
         out.push_back(
-            {fmt::format("{} {} {} this router in two places at once: another machine has its key (a "
-                         "copied card or file), or the uplink here changes every few seconds; what "
-                         "is sent to this router reaches one of the two; give the other machine a "
-                         "key, a node name and a tunnel address of its own, or switch it off",
+            {fmt::format("{} {} {} this router in two places at once: another machine has its key (a copied "
+                         "card or file), or the uplink here changes every few seconds; packets to this "
+                         "router reach only one of the two; give the other machine its own key, node name "
+                         "and tunnel address, or switch it off",
                          one ? "relay" : "relays", fmt::join(hear_two, ", "), one ? "hears" : "hear"),
              false, "", ""});
     }
     for (const RelayWord& relay : relays) {
         if (relay.forwards) continue;
-        out.push_back(
-            {fmt::format("relay {} says that it forwards nothing from site to site; why, and what mends "
-                         "it, says \"ulagate status\" there",
-                         relay.name),
-             false, "", ""});
+        out.push_back({fmt::format("relay {} reports that it does not forward between sites; run \"ulagate "
+                                   "status\" there for the cause and the fix",
+                                   relay.name),
+                       false, "", ""});
     }
     return out;
 }

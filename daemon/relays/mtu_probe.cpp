@@ -101,7 +101,7 @@ MtuProbe::Link* MtuProbe::link(IpFamily family) {
         return &links_.emplace(family, Link{std::move(*socket), std::move(*watched)}).first->second;
     }
     if (!std::exchange(complained_, true)) {
-        log::warning("relays", "{}, so the paths' MTUs are the kernel's", problem);
+        log::warning("relays", "{}; using the kernel's path MTUs", problem);
     }
     return nullptr;
 }

@@ -30,7 +30,7 @@ public:
     };
     // By relay. Those that are not there are not measured any more.
     void set_paths(const std::map<std::string, Path>& paths);
-    // Bytes; nothing: not known yet, or the relay does not answer.
+    // Bytes; nullopt: not known yet, or the relay does not answer.
     [[nodiscard]] std::optional<unsigned> measured(const std::string& relay) const;
 
 private:

@@ -64,7 +64,7 @@ void PathControl::open_socket(const std::string& relay, const std::string& inter
         }
     }
     std::string& known = problems_[relay];
-    if (!problem.empty() && problem != known) log::warning(relay, "{}, going on without", problem);
+    if (!problem.empty() && problem != known) log::warning(relay, "{}, continuing without it", problem);
     known = std::move(problem);
 }
 

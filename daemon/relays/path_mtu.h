@@ -30,7 +30,7 @@ public:
     std::vector<unsigned> update(TimePoint now);
     void on_answer(unsigned bytes, TimePoint now);
 
-    // Nothing: not known yet, or nobody answers.
+    // nullopt: not known yet, or nobody answers.
     [[nodiscard]] std::optional<unsigned> bytes() const { return measured_; }
     [[nodiscard]] std::optional<TimePoint> deadline() const;
 

@@ -29,7 +29,7 @@ public:
     // nullptr: not a relay that speaks this protocol.
     [[nodiscard]] virtual const wg::control::RelaySession* session(const std::string& relay) const = 0;
 
-    // Nothing: a plain relay, or one that never answered; only the handshake tells about it.
+    // nullopt: a plain relay, or one that never answered; only the handshake tells about it.
     [[nodiscard]] std::optional<bool> alive(const std::string& relay) const {
         const wg::control::RelaySession* known = session(relay);
         if (known == nullptr || !known->has_answered()) return std::nullopt;

@@ -36,7 +36,7 @@ public:
         bool sending = false;                 // tries are made
         bool alive = false;                   // the tunnel works
         unsigned rounds = 0;                  // of vain tries
-        std::optional<std::uint16_t> in_use;  // by the interface now; nothing: it has no port yet
+        std::optional<std::uint16_t> in_use;  // by the interface now; nullopt: it has no port yet
         bool refused = false;                 // the kernel says that somebody else has it
         bool settling = false;                // what is in use is about to change, or not known yet
     };

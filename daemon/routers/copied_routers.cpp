@@ -55,10 +55,10 @@ std::vector<Obstacle> CopiedRouters::obstacles(const Name& name, TimePoint now) 
     for (const auto& [key, router] : routers_) {
         if (!router.both || router.until < now) continue;
         out.emplace_back().sentence = fmt::format(
-            "router {} is in two places at once: its endpoint goes back and forth between {} and {}; two "
-            "machines have its key (a copied card or file), or its uplink changes every few seconds; what "
-            "is sent to it reaches one of the two; give a second machine a key, a node name and a tunnel "
-            "address of its own, or switch it off",
+            "router {} is in two places at once: its endpoint alternates between {} and {}; two machines "
+            "have its key (a copied card or file), or its uplink changes every few seconds; packets to it "
+            "reach only one of the two; give the second machine its own key, node name and tunnel address, "
+            "or switch it off",
             name(key), net::to_string(router.both->first), net::to_string(router.both->second));
     }
     return out;

@@ -233,13 +233,13 @@ void RelayControl::act(const Outcome& outcome) {
     if (!moved.empty()) calls_.moved(moved);
     link_->send(outcome.send);
     if (moved.size() > kMovesLogged)
-        log::info("overlay", "{} prefixes have moved to another router, among them {} of site {}",
-                  moved.size(), net::to_string(moved.front().prefix), moved.front().site);
+        log::info("overlay", "{} prefixes moved to another router, among them {} of site {}", moved.size(),
+                  net::to_string(moved.front().prefix), moved.front().site);
     for (const auto& event : outcome.events) {
         if (const auto* change = std::get_if<OwnerChanged>(&event)) {
             if (moved.size() <= kMovesLogged) log::info(change->site, "{}", wg::control::to_string(event));
         } else {
-            log::warning("overlay", "{}, going on", wg::control::to_string(event));
+            log::warning("overlay", "{}, continuing", wg::control::to_string(event));
         }
     }
     if (!stopped_) set_alarm();

@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 constexpr auto kMergeEvents = 20ms;
 constexpr auto kTick = 1s;
 constexpr auto kFullCheck = 60s;
-constexpr auto kEgressKept = 10s;  // a path MTU that the kernel has learnt is no event
+constexpr auto kEgressKept = 10s;  // a path MTU that the kernel has learnt is not an event
 // A dump of 10,000 peers costs a relay tens of milliseconds; handshakes are seconds apart.
 constexpr std::size_t kManyPeers = 64;
 constexpr auto kReadManyPeersEvery = 10s;
@@ -217,7 +217,7 @@ void Daemon::mark_stale() {
 
 void Daemon::report_unwritten() {
     for (const auto& failure : files_.take_failures()) {
-        log::warning("ulagate", "{}, going on", failure.error.text());
+        log::warning("ulagate", "{}, continuing", failure.error.text());
         parts_->not_written(failure.path);
     }
 }
@@ -241,7 +241,7 @@ void Daemon::on_kernel_change(const Result<RtnlChanges>& changes) {
         stale.tunnels = changes->links;
         if (changes->links || changes->addresses) reconciler_.retry_now();
     } else {
-        log::warning("kernel", "{}, reading everything again", changes.error().text());
+        log::warning("kernel", "{}; reading the whole state again", changes.error().text());
     }
     on_stale(stale);
 }

@@ -27,7 +27,7 @@ void EdgeClock::load() {
     const std::string file = context_.paths.clock_file();
     const auto text = read_file(file, kMaxClockFile);
     // Without a file it is the first start.
-    if (text && !floor_.load(*text)) log::warning("clock", "{} holds no time, ignoring", file);
+    if (text && !floor_.load(*text)) log::warning("clock", "{} does not contain a time, ignoring it", file);
     tick(false);
 }
 
@@ -62,7 +62,7 @@ void EdgeClock::tick(bool stopping) {
         if (floor_.behind()) {
             log::error("clock", "{}", floor_.problem(file));
         } else {
-            log::notice("clock", "the clock is right again, tunnels may begin");
+            log::notice("clock", "the clock is correct again, tunnels may start");
         }
     }
     const auto& relays = context_.config.relays;

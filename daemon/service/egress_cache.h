@@ -38,7 +38,7 @@ public:
     EgressCache(EgressLookup& lookup, const Reconciler& reconciler)
         : lookup_(lookup), reconciler_(reconciler) {}
 
-    // Nothing: there is no route. With our own route to the endpoint, if there is one.
+    // nullopt: there is no route. With our own route to the endpoint, if there is one.
     const std::optional<Egress>& egress_to(const net::IpAddress& address);
     // What the default route leads to.
     const std::optional<Egress>& internet_egress(IpFamily family);

@@ -30,7 +30,7 @@ void Ending::hand_over() {
 
 void Ending::withdraw(std::function<void(const std::string&)> answer) {
     if (!shutdown_.withdraw(context_.loop.now())) return answer("already withdrawing");
-    log::notice("ulagate", "withdrawing: telling the hosts, then removing everything");
+    log::notice("ulagate", "withdrawing: sending final advertisements to hosts, then removing everything");
     withdrawn_ = std::move(answer);
     parts_.withdraw();
     go_on();

@@ -25,7 +25,7 @@ public:
     virtual void reloading() = 0;
     virtual void stopping() = 0;
     virtual void alive() = 0;
-    // alive() is to be called at least this often; nothing: nobody watches.
+    // alive() is to be called at least this often; nullopt: nobody watches.
     [[nodiscard]] virtual std::optional<std::chrono::microseconds> watchdog_interval() = 0;
 
     // Who may use the control socket.

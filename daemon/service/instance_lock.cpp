@@ -22,7 +22,7 @@ Result<UniqueFd> lock_directory(const std::string& directory) {
     UniqueFd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
     if (!fd) return fail_errno("open " + path);
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
-        return fail(fmt::format("another ulagate runs with the runtime directory {}", directory));
+        return fail(fmt::format("another ulagate is running with the runtime directory {}", directory));
     return fd;
 }
 
@@ -34,9 +34,9 @@ Result<InstanceLock> InstanceLock::take(const std::string& runtime_directory) {
     UniqueFd network{::open(kOfNetwork, O_RDONLY | O_CLOEXEC)};
     if (network && ::flock(network.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
         return fail(
-            "another ulagate runs on this machine, in the same network namespace: they would fight over its "
-            "routes "
-            "and its firewall (ulagate status --runtime-dir DIR asks it; systemctl stop ulagate ends it)");
+            "another ulagate is running on this machine in the same network namespace, and both would manage "
+            "its routes and firewall (ulagate status --runtime-dir DIR shows it; systemctl stop ulagate ends "
+            "it)");
     }
     return InstanceLock{runtime_directory, std::move(*directory), std::move(network)};
 }

@@ -36,7 +36,7 @@ void KernelLog::tell(const Reconciler::Report& report) const {
         }
     }
     if (!restored.empty()) {
-        log::notice("kernel", "somebody else removed or changed something of ours: {}{}", restored,
+        log::notice("kernel", "another program removed or changed our state: {}{}", restored,
                     more_restored > 0 ? fmt::format(", and {} more", more_restored) : std::string{});
     }
     for (const auto& [kind, count] : many) {

@@ -98,7 +98,7 @@ void Lans::load() {
     const auto text = read_file(file, kMaxAdvertisedFile);
     if (!text) return;  // the first start
     const std::size_t broken = memory_.load(*text);
-    if (broken > 0) log::warning("ra", "{}: {} lines make no sense, ignoring", file, broken);
+    if (broken > 0) log::warning("ra", "{}: malformed lines ignored: {}", file, broken);
 }
 
 void Lans::keep() {
@@ -173,7 +173,7 @@ void Lans::take_states() {
                 claim.state = neighbours_.shutdown.leaving() ? wg::control::ClaimState::leaving
                                                              : wg::control::ClaimState::standby;
         }
-        // While it hands over, the router goes on forwarding: that the LAN is silent then is no fault.
+        // While it hands over, the router goes on forwarding: that the LAN is silent then is not a fault.
         if (router.link_dead() && !neighbours_.shutdown.handing_over())
             claim.state = wg::control::ClaimState::unfit;
         claims.push_back(claim);
@@ -185,7 +185,7 @@ void Lans::take_states() {
 
 bool Lans::contribute(Facts& facts) const { return assign(facts.active_lans, active_); }
 
-// From where a reconciliation may be under way.
+// Safe to call during a reconciliation: deferred to the next turn of the loop.
 void Lans::on_change() {
     if (std::exchange(take_over_posted_, true)) return;
     context_.loop.post([this] {

@@ -23,7 +23,8 @@ void raise_session() {
     if (!file) return;  // a kernel without
     static constexpr char kText[] = "-20";
     if (::write(file.get(), kText, sizeof(kText) - 1) < 0)
-        log::info("ulagate", "{}, going on", fail_errno("raise the priority of the session").value().text());
+        log::info("ulagate", "{}, continuing",
+                  fail_errno("raise the priority of the session").value().text());
 }
 
 }  // namespace
@@ -35,7 +36,7 @@ void raise_priority() {
     if (::getpriority(PRIO_PROCESS, 0) == kNiceness && policy == (SCHED_OTHER | SCHED_RESET_ON_FORK))
         return raise_session();
     if (::setpriority(PRIO_PROCESS, 0, kNiceness) != 0) {
-        log::info("ulagate", "{}, going on: other programs can make a take-over late",
+        log::info("ulagate", "{}, continuing: other programs can make a take-over late",
                   fail_errno("raise the priority").value().text());
         return;
     }
@@ -43,7 +44,7 @@ void raise_priority() {
     // resolve names have no hurry, and need no right for it.
     const sched_param none{};
     if (::sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &none) != 0)
-        log::info("ulagate", "{}, going on", fail_errno("keep the priority from children").value().text());
+        log::info("ulagate", "{}, continuing", fail_errno("keep the priority from children").value().text());
     raise_session();
 }
 

@@ -60,7 +60,7 @@ Result<void> Process::start(Config config) {
     if (auto watched = watch_kernel(); !watched) return watched;
     if (auto opened = open_control(config.control_group); !opened) return opened;
     if (::mkdir(paths_.state_directory.c_str(), 0700) != 0 && errno != EEXIST) {
-        log::warning("ulagate", "{}, going on without",
+        log::warning("ulagate", "{}, continuing without it",
                      fail_errno("create " + paths_.state_directory).value().text());
     }
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals_.add(signal);
@@ -149,23 +149,25 @@ void Process::watch_backend() {
 
 void Process::look_at_tunnels() {
     for (const std::string& sentence : kernel_->take_killed())
-        log::warning("tunnel", "{}, making it anew", sentence);
+        log::warning("tunnel", "{}; creating the interface again", sentence);
     std::vector<Obstacle> found;
     const auto* backend = kernel_->backend();
     for (const std::string& interface : daemon_->reconciler().have().unanswered_tunnels) {
         const std::string complaint = kernel_->complaint(interface);
         if (!complaint.empty()) {
-            found.push_back({fmt::format("{}: its answers make no sense ({}): what is said of it may be old",
-                                         interface, complaint),
-                             false,
-                             {},
-                             {}});
+            found.push_back(
+                {fmt::format("{}: its answers are malformed ({}): its reported state may be outdated",
+                             interface, complaint),
+                 false,
+                 {},
+                 {}});
         } else if (backend != nullptr && backend->silence(interface) >= kSilence) {
-            found.push_back({fmt::format("{}: {} WireGuard does not answer: what is said of it may be old",
-                                         interface, backend->name()),
-                             false,
-                             {},
-                             {}});
+            found.push_back(
+                {fmt::format("{}: {} WireGuard does not answer: its reported state may be outdated",
+                             interface, backend->name()),
+                 false,
+                 {},
+                 {}});
         }
     }
     daemon_->obstacles().set("tunnel processes", std::move(found));
@@ -247,7 +249,8 @@ void Process::keep_runtime_files() {
             problem = opened.error().text();
     }
     if (problem.empty()) {
-        log::notice("ulagate", "somebody removed files of ours in {}: made again", paths_.runtime_directory);
+        log::notice("ulagate", "files of ulagate in {} were removed; created them again",
+                    paths_.runtime_directory);
         daemon_->obstacles().set("files", {});
     } else {
         daemon_->obstacles().set("files", {{problem + ", retrying every second", false, {}, {}}});

@@ -201,8 +201,8 @@ void RelayConnections::send_by_new_egress() {
         if (peer_of(relay) == nullptr || !facts.endpoint || facts.renew_peer) continue;
         if (send == EgressMonitor::Send::by_new_egress) {
             const auto& source = facts.egress->source;
-            log::info(relay.name, "packets to it leave by {}, from {}", facts.egress->link,
-                      source ? net::to_string(*source) : "an address that the kernel chooses");
+            log::info(relay.name, "packets to it leave through {}, source {}", facts.egress->link,
+                      source ? net::to_string(*source) : "an address chosen by the kernel");
         }
         context_.fast_path.write(
             ConfigureTunnel{tunnel_interface(relay),
@@ -230,8 +230,8 @@ void RelayConnections::note_changes() {
         } else {
             log::notice(relay.name, "tunnel down: {}",
                         peer_of(relay) == nullptr                ? "its peer is gone"
-                        : channel_.alive(relay.name).has_value() ? "probes are not answered any more"
-                        : is_silent(relay)                       ? "nothing has come from it for 25 s"
+                        : channel_.alive(relay.name).has_value() ? "probes are no longer answered"
+                        : is_silent(relay)                       ? "nothing was received from it for 25 s"
                                                                  : "no handshake in the last 180 s");
         }
     }

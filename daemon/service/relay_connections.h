@@ -70,7 +70,7 @@ public:
 
     // Its tunnel works.
     [[nodiscard]] bool is_alive(const RelayConfig& relay) const;
-    // Some relay is no reason to let another router of the site take over.
+    // One unreachable relay is not a reason to let another router of the site take over.
     [[nodiscard]] bool any_reachable() const;
     [[nodiscard]] const wg::Peer* peer_of(const RelayConfig& relay) const;
     [[nodiscard]] bool may_use(const RelayConfig& relay) const;
@@ -108,7 +108,7 @@ private:
     std::map<std::string, RelayContact> contacts_;  // by relay, as all that follow
     std::map<std::string, PlainRelay> plain_relays_;
     std::map<std::string, RelayFacts> relays_;
-    std::map<std::string, bool> logged_up_;                   // what the log said of its tunnel last
+    std::map<std::string, bool> logged_up_;  // what the log said of its tunnel last
     struct Received {
         std::uint64_t bytes = 0;
         Loop::TimePoint at;  // when they were seen to have grown, or were first asked for

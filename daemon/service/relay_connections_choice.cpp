@@ -102,11 +102,12 @@ void RelayConnections::choose_source_port(const RelayConfig& relay, const Endpoi
             now_there, is_free, [] { return std::random_device{}(); }, context_.loop.now())) {
         const std::uint16_t port = contact.source->port();
         if (port == contact.source->wish()) {
-            log::info(relay.name, "from UDP port {} again", port);
+            log::info(relay.name, "using UDP port {} again", port);
         } else if (contact.source->wish_is_taken()) {
-            log::warning(relay.name, "UDP port {} is somebody else's, going on from {}", before, port);
+            log::warning(relay.name, "UDP port {} belongs to another program, using {} instead", before,
+                         port);
         } else {
-            log::notice(relay.name, "nothing comes back to UDP port {}, trying from {}", before, port);
+            log::notice(relay.name, "no replies reach UDP port {}, trying {}", before, port);
         }
         contact.selector.network_changed(context_.loop.now());
         context_.reconciler.retry_now();
@@ -119,9 +120,8 @@ void RelayConnections::report_source_ports() {
     for (const auto& [name, contact] : contacts_) {
         if (!contact.source || !contact.source->wish_is_taken()) continue;
         found.push_back(
-            {fmt::format("UDP port {} of this machine (tunnel.listen_port) is another program's, so the "
-                         "tunnel to {} goes on from port {}; choose another listen_port, or stop that "
-                         "program",
+            {fmt::format("UDP port {} of this machine (tunnel.listen_port) belongs to another program, so "
+                         "the tunnel to {} uses port {}; choose another listen_port, or stop that program",
                          contact.source->wish(), name, contact.source->port()),
              false,
              {},

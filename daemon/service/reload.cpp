@@ -115,7 +115,7 @@ void Reload::end(const Result<void>& switched) {
         last_ = "done";
         log::info("config", "reloaded {}", context_.paths.config_file);
     } else {
-        last_ = fmt::format("refused, the old configuration runs on: {}", switched.error().text());
+        last_ = fmt::format("refused, keeping the old configuration: {}", switched.error().text());
         log::error("config", "reload {}", last_);
     }
     calls_.ready(last_);

@@ -18,7 +18,7 @@ void ReplayRecovery::set_config() {
     for (const wg::Family family : {wg::Family::ipv6, wg::Family::ipv4}) {
         auto socket = wg::HandshakeWatch::open(family, ports.first, ports.second);
         if (!socket) {
-            log::warning("clock", "{}, going on without", socket.error().text());
+            log::warning("clock", "{}, continuing without it", socket.error().text());
             continue;
         }
         const std::size_t which = watches_.size();
@@ -27,7 +27,7 @@ void ReplayRecovery::set_config() {
         if (readable) {
             watches_.push_back({std::move(*socket), std::move(*readable)});
         } else {
-            log::warning("clock", "{}, going on without", readable.error().text());
+            log::warning("clock", "{}, continuing without it", readable.error().text());
         }
     }
 }
@@ -91,7 +91,7 @@ void ReplayRecovery::tick() {
     }
     if (renew_.empty()) return;
     log::notice("clock",
-                "handshakes come in and are ignored, as of a router whose clock went back: making anew {}",
+                "WireGuard ignores handshakes, probably because a router's clock went back: re-adding {}",
                 who);
     context_.turn.reconcile();  // which makes them anew when they are gone
 }

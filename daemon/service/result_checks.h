@@ -28,7 +28,7 @@ public:
 
     // All of these: about each second. True: there are other obstacles than before.
     bool look_at_passages(const PassageWatch::View& view);
-    // Only when all of ours is in place, or cannot be: what is under way is no finding. Every 5 s.
+    // Only when all of ours is in place, or cannot be: what is under way is not a finding. Every 5 s.
     bool check_forwarding(const std::vector<net::Ipv6Prefix>& active_prefixes);
     void look_at_tables();
     [[nodiscard]] bool forwards() const;

@@ -40,12 +40,11 @@ void RouterRegistry::load() {
     const auto text = read_file(file_, kMaxRoutersFile);
     if (!text) {
         if (text.error().code != std::errc::no_such_file_or_directory)
-            log::warning("routers", "{}, going on without", text.error().text());
+            log::warning("routers", "{}, continuing without it", text.error().text());
         return;
     }
     if (const std::size_t broken = memory_.load(*text); broken > 0)
-        log::warning("routers", "lines of {} that name no router and its endpoint: {}, ignoring them", file_,
-                     broken);
+        log::warning("routers", "{}: malformed lines ignored: {}", file_, broken);
 }
 
 void RouterRegistry::set_config() {

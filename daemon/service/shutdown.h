@@ -40,7 +40,7 @@ public:
     // done, or has taken too long, and exit_at() is set.
     bool done(bool under_way, TimePoint now);
 
-    // When to look again; nothing: the daemon does not end, or has nothing to wait for.
+    // When to look again; nullopt: the daemon does not end, or has nothing to wait for.
     [[nodiscard]] std::optional<TimePoint> deadline(TimePoint now) const;
     // The answer to a client still has to leave.
     [[nodiscard]] std::optional<TimePoint> exit_at() const { return exit_at_; }

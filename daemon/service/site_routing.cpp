@@ -80,8 +80,8 @@ void SiteRouting::move() {
     }
     const PathChoice::Path& path = choice.default_path();
     if (default_relay_ != path.relay) {
-        log::notice("paths", "the overlay through {}{}{}", path.relay, path.why.empty() ? "" : ": ",
-                    path.why);
+        log::notice("paths", "the overlay is reached through {}{}{}", path.relay,
+                    path.why.empty() ? "" : ": ", path.why);
         put(context_.config.overlay, path.relay, {});
     }
     for (const auto& [site, relay] : relay_of_site_) {
@@ -92,8 +92,8 @@ void SiteRouting::move() {
     }
     // A change of many is one line.
     if (lines.size() > kPathsLogged) {
-        log::notice("paths", "{} sites through another relay than before, among them {}", lines.size(),
-                    lines.front());
+        log::notice("paths", "{} sites are reached through another relay than before, among them {}",
+                    lines.size(), lines.front());
     } else {
         for (const std::string& line : lines) log::notice("paths", "{}", line);
     }
@@ -111,7 +111,7 @@ void SiteRouting::tick() {
     if (sites) {
         paths_.set_active_prefixes(std::move(*sites));
     } else {
-        log::debug("paths", "{}, going on", sites.error().text());
+        log::debug("paths", "{}, continuing", sites.error().text());
     }
 }
 

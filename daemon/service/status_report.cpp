@@ -30,7 +30,7 @@ void add_other_routers(Status& status, Status::Lan& lan, const LanRouter& router
     }
     if (const auto split = router.split_brain(now)) {
         status.problems.push_back(fmt::format(
-            "{}: {} advertises from our address {} too: split brain", lan.interface,
+            "{}: {} also advertises from our address {}: split brain", lan.interface,
             split->link_address ? net::to_string(*split->link_address) : "a router without a MAC address",
             net::to_string(split->address)));
     }
@@ -85,7 +85,7 @@ bool clock_was_accepted(const Context& context) {
 }
 
 std::string firewall_state(const FirewallConfig& config, const Have& have) {
-    if (config.mode == firewall::Mode::off) return "off, this machine's own rules decide";
+    if (config.mode == firewall::Mode::off) return "off: this machine's other rules decide";
     const char* mode = config.mode == firewall::Mode::appliance ? "appliance" : "shared";
     return fmt::format("{}, {}", mode, have.firewall ? "in force" : "NOT in force");
 }
@@ -157,7 +157,7 @@ void add_lans(Status& status, const Context& context, const Lans& lans) {
             lan.addresses.push_back(net::to_string(key.address.address) +
                                     (state.duplicate ? " (duplicate on the link)" : ""));
             if (state.duplicate)
-                status.problems.push_back(fmt::format("{}: {} is used by another machine", lan.interface,
+                status.problems.push_back(fmt::format("{}: another machine uses {}", lan.interface,
                                                       net::to_string(key.address.address)));
         }
         lan.counters = router.counters();
@@ -204,18 +204,19 @@ void add_relays(Status& status, const Context& context, const RelayConnections& 
             const wg::control::RelaySession* session = relays.channel().session(config.name);
             const bool once_spoke = session != nullptr && session->relay();
             if (!relay.last_handshake) {
-                relay.state = once_spoke ? "down: no handshake since its tunnel was made anew"
+                relay.state = once_spoke ? "down: no handshake since its tunnel was created again"
                                          : "down: no handshake yet";
             } else if (*relay.last_handshake < wg::kSessionLife && once_spoke) {
-                relay.state = "down: WireGuard shook hands, but nothing answers inside the tunnel";
+                relay.state =
+                    "down: the WireGuard handshake succeeded, but nothing answers inside the tunnel";
             } else {
-                relay.state = "down: no handshake any more";
+                relay.state = "down: the last handshake is too old";
             }
             // The relay ignores, without a word, what is older than the last it saw from us. One that has
             // spoken to us has taken our clock.
             if (clock != nullptr && clock->floor().may_be_behind() && !clock_was_accepted(context) &&
                 !once_spoke)
-                relay.state += "; no time service has set the clock, which may be why";
+                relay.state += "; the clock is not synchronised by a time service, which may be the cause";
         }
         if (relay.state.starts_with("down"))
             status.problems.push_back(fmt::format("relay {} is {}", relay.name, relay.state));

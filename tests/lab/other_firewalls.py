@@ -112,4 +112,4 @@ FIREWALLS = [
 
 def lines(problem):
     """All that a sentence of the status says would mend it."""
-    return [part.split(" | or ")[0].strip() for part in problem.split("mend it with: ")[1:]]
+    return [part.split(" | or ")[0].strip() for part in problem.split("fix it with: ")[1:]]

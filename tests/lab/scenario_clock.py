@@ -60,9 +60,9 @@ def waits_for_its_clock(overlay, edge):
     with open(clock_file(edge), "w", encoding="ascii") as file:
         file.write(f"{floor}\n")
     edge.start()
-    said = [problem for problem in edge.problems() if "the clock says" in problem]
+    said = [problem for problem in edge.problems() if "the clock shows" in problem]
     lab.check(len(said) == 1 and utc(floor) in said[0], f"status names both times: {said[0]}")
-    lab.check_equal(len(edge.lines("the clock says")), 1, "the log says it once")
+    lab.check_equal(len(edge.lines("the clock shows")), 1, "the log says it once")
     lab.check_equal(edge.relay_status()["state"], "down: waiting for the clock", "the relay's state says so too")
     lab.check_equal(edge.node.out("wg", "show", "ulg-r1", "peers"), "", "no handshake can be begun")
     lab.check(edge.relay_status()["tx_bytes"] == 0 and time.time() < floor, "none was")
@@ -72,7 +72,7 @@ def waits_for_its_clock(overlay, edge):
     late = time.time() - floor
     lab.step(f"the tunnel is up {late:.1f} s after the floor was reached")
     lab.check(0 <= late < 3 * lab.slowness(), "which is at once")
-    lab.check(edge.lines("the clock is right again"), "and the log says why")
+    lab.check(edge.lines("the clock is correct again"), "and the log says why")
     lab.check_equal(edge.problems(), [], "no problem is left")
     overlay.wait_until_up()
 
@@ -100,7 +100,7 @@ def is_cured_by_its_relay(world, overlay, edge, far):
         edge.start()
         took = lab.seconds_until(lambda: edge.relay_status().get("state") == "up", 40, "ulg-r1 shakes hands")
         lab.step(f"a handshake after {took:.1f} s")
-        lines = overlay.relay.lines("making anew")
+        lines = overlay.relay.lines("re-adding")
         lab.check(lines and lines[-1].rstrip().endswith("a1"), f"the relay made its peer anew: {lines[-1:]}")
         lab.wait_for(lambda: lab.can_ping(world.sites["a"].host, far), 10, "the pings go on")
         lab.check_equal(edge.problems(), [], "edge-a reports no problem")

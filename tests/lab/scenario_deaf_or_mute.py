@@ -82,7 +82,7 @@ def bridged(node):
 def passed_on(node):
     """Its frames go to a macvlan of mode passthru, as virtual machines have them."""
     node.ip("link add link eth0 name mv0 type macvlan mode passthru", "link set mv0 up")
-    return "gives all that comes in to mv0", "link del mv0"
+    return "passes all received packets to mv0", "link del mv0"
 
 
 def gives_way(pair, says, undo):
@@ -96,7 +96,7 @@ def refused(pair, rule):
     node, before = pair.one.node, len(pair.one.lines("Operation not permitted"))
     node.nft(f"table inet mute {{ chain output {{ type filter hook output priority 0; oifname eth0 {rule}; }}; }}")
     lab.wait_for(lambda: active(pair.two) and not active(pair.one), 90, "the other router takes over")
-    lab.wait_for(lambda: any("does not leave" in line for line in pair.one.problems()), 10, "the status says why")
+    lab.wait_for(lambda: any("fails: " in line and "sending" in line for line in pair.one.problems()), 10, "the status says why")
     lab.check(len(pair.one.lines("Operation not permitted")) - before < 8, "the log says it a few times")
     node.nft("delete table inet mute")
 

@@ -22,17 +22,17 @@ DROPPERS = (
         type filter hook ingress device "eth0" priority 0; ip6 daddr @OVERLAY@ drop;
     }
     }""",
-     "what hosts there send to other sites comes in and does not go out"),
+     "traffic from hosts there to other sites is received but not forwarded"),
     ("what hosts send, before routing", """table ip6 raw { chain PREROUTING { type filter hook prerouting priority raw;
         iifname "eth0" ip6 daddr @OVERLAY@ drop;
     }
     }""",
-     "what hosts there send to other sites comes in and does not go out"),
+     "traffic from hosts there to other sites is received but not forwarded"),
     ("what goes to other sites, behind routing", """table inet x { chain c { type filter hook postrouting priority 0;
         oifname "ulg-r1" ip6 daddr @OVERLAY@ meta l4proto { tcp, udp } drop;
     }
     }""",
-     "what hosts there send to other sites comes in and does not go out"),
+     "traffic from hosts there to other sites is received but not forwarded"),
 )
 
 

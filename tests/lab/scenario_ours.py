@@ -73,7 +73,7 @@ def second_daemon(daemon):
     for directory in (daemon.runtime_dir, f"{daemon.node.dir}/elsewhere"):
         done = daemon.node.run(daemon.binary, "run", "--config", daemon.config_path, "--runtime-dir", directory, "--state-dir",
                                f"{directory}-state", check=False)
-        lab.check(done.returncode != 0 and "another ulagate runs" in done.stdout + done.stderr,
+        lab.check(done.returncode != 0 and "another ulagate is running" in done.stdout + done.stderr,
                   f"a second daemon is refused: {(done.stdout + done.stderr).strip()[:200]}")
     lab.wait_for(daemon.try_status, 5, "the first one answers")
 

@@ -44,7 +44,7 @@ def scenario():
 
     loop(world, relays, hosts)
     for daemon in relays.overlay.all():
-        lab.check_equal(daemon.lines("somebody else"), [], f"{daemon.node.name} saw no foreign hand")
+        lab.check_equal(daemon.lines("another program removed"), [], f"{daemon.node.name} saw no foreign hand")
 
 
 def relay_egress(daemon, destination):

@@ -29,7 +29,7 @@ def scenario():
                     "traffic notes are no foreign hand")
     for daemon in overlay.edges.values():
         lab.check_equal(daemon.problems(), [], f"{daemon.node.name} reports no problem")
-        again = daemon.lines("somebody else")
+        again = daemon.lines("another program removed")
         lab.check_equal(again, [], f"{daemon.node.name} saw no foreign hand")
 
 
@@ -58,7 +58,7 @@ def clean_stop(relays, hosts, flows):
 
 def power_off(relays, hosts, flows):
     """The relay that carries loses its power."""
-    before = {daemon.node.name: len(daemon.lines("the overlay through")) for daemon in relays.overlay.edges.values()}
+    before = {daemon.node.name: len(daemon.lines("the overlay is reached through")) for daemon in relays.overlay.edges.values()}
     with relays.pings(flows) as results:
         time.sleep(3)  # that traffic flows is known: probes are frequent
         relays.two.kill9()
@@ -71,7 +71,7 @@ def power_off(relays, hosts, flows):
     relays.two.start_again()
     for daemon in relays.overlay.edges.values():
         lab.wait_for(lambda: daemon.relay_status("r2").get("state") == "up", 30, f"{daemon.node.name} has relay 2 again")
-        count = len(daemon.lines("the overlay through"))
+        count = len(daemon.lines("the overlay is reached through"))
         lab.check_equal(count, before[daemon.node.name] + 1, f"{daemon.node.name} moved once and not back")
 
 
@@ -87,7 +87,7 @@ def restart_of_a_router(relays, hosts, flows):
         report(f"restart of edge-a, host-{flow[0]}", result)
         lab.check_equal(len(result.lost), 0, "nothing is lost")
     lab.check_equal(relays.egress("a", hosts["b"]), before, "it goes through the same relay")
-    lab.check_equal(edge.lines("the overlay through")[-1:], [], "and never went elsewhere")
+    lab.check_equal(edge.lines("the overlay is reached through")[-1:], [], "and never went elsewhere")
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def mapping_goes_stale(world, edge):
     lab.step(f"a stale mapping: up again {took:.1f} s after it was noticed, from port {port}")
     lab.check(took < SOON * lab.slowness(), f"within {SOON} s")
     lab.check(port != WISH, "from another port")
-    lab.check(len(edge.lines("nothing comes back to UDP port", str(WISH))) == 1, "the log says why, once")
+    lab.check(len(edge.lines("no replies reach UDP port", str(WISH))) == 1, "the log says why, once")
     def follows():
         rules = edge.node.out("nft", "list", "set", "inet", "ulagate", "wireguard")
         return str(port) in rules and str(WISH) not in rules

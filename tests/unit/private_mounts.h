@@ -13,7 +13,7 @@
 
 namespace ulagate::test {
 
-// In a plain chroot "/" is no mount point: what it is part of, and what would hand our mounts on, lies
+// In a plain chroot "/" is not a mount point: what it is part of, and what would hand our mounts on, lies
 // outside, and `ip -n` fails as well. So the mount outside becomes private, and our root a mount of its own.
 inline bool leave_chroot() {
     std::array<char, PATH_MAX> where{};

@@ -128,7 +128,7 @@ Result<TableUse> Rtnl::neighbour_table() {
             if (const auto row = rtnl::decode_neighbour_table(message)) out = row;
         });
     if (!found) return tl::unexpected<Error>{std::move(found.error())};
-    if (!*found) return fail("read the table of neighbours: the kernel shows none");
+    if (!*found) return fail("read the table of neighbours: the kernel does not report it");
     return **found;
 }
 
@@ -269,7 +269,7 @@ Result<void> Rtnl::put_address(const AddressKey& address, bool check_duplicate,
     // as it is, and we would try for ever.
     if (present->address.length != address.address.length) {
         return fail_errno(
-            fmt::format("{}: it is there with prefix length {}: not touched", what, present->address.length),
+            fmt::format("{}: exists with prefix length {}, leaving it alone", what, present->address.length),
             EEXIST);
     }
     // And it would put our mark, our flags and an endless lifetime on an address that somebody else set.

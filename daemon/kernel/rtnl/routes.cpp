@@ -103,8 +103,9 @@ std::string protocol_name(std::uint8_t protocol) {
 // What the kernel would take but store as something else, so that it never compares equal again.
 Result<void> check(const RouteKey& key) {
     if (key.table != kRouteTable && key.table != kMainTable)
-        return fail_errno(describe(key) + ": not a table of ours", EINVAL);
-    if (key.metric == 0) return fail_errno(describe(key) + ": metric 0 means the kernel's default", EINVAL);
+        return fail_errno(describe(key) + ": not ulagate's table", EINVAL);
+    if (key.metric == 0)
+        return fail_errno(describe(key) + ": metric 0 stands for the kernel's default", EINVAL);
     if (key.destination.length > 128 || key.destination.network() != key.destination) {
         return fail_errno(describe(key) + ": has bits set behind its length", EINVAL);
     }
@@ -182,7 +183,7 @@ Result<void> Rtnl::Impl::settle_route(const RouteKey& key, const RouteTarget& ta
     if (!present) return fail(present.error(), what);
     if (present->ours.empty() && present->foreign) {
         last_known.erase(key);
-        return fail_errno(fmt::format("{} belongs to protocol {}: not touched", describe(key),
+        return fail_errno(fmt::format("{} belongs to protocol {}, leaving it alone", describe(key),
                                       protocol_name(present->foreign->protocol)),
                           EEXIST);
     }

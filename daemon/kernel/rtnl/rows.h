@@ -52,7 +52,7 @@ std::optional<RouteRow> decode_egress(const nlmsghdr& message);
 
 // A route to one host or to everywhere, IPv4 or IPv6.
 struct OuterRoute {
-    std::optional<net::IpAddress> host;  // nothing: a default route
+    std::optional<net::IpAddress> host;  // nullopt: a default route
     std::uint32_t metric = 0;
     RouteRow route;      // without a key
     bool works = false;  // leads to one link, and that has carrier

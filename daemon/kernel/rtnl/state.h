@@ -70,7 +70,7 @@ struct RouteKey {
 inline constexpr net::Ipv6Address kTunnelNextHop{{0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x75}};
 
 struct RouteTarget {
-    std::optional<std::string> link;  // nothing: unreachable, answered at once with an ICMPv6 error
+    std::optional<std::string> link;  // nullopt: unreachable, answered at once with an ICMPv6 error
     auto operator<=>(const RouteTarget&) const = default;
 };
 using Routes = std::map<RouteKey, RouteTarget>;
@@ -79,7 +79,7 @@ using Routes = std::map<RouteKey, RouteTarget>;
 struct RuleKey {
     std::uint32_t preference = 0;  // the lowest is asked first
     std::uint32_t table = 0;
-    std::optional<net::Ipv6Prefix> to = std::nullopt;  // nothing: for all destinations
+    std::optional<net::Ipv6Prefix> to = std::nullopt;  // nullopt: for all destinations
     auto operator<=>(const RuleKey&) const = default;
 };
 struct Rule {
@@ -91,7 +91,7 @@ struct Rule {
     enum class Kind { look_up, drop, jump, other } kind = Kind::look_up;
     bool inverted = false;                               // for packets that the conditions do not describe
     std::string iif = {};                                // from that interface; "" = any
-    std::optional<net::Ipv6Prefix> from = std::nullopt;  // nothing: any source
+    std::optional<net::Ipv6Prefix> from = std::nullopt;  // nullopt: any source
     bool operator==(const Rule&) const = default;
     [[nodiscard]] bool ours() const { return protocol == kRouteProtocol; }
 };
@@ -137,7 +137,7 @@ struct TableUse {
 struct Egress {
     std::string link;
     unsigned mtu = 0;                                      // bytes: the route's own, else the link's
-    std::optional<net::IpAddress> gateway = std::nullopt;  // nothing: on the link itself
+    std::optional<net::IpAddress> gateway = std::nullopt;  // nullopt: on the link itself
     std::optional<net::IpAddress> source = std::nullopt;   // as the kernel would choose it
     bool operator==(const Egress&) const = default;
 };
@@ -145,7 +145,7 @@ struct Egress {
 // Where a default route leads.
 struct Uplink {
     std::string link;
-    std::optional<net::IpAddress> gateway;  // nothing: point to point
+    std::optional<net::IpAddress> gateway;  // nullopt: point to point
     auto operator<=>(const Uplink&) const = default;
 };
 struct DefaultRoute {

@@ -109,7 +109,7 @@ TEST(LogLimit, F08_AllKindsTogetherAreBounded) {
 TEST(LogLimit, TheKindOfALine) {
     EXPECT_EQ(kind_of_line("tunnel up, endpoint {}", "tunnel up, endpoint x"), "tunnel up, endpoint {}");
     EXPECT_EQ(kind_of_line("{}", "add route fd12::/48 dev ulg-r1"), "add route");
-    EXPECT_EQ(kind_of_line("{}, going on", "word"), "word");
+    EXPECT_EQ(kind_of_line("{}, continuing", "word"), "word");
     EXPECT_EQ(kind_of_line("{}", "two words"), "two words");
 }
 

@@ -358,7 +358,7 @@ TEST_F(ResolverTest, F12_SearchesTheDomainsOfTheFileAndNoDot) {
     });
 }
 
-// What the C library does too: one that knows nothing of a domain in the list is no reason to give up.
+// What the C library does too: one that knows nothing of a domain in the list is not a reason to give up.
 TEST_F(ResolverTest, F12_ADomainThatIsRefusedIsNotTheEnd) {
     with_files([] {
         ASSERT_TRUE(

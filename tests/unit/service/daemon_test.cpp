@@ -141,7 +141,7 @@ TEST_F(DaemonTest, AFileWithAnErrorChangesNothing) {
     host.said.clear();
     daemon->reload();
     ASSERT_THAT(host.said, SizeIs(2));
-    EXPECT_THAT(host.said.back(), StartsWith("ready refused, the old configuration runs on: "));
+    EXPECT_THAT(host.said.back(), StartsWith("ready refused, keeping the old configuration: "));
     EXPECT_THAT(kernel.take_applied(), IsEmpty());
     EXPECT_THAT(daemon->status()->last_reload, HasSubstr("nonsense"));
 }
@@ -178,7 +178,7 @@ TEST_F(DaemonTest, AReloadThatFailsInTheMiddleGoesBackToWhatWas) {
     host.said.clear();
     daemon->reload();
     ASSERT_THAT(host.said, SizeIs(2));
-    EXPECT_THAT(host.said.back(), StartsWith("ready refused, the old configuration runs on: "));
+    EXPECT_THAT(host.said.back(), StartsWith("ready refused, keeping the old configuration: "));
     EXPECT_FALSE(kernel.have.tunnels.contains("ulg-r2"));
     EXPECT_EQ(kernel.have.routes, before.routes);
     EXPECT_EQ(kernel.have.addresses, before.addresses);

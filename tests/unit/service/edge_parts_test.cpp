@@ -60,7 +60,7 @@ TEST_F(EdgePartsTest, WhenARelayDiesTheRouteMovesAheadOfThePlan) {
     seconds(23, {was_r1 ? "r1" : "r2"});
     kernel.take_applied();
     seconds(5, {was_r1 ? "r1" : "r2"});
-    EXPECT_NE(overlay_by(), first) << "nothing has come from it for 25 s";
+    EXPECT_NE(overlay_by(), first) << "nothing was received from it for 25 s";
     const auto applied = kernel.take_applied();
     EXPECT_THAT(applied, Contains(HasSubstr("fd12:3456:789a::/48")));
 }

@@ -223,7 +223,7 @@ TEST_F(RelayConnectionsTest, ASourcePortOfAnotherProgramIsLeftAndNamed) {
     EXPECT_NE(*port, config.tunnel.listen_port);
     ASSERT_THAT(obstacles.all(), SizeIs(1));
     EXPECT_THAT(obstacles.all().front().sentence,
-                AllOf(HasSubstr("another program's"), HasSubstr(std::to_string(*port))));
+                AllOf(HasSubstr("another program, so"), HasSubstr(std::to_string(*port))));
 }
 
 TEST_F(RelayConnectionsTest, AReloadKeepsWhatIsKnownOfARelayAndForgetsOneThatIsGone) {

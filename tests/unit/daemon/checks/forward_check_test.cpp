@@ -101,10 +101,11 @@ TEST_F(ForwardCheckStory, F01_ARuleThatIsAskedBeforeOursIsNamed) {
     ASSERT_THAT(found, SizeIs(1));
     EXPECT_THAT(
         found.front().sentence,
-        testing::AllOf(HasSubstr("packets from eth0 to fd12:3456:789a:"),
-                       HasSubstr("do not go to ulg-r1 but to ts0: rule 0 (from all iif eth0 lookup 52) comes "
-                                 "before ours and finds the route default dev ts0 metric 1024 table 52"),
-                       HasSubstr("ip -6 rule del pref 0 from all iif eth0 lookup 52")));
+        testing::AllOf(
+            HasSubstr("packets from eth0 to fd12:3456:789a:"),
+            HasSubstr("do not go to ulg-r1 but to ts0: rule 0 (from all iif eth0 lookup 52) is evaluated "
+                      "before ours and finds the route default dev ts0 metric 1024 table 52"),
+            HasSubstr("ip -6 rule del pref 0 from all iif eth0 lookup 52")));
     EXPECT_TRUE(found.front().cuts);
     EXPECT_EQ(found.front().reason, "a foreign rule takes the overlay's traffic");
     EXPECT_EQ(found.front().lan, "eth0");

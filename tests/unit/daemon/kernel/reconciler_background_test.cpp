@@ -104,7 +104,7 @@ TEST_F(Background, F07_ASilentTunnelStaysAsItWas) {
     EXPECT_TRUE(reconciler_.settled());
 }
 
-// After a restart of ours: a tunnel that is there and has not answered yet is no dead one.
+// After a restart of ours: a tunnel that is there and has not answered yet is not a dead one.
 TEST_F(Background, F07_ATunnelThatWasNotHeardYetIsNotMadeAnew) {
     settle();
     const std::string tunnel = tunnels_.at(0);

@@ -150,7 +150,8 @@ TEST_F(ReconcilerStory, AStepThatNeverTakesEffectDoesNotSpin) {
     EXPECT_FALSE(reconciler_.settled());
     EXPECT_EQ(count(), 2);
     ASSERT_THAT(report.failed, SizeIs(1));  // said, and tried again ever more seldom
-    EXPECT_EQ(report.failed[0].error.text(), "the kernel took it, but shows something else");
+    EXPECT_EQ(report.failed[0].error.text(),
+              "applied without error, but the kernel reports a different state");
     EXPECT_GT(reconciler_.deadline().value(), now_);
     run();
     EXPECT_EQ(count(), 0);

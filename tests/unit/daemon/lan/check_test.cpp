@@ -50,9 +50,9 @@ TEST(LanCheck, F03_AnActiveRouterThatIsNoneOfOursIsNamed) {
     Story story = backup(lan(200));
     EXPECT_THAT(listen(check, story, 255, kStranger, 3s, kNobody), IsEmpty()) << "a hand-over";
     const Words said = listen(check, story, 255, kStranger, 1500ms, kNobody);
-    EXPECT_THAT(said,
-                ElementsAre(AllOf(HasSubstr("fe80::211:22ff:fe33:4455 (MAC 00:11:22:33:44:55) is Active"),
-                                  HasSubstr("is none of ours"), HasSubstr("fd12:3456:789a:a::/64"))));
+    EXPECT_THAT(said, ElementsAre(AllOf(
+                          HasSubstr("fe80::211:22ff:fe33:4455 (MAC 00:11:22:33:44:55) is Active"),
+                          HasSubstr("does not belong to this site"), HasSubstr("fd12:3456:789a:a::/64"))));
     EXPECT_THAT(listen(check, story, 255, kStranger, 1s, {{true}, {false}}), IsEmpty())
         << "one relay has a claim";
 }
@@ -67,10 +67,9 @@ TEST(LanCheck, F03_ARivalIsNamed) {
     LanCheck check;
     Story story = active(lan(200));
     EXPECT_THAT(listen(check, story, 100, kOther, 900ms), IsEmpty());
-    EXPECT_THAT(
-        listen(check, story, 100, kOther, 200ms),
-        ElementsAre(HasSubstr("fe80::2 is Active for virtual router 51 too, with priority 100 (ours is "
-                              "200)")));
+    EXPECT_THAT(listen(check, story, 100, kOther, 200ms),
+                ElementsAre(HasSubstr(
+                    "fe80::2 is also Active for virtual router 51, with priority 100 (ours is 200)")));
     story.wait(1s);
     EXPECT_THAT(sentences(check, story), IsEmpty());
 }
@@ -82,7 +81,7 @@ TEST(LanCheck, F05_SomebodyElsesVirtualRouterIsNamed) {
     story.hear(vrrp::build(other, kOther), kOther);
     EXPECT_EQ(story.state(), vrrp::State::active);
     EXPECT_THAT(sentences(check, story),
-                ElementsAre(AllOf(HasSubstr("fe80::2 uses virtual router 51 too, for fe80::9999"),
+                ElementsAre(AllOf(HasSubstr("fe80::2 also uses virtual router 51, for fe80::9999"),
                                   HasSubstr("[lan.vrrp] id"))));
 }
 
@@ -116,7 +115,8 @@ TEST(LanCheck, F05_ALoopIsNamed) {
     LanCheck check;
     Story story = active(lan(100));
     story.hear(100, kSelf);
-    EXPECT_THAT(sentences(check, story), ElementsAre(HasSubstr("comes back to it: the network has a loop")));
+    EXPECT_THAT(sentences(check, story),
+                ElementsAre(HasSubstr("its own packets there: the network has a loop")));
 }
 
 TEST(LanCheck, F03_ACopyOfThisRouterIsNamed) {
@@ -124,7 +124,7 @@ TEST(LanCheck, F03_ACopyOfThisRouterIsNamed) {
     Story story = backup(lan(200));
     EXPECT_THAT(listen(check, story, 200, kOther, 9s), IsEmpty()) << "what is deducted may make them equal";
     EXPECT_THAT(listen(check, story, 200, kOther, 3s),
-                ElementsAre(HasSubstr("fe80::2 has priority 200 as this router has")));
+                ElementsAre(HasSubstr("fe80::2 has the same priority 200 as this router")));
 }
 
 TEST(LanCheck, F03_AnAddressThatCannotBeHeldIsNamedAndCosts) {
@@ -136,7 +136,7 @@ TEST(LanCheck, F03_AnAddressThatCannotBeHeldIsNamedAndCosts) {
     const auto found = check.find(story.router, kOurs, story.now);
     ASSERT_THAT(found, SizeIs(1));
     EXPECT_TRUE(found[0].cuts);
-    EXPECT_THAT(found[0].sentence, HasSubstr("is Active and does not hold fe80::5eed"));
+    EXPECT_THAT(found[0].sentence, HasSubstr("is Active but does not hold fe80::5eed"));
 }
 
 TEST(LanCheck, F08_WhoIsNotFollowedIsNamed) {
@@ -147,9 +147,10 @@ TEST(LanCheck, F08_WhoIsNotFollowedIsNamed) {
         story.hear(0);
         story.wait(500ms);
     }
-    EXPECT_THAT(sentences(check, story),
-                testing::Contains(HasSubstr("fe80::2 becomes Active for virtual router 51 and "
-                                            "stops or falls silent again and again")));
+    EXPECT_THAT(
+        sentences(check, story),
+        testing::Contains(HasSubstr(
+            "fe80::2 repeatedly becomes Active for virtual router 51 and then stops or falls silent")));
 }
 
 TEST(LanCheck, F02_SendsThatFailWithoutAPartnerAreNamed) {
@@ -160,8 +161,7 @@ TEST(LanCheck, F02_SendsThatFailWithoutAPartnerAreNamed) {
     story.router.send_failed(send, "Operation not permitted", story.now);
     EXPECT_THAT(sentences(check, story), IsEmpty());
     story.now += 1s;
-    EXPECT_THAT(sentences(check, story),
-                ElementsAre("eth0: what we send does not leave: Operation not permitted"));
+    EXPECT_THAT(sentences(check, story), ElementsAre("eth0: sending fails: Operation not permitted"));
     story.router.sent(send, story.now);
     EXPECT_THAT(sentences(check, story), IsEmpty());
 }

@@ -76,14 +76,14 @@ TEST(LanRouterDeafMute, F02_AMacvlanThatTakesAllMakesItDeaf) {
     story.links["mv0"].takes_all = true;
     story.look();
     EXPECT_EQ(story.state(), vrrp::State::init);
-    EXPECT_THAT(story.router.waiting_for(), HasSubstr("gives all that comes in to mv0"));
+    EXPECT_THAT(story.router.waiting_for(), HasSubstr("passes all received packets to mv0"));
 }
 
 TEST(LanRouterDeafMute, F02_BelowAnMtuOf1280ThereIsNoIpv6) {
     Story story = active(lan(100));
     story.links["eth0"].mtu = 1200;
     story.addresses.clear();
-    EXPECT_THAT(story.look(), ElementsAre(HasSubstr("has an MTU of 1200, and below 1280")));
+    EXPECT_THAT(story.look(), ElementsAre(HasSubstr("has an MTU of 1200, but IPv6 needs")));
     story.links["eth0"].mtu = 1500;
     story.addresses[{"eth0", {kSelf, 64}}] = {};
     EXPECT_THAT(story.look(), ElementsAre("init -> backup: started"));
@@ -136,11 +136,10 @@ TEST(LanRouterDeafMute, F02_WhoseSendsFailGivesWay) {
     EXPECT_THAT(story.run(900ms, false, true), Each("-vrrp 100"));
     EXPECT_EQ(story.state(), vrrp::State::active) << "it may be a moment";
     const Words words = story.run(300ms, false, true);
-    EXPECT_THAT(words,
-                Contains("active -> init: what we send on eth0 does not leave: Operation not permitted"));
+    EXPECT_THAT(words, Contains("active -> init: sending on eth0 fails: Operation not permitted"));
     EXPECT_FALSE(story.router.wants_address());
     EXPECT_TRUE(story.router.link_dead());
-    EXPECT_THAT(story.router.waiting_for(), HasSubstr("does not leave: Operation not permitted"));
+    EXPECT_THAT(story.router.waiting_for(), HasSubstr("sending on eth0 fails: Operation not permitted"));
     // The same links again change nothing.
     story.addresses.erase({"eth0", {kVirtual, 128}});
     EXPECT_THAT(story.look(), IsEmpty());
@@ -164,7 +163,7 @@ TEST(LanRouterDeafMute, F02_AdvertisementsThatFailCountAsMuch) {
     Refused story{lan(100)};
     story.run(120s, true, false);
     EXPECT_EQ(story.state(), vrrp::State::init);
-    EXPECT_THAT(story.router.waiting_for(), HasSubstr("does not leave"));
+    EXPECT_THAT(story.router.waiting_for(), HasSubstr("sending on eth0 fails"));
     EXPECT_THAT(story.run(70s, true, true), Contains("na fe80::1")) << "it says where it is itself";
     EXPECT_NE(story.state(), vrrp::State::init);
 }

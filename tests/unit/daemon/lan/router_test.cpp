@@ -92,10 +92,9 @@ TEST_F(LanRouterStory, IsSilentForAReason) {
     const std::string no_address = "interface eth0 has no usable link-local address yet";
     silent_because(kUp, {}, no_address);
     silent_because(kUp, link_local("fe80::5eed/64", {false, true, false}), no_address);
-    silent_because(
-        kUp, link_local("fe80::5eed/64", {false, false, true}),
-        "interface eth0 has no usable link-local address: fe80::5eed is a duplicate, another machine "
-        "on the link has it");
+    silent_because(kUp, link_local("fe80::5eed/64", {false, false, true}),
+                   "interface eth0 has no usable link-local address: fe80::5eed is a duplicate of another "
+                   "machine's on the link");
     silent_because(kUp, link_local("2001:db8::1/64"), no_address);
     silent_because(kUp, {{{"eth", prefix("fe80::1/64")}, {}}, {{"eth00", prefix("fe80::2/64")}, {}}},
                    no_address);
@@ -172,7 +171,7 @@ TEST_F(LanRouterStory, R38_AnotherAddressOrMacIsAnnouncedQuickly) {
     EXPECT_TRUE(sends[1].former_source);
 }
 
-// A second link-local address is no reason to move.
+// A second link-local address is not a reason to move.
 TEST_F(LanRouterStory, R38_TheAddressThatHostsKnowIsKept) {
     link(kUp, link_local("fe80::77/64"));
     run_until(kStart + 100s);

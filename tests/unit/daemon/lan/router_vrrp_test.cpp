@@ -158,7 +158,7 @@ TEST(LanRouterVrrp, V38_AnInterfaceThatIsDownEndsIt) {
     EXPECT_THAT(story.look(), ElementsAre(HasSubstr("backup -> init: ")));
 }
 
-// The virtual address is no address of the router's own, whoever has put it there.
+// The virtual address is not an address of the router's own, whoever has put it there.
 TEST(LanRouterVrrp, V38_TheVirtualAddressIsNotItsOwn) {
     Story story{lan(100)};
     story.addresses = {{{"eth0", {kVirtual, 64}}, {}}, {{"eth0", {kVirtual, 128}}, {true, false, false}}};
@@ -291,7 +291,7 @@ TEST(LanRouterVrrp, V51_ALeaseThatIsRenewedHolds) {
     EXPECT_EQ(story.state(), vrrp::State::active);
 }
 
-// Not yet put for the first time, it is no reason to give up either, until as long as a lease is over.
+// Not yet put for the first time, it is not a reason to give up either, until as long as a lease is over.
 TEST(LanRouterVrrp, V51_AnAddressThatCannotBePutIsGivenUpAfterALease) {
     Story story = backup(lan(100));
     story.late(361ms);

@@ -66,8 +66,9 @@ TEST(ClockFloor, TheProblemNamesBothTimesAndTheFile) {
     ClockFloor floor = with_file("1795262400\n");
     floor.update(kNoon - 24h, false);
     const std::string text = floor.problem("/var/lib/ulagate/clock");
-    EXPECT_THAT(text,
-                HasSubstr("the clock says 2026-11-20 12:00:00 UTC, but it has been 2026-11-21 12:00:00 UTC"));
+    EXPECT_THAT(
+        text,
+        HasSubstr("the clock shows 2026-11-20 12:00:00 UTC, but was at 2026-11-21 12:00:00 UTC before"));
     EXPECT_THAT(text, HasSubstr("remove /var/lib/ulagate/clock and restart"));
 }
 

@@ -32,24 +32,24 @@ TEST(RelayFindings, NothingToSayWhereTheRelaysKnowThePrefixAndForward) {
 TEST(RelayFindings, F03_APrefixThatNoRelayHasIsNamedWithTheLineThatMendsIt) {
     EXPECT_THAT(
         found({{"r1", true, {{kLan, false}}}, {"r2", true, {{kLan, false}}}}),
-        ElementsAre(AllOf(says("eth0: fd12:3456:789a:a::/64 is no prefix of this site at relays r1, r2"),
+        ElementsAre(AllOf(says("eth0: fd12:3456:789a:a::/64 is not a prefix of this site at relays r1,"),
                           says("[[site]] name = \"a\", prefixes = [ …, \"fd12:3456:789a:a::/64\" ]"))));
 }
 
 TEST(RelayFindings, F03_APrefixThatOneOfTwoRelaysHasNotIsNamedWithThatRelay) {
     EXPECT_THAT(found({{"r1", true, {{kLan, true}}}, {"r2", true, {{kLan, false}}}}),
-                ElementsAre(says("at relay r2: nothing reaches its hosts that way")));
+                ElementsAre(says("at relay r2: its hosts cannot be reached through")));
 }
 
 TEST(RelayFindings, F03_ARelayThatForwardsNothingIsNamed) {
     EXPECT_THAT(found({{"r1", false, {{kLan, true}}}, {"r2", true, {{kLan, true}}}}),
-                ElementsAre(says("relay r1 says that it forwards nothing")));
+                ElementsAre(says("relay r1 reports that it does not forward")));
 }
 
 TEST(RelayFindings, F03_ACopyOfThisRouterIsNamedHereToo) {
     EXPECT_THAT(found({{"r1", true, {{kLan, true}}, true}, {"r2", true, {{kLan, true}}}}),
                 ElementsAre(AllOf(says("relay r1 hears this router in two places at once"),
-                                  says("give the other machine a key"))));
+                                  says("give the other machine its own key"))));
     EXPECT_THAT(found({{"r1", true, {}, true}, {"r2", true, {}, true}}),
                 ElementsAre(says("relays r1, r2 hear this router in two places")));
 }
