@@ -183,7 +183,7 @@ void Day::die(std::size_t active) {
     expect_two(prompt());
     expect_none(bound);
     // A host that was asking whether the dead router is there gives up, for the same MAC address told by the
-    // new one is no answer (RFC 4861 section 7.2.5), and asks anew with its next packet.
+    // new one is not an answer (RFC 4861 section 7.2.5), and asks anew with its next packet.
     const Duration told = virtual_mac() ? 2 * prompt() + kLongestPeriod : prompt();
     // Of two that took over one may have yielded before the other held the address, and what it told the
     // hosts may still come last: a frame that left earlier is not always there earlier.

@@ -88,12 +88,12 @@ Message LiarWorld::any_sites(std::uint64_t has) {
 }
 
 // What a relay may say to a router.
-Message LiarWorld::any_word(std::size_t site, std::size_t router_index) {
-    const net::Ipv6Address& to = routers_.at(site).at(router_index).address;
+Message LiarWorld::any_word(std::size_t site, std::size_t index) {
+    const net::Ipv6Address& to = routers_.at(site).at(index).address;
     const std::array<net::Ipv6Prefix, 3> about{prefix_of(site), prefix_of(pick(0, rows_.size() - 1)),
                                                numbered(0xdead)};
-    const std::array<std::optional<net::Ipv6Address>, 4> who{
-        to, routers_.at(site).at(1 - router_index).address, address("fd99::dead"), std::nullopt};
+    const std::array<std::optional<net::Ipv6Address>, 4> who{to, routers_.at(site).at(1 - index).address,
+                                                             address("fd99::dead"), std::nullopt};
     const Owner owner{about.at(pick(0, 2)), who.at(pick(0, 3)), absurd(),
                       static_cast<std::uint8_t>(pick(0, 255))};
     switch (pick(0, 9)) {
@@ -117,9 +117,9 @@ Message LiarWorld::any_word(std::size_t site, std::size_t router_index) {
 }
 
 void LiarWorld::lie_as_relay() {
-    const std::size_t site = pick(0, routers_.size() - 1), router_index = pick(0, kRouters - 1);
+    const std::size_t site = pick(0, routers_.size() - 1), index = pick(0, kRouters - 1);
     if (!links_.at(site)[1]) return;
-    at_router(site, router_index, 1, "ulg-r2", {lie_sequence_, any_word(site, router_index)});
+    at_router(site, index, 1, "ulg-r2", {lie_sequence_, any_word(site, index)});
 }
 
 // One part after the other of a whole list: of all numbers of the overlay, or of as many as an honest relay
@@ -129,8 +129,8 @@ void LiarWorld::lie_by_lists() {
     const bool is_short = setup_.liar == Liar::short_lists;
     const std::uint16_t parts = is_short ? 13 : 33;
     const std::size_t router = next_told_++ % (routers_.size() * kRouters);
-    const std::size_t site = router / kRouters, router_index = router % kRouters;
-    Told& told = told_[routers_.at(site).at(router_index).address];
+    const std::size_t site = router / kRouters, index = router % kRouters;
+    Told& told = told_[routers_.at(site).at(index).address];
     if (told.part == 0) told = {pick(1, 1U << 30U), told.number + 1, 0};
     Sites sites{kOverlay, 0, told.generation, told.part, parts, {}, {}};
     const unsigned first =
@@ -141,20 +141,20 @@ void LiarWorld::lie_by_lists() {
             (told.number % 3 == 1 ? sites.added : sites.transit).push_back(row.prefixes.front());
     }
     told.part = static_cast<std::uint16_t>((told.part + 1) % parts);
-    if (links_.at(site)[1]) at_router(site, router_index, 1, "ulg-r2", {lie_sequence_, std::move(sites)});
+    if (links_.at(site)[1]) at_router(site, index, 1, "ulg-r2", {lie_sequence_, std::move(sites)});
 }
 
 void LiarWorld::lie_by_gossip() {
-    const std::size_t site = pick(0, routers_.size() - 1), router_index = pick(0, kRouters - 1);
+    const std::size_t site = pick(0, routers_.size() - 1), index = pick(0, kRouters - 1);
     if (!links_.at(site)[1]) return;
-    const net::Ipv6Address& to = routers_.at(site).at(router_index).address;
+    const net::Ipv6Address& to = routers_.at(site).at(index).address;
     const std::size_t other = (site + pick(1, routers_.size() - 1)) % routers_.size();
     const auto of = [&](const net::Ipv6Prefix& prefix) {
-        return Owner{prefix, routers_.at(site).at(1 - router_index).address, absurd(), 255};
+        return Owner{prefix, routers_.at(site).at(1 - index).address, absurd(), 255};
     };
     Message word = ClaimAck{last_sequence_[to], {of(prefix_of(other))}, 0};
     if (pick(0, 2) == 0) word = HelloAck{About{}, {of(prefix_of(other))}, 0};
-    at_router(site, router_index, 1, "ulg-r2", {lie_sequence_, std::move(word)});
+    at_router(site, index, 1, "ulg-r2", {lie_sequence_, std::move(word)});
 }
 
 void LiarWorld::lie_as_peer() {
@@ -200,11 +200,11 @@ void LiarWorld::lie_as_router() {
 // Frames to the virtual MAC, and to the interface's own; and the routers of the site believe by turns that
 // somebody better is there.
 void LiarWorld::lie_on_lan() {
-    const std::size_t router_index = pick(0, kRouters - 1), relay = pick(0, kRelays - 1);
+    const std::size_t index = pick(0, kRouters - 1), relay = pick(0, kRelays - 1);
     constexpr std::array<const char*, 3> kLans{"ulg-v51", "eth0", "ulg-v1"};
-    at_router(0, router_index, relay, kLans.at(pick(0, 2)), {lie_sequence_, any_word(0, router_index)});
+    at_router(0, index, relay, kLans.at(pick(0, 2)), {lie_sequence_, any_word(0, index)});
     if (lies_told_ % 10 != 0) return;
-    set_active(0, router_index, !routers_.at(0).at(router_index).active);
+    set_active(0, index, !routers_.at(0).at(index).active);
 }
 
 }  // namespace ulagate::wg::control

@@ -68,8 +68,8 @@ protected:
             EXPECT_LE(cost.lines_in_a_minute, without.lines_in_a_minute + kMostLinesAMinute);
         };
         for (std::size_t site = 0; site < 8; ++site) {
-            for (const std::size_t router_index : {0U, 1U})
-                note(world.cost_of_router(site, router_index), honest.cost_of_router(site, router_index));
+            for (const std::size_t index : {0U, 1U})
+                note(world.cost_of_router(site, index), honest.cost_of_router(site, index));
         }
         for (const std::size_t relay : {0U, 1U})
             note(world.cost_of_relay(relay), honest.cost_of_relay(relay));
@@ -83,8 +83,8 @@ protected:
     static std::uint64_t highest_epoch(const LiarWorld& world, std::size_t relay) {
         std::uint64_t highest = 0;
         for (std::size_t site = 0; site < 8; ++site) {
-            for (const std::size_t router_index : {0U, 1U})
-                highest = std::max(highest, world.epoch(site, router_index, relay));
+            for (const std::size_t index : {0U, 1U})
+                highest = std::max(highest, world.epoch(site, index, relay));
         }
         return highest;
     }

@@ -17,9 +17,9 @@ constexpr Duration kLookEvery = 20ms;
 constexpr Duration kMasterDown = 350ms;
 const net::Ipv6Prefix kLiarsOverlay = prefix("fd12:3456:789a::/48");
 
-net::Ipv6Address router_address(std::size_t site, std::size_t router_index) {
+net::Ipv6Address router_address(std::size_t site, std::size_t index) {
     net::Ipv6Address out = address("fd99::a000");
-    out.bytes[14] = static_cast<std::uint8_t>(0xa0 + router_index);
+    out.bytes[14] = static_cast<std::uint8_t>(0xa0 + index);
     out.bytes[15] = static_cast<std::uint8_t>(site);
     return out;
 }
@@ -49,13 +49,12 @@ LiarWorld::LiarWorld(const Setup& setup)
         row.name = "s" + std::to_string(site);
         row.prefixes = {own};
         links_[site].fill(true);
-        for (std::size_t router_index = 0; router_index < kRouters; ++router_index) {
-            Router& router = routers_[site].at(router_index);
-            router.address = router_address(site, router_index);
-            router_of_[router.address] = {site, router_index};
-            row.routers.push_back({router.address,
-                                   wg::test::key(static_cast<unsigned>(1 + 2 * site + router_index)),
-                                   static_cast<std::uint8_t>(router_index == 0 ? 200 : 100)});
+        for (std::size_t index = 0; index < kRouters; ++index) {
+            Router& router = routers_[site].at(index);
+            router.address = router_address(site, index);
+            router_of_[router.address] = {site, index};
+            row.routers.push_back({router.address, wg::test::key(static_cast<unsigned>(1 + 2 * site + index)),
+                                   static_cast<std::uint8_t>(index == 0 ? 200 : 100)});
             router.voices = Voices{{{address("fd99::1"), "ulg-r1"}, {address("fd99::2"), "ulg-r2"}}};
         }
     }
@@ -79,7 +78,7 @@ LiarWorld::LiarWorld(const Setup& setup)
         act_peer(relay, node.peer->start(both()));
     }
     for (std::size_t site = 0; site < setup.sites; ++site) {
-        for (std::size_t router_index = 0; router_index < kRouters; ++router_index) start(site, router_index);
+        for (std::size_t index = 0; index < kRouters; ++index) start(site, index);
         after(std::chrono::milliseconds{script_() % 500}, [this, site] { set_active(site, 0, true); });
         for (std::size_t other = 0; other < setup.sites; ++other) lost_[{site, other}] = {};
     }
@@ -116,8 +115,8 @@ void LiarWorld::note_line(Cost& cost, std::vector<TimePoint>& lines, TimePoint n
 
 // --- routers: as EdgeControl, PathControl and Service do it ---
 
-void LiarWorld::start(std::size_t site, std::size_t router_index) {
-    Router& router = routers_.at(site).at(router_index);
+void LiarWorld::start(std::size_t site, std::size_t index) {
+    Router& router = routers_.at(site).at(index);
     const std::string by_relay = router.epochs.by_relay(), for_all = router.epochs.for_all();
     router.epochs = EpochMemory{};
     router.epochs.load(by_relay, for_all);
@@ -132,36 +131,35 @@ void LiarWorld::start(std::size_t site, std::size_t router_index) {
     }
     for (std::size_t relay = 0; relay < kRelays; ++relay) {
         RelaySession& session = router.sessions.at(relay);
-        act(site, router_index, relay,
-            session.set_lans({{prefix_of(site), ClaimState::standby, 100}}, both()));
-        act(site, router_index, relay, session.start(both()));
-        act(site, router_index, relay, session.set_traffic(true, both()));
+        act(site, index, relay, session.set_lans({{prefix_of(site), ClaimState::standby, 100}}, both()));
+        act(site, index, relay, session.start(both()));
+        act(site, index, relay, session.set_traffic(true, both()));
     }
 }
 
-void LiarWorld::stop(std::size_t site, std::size_t router_index) {
-    Router& router = routers_.at(site).at(router_index);
+void LiarWorld::stop(std::size_t site, std::size_t index) {
+    Router& router = routers_.at(site).at(index);
     router.up = router.active = false;
 }
 
-void LiarWorld::set_active(std::size_t site, std::size_t router_index, bool active) {
-    Router& router = routers_.at(site).at(router_index);
+void LiarWorld::set_active(std::size_t site, std::size_t index, bool active) {
+    Router& router = routers_.at(site).at(index);
     if (!router.up) return;
     router.active = active;
-    const auto priority = static_cast<std::uint8_t>(router_index == 0 ? 200 : 100);
+    const auto priority = static_cast<std::uint8_t>(index == 0 ? 200 : 100);
     for (std::size_t relay = 0; relay < kRelays; ++relay) {
-        act(site, router_index, relay,
+        act(site, index, relay,
             router.sessions.at(relay).set_lans(
                 {{prefix_of(site), active ? ClaimState::active : ClaimState::standby, priority}}, both()));
     }
 }
 
-void LiarWorld::act(std::size_t site, std::size_t router_index, std::size_t relay, SessionOutcome outcome) {
-    Router& router = routers_.at(site).at(router_index);
+void LiarWorld::act(std::size_t site, std::size_t index, std::size_t relay, SessionOutcome outcome) {
+    Router& router = routers_.at(site).at(index);
     for (Packet& packet : outcome.send) {
         if (!links_.at(site).at(relay)) continue;
-        after(kDelay, [this, relay, site, router_index, packet = std::move(packet)] {
-            at_relay(relay, site, router_index, packet);
+        after(kDelay, [this, relay, site, index, packet = std::move(packet)] {
+            at_relay(relay, site, index, packet);
         });
     }
     bool paths = false;
@@ -209,26 +207,26 @@ void LiarWorld::decide(Router& router, std::size_t site) {
         note_line(router.cost, router.lines, now_);
 }
 
-void LiarWorld::at_router(std::size_t site, std::size_t router_index, std::size_t relay,
+void LiarWorld::at_router(std::size_t site, std::size_t index, std::size_t relay,
                           const std::string& interface, const Packet& packet) {
-    Router& router = routers_.at(site).at(router_index);
+    Router& router = routers_.at(site).at(index);
     const net::Ipv6Address& from = relays_.at(relay).address;
     if (!router.up || !router.voices.may_speak(from, interface)) return;
     if (interface != "ulg-" + relays_.at(relay).name) ++forgeries_heard_;
     if (std::holds_alternative<Sites>(packet.message) && !router.voices.may_list(from, now_)) return;
     router.cost.entries += size_of(packet.message);
-    act(site, router_index, relay, router.sessions.at(relay).on_packet(packet, both()));
+    act(site, index, relay, router.sessions.at(relay).on_packet(packet, both()));
 }
 
 void LiarWorld::step_routers() {
     for (std::size_t site = 0; site < routers_.size(); ++site) {
-        for (std::size_t router_index = 0; router_index < kRouters; ++router_index) {
-            Router& router = routers_[site].at(router_index);
+        for (std::size_t index = 0; index < kRouters; ++index) {
+            Router& router = routers_[site].at(index);
             if (!router.up) continue;
             for (std::size_t relay = 0; relay < kRelays; ++relay) {
                 const auto due = router.sessions.at(relay).deadline();
                 if (due && *due <= now_)
-                    act(site, router_index, relay, router.sessions.at(relay).on_deadline(both()));
+                    act(site, index, relay, router.sessions.at(relay).on_deadline(both()));
             }
             if (router.choice.deadline() && *router.choice.deadline() <= now_) decide(router, site);
         }
@@ -237,10 +235,9 @@ void LiarWorld::step_routers() {
 
 // --- relays: as RelayControl does it ---
 
-void LiarWorld::at_relay(std::size_t relay, std::size_t site, std::size_t router_index,
-                         const Packet& packet) {
+void LiarWorld::at_relay(std::size_t relay, std::size_t site, std::size_t index, const Packet& packet) {
     Relay& node = relays_.at(relay);
-    const net::Ipv6Address& from = routers_.at(site).at(router_index).address;
+    const net::Ipv6Address& from = routers_.at(site).at(index).address;
     if (!node.runs) return;
     if (std::holds_alternative<Sites>(packet.message) && !node.voices.may_list(from, now_)) return;
     node.cost.entries += size_of(packet.message);
@@ -268,10 +265,10 @@ void LiarWorld::act(std::size_t relay, const Outcome& outcome) {
         note_line(node.cost, node.lines, now_);
     }
     for (const Outgoing& out : outcome.send) {
-        const auto [site, router_index] = router_of_.at(out.to);
+        const auto [site, index] = router_of_.at(out.to);
         if (!links_.at(site).at(relay)) continue;
-        after(kDelay, [this, site = site, router_index = router_index, relay, packet = out.packet] {
-            at_router(site, router_index, relay, "ulg-" + relays_.at(relay).name, packet);
+        after(kDelay, [this, site = site, index = index, relay, packet = out.packet] {
+            at_router(site, index, relay, "ulg-" + relays_.at(relay).name, packet);
         });
     }
 }
@@ -396,8 +393,8 @@ bool LiarWorld::arrives(std::size_t from, std::size_t to) const {
     if (name.empty() || !relays_.at(relay).runs || !links_.at(from).at(relay)) return false;
     if (relays_.at(relay).transit.contains(prefix_of(to))) relay = 1 - relay;
     if (!relays_.at(relay).runs || !links_.at(to).at(relay)) return false;
-    const auto router_index = relays_.at(relay).ownership.owner_index(prefix_of(to));
-    return router_index && routers_.at(to).at(*router_index).up;
+    const auto index = relays_.at(relay).ownership.owner_index(prefix_of(to));
+    return index && routers_.at(to).at(*index).up;
 }
 
 }  // namespace ulagate::wg::control

@@ -72,12 +72,12 @@ public:
         std::uint64_t entries = 0;     // read from messages, in all
         std::uint64_t work = 0;        // entries of lists and paths looked at, in all
     };
-    [[nodiscard]] Cost cost_of_router(std::size_t site, std::size_t router_index) const {
-        return routers_.at(site).at(router_index).cost;
+    [[nodiscard]] Cost cost_of_router(std::size_t site, std::size_t index) const {
+        return routers_.at(site).at(index).cost;
     }
     [[nodiscard]] Cost cost_of_relay(std::size_t relay) const { return relays_.at(relay).cost; }
-    [[nodiscard]] std::uint64_t epoch(std::size_t site, std::size_t router_index, std::size_t relay) const {
-        return routers_.at(site).at(router_index).epochs.reserved(relays_.at(relay).name);
+    [[nodiscard]] std::uint64_t epoch(std::size_t site, std::size_t index, std::size_t relay) const {
+        return routers_.at(site).at(index).epochs.reserved(relays_.at(relay).name);
     }
     // Who is named by somebody as saying what cannot be.
     [[nodiscard]] std::vector<std::string> named() const;
@@ -118,14 +118,14 @@ private:
     static void note_line(Cost& cost, std::vector<TimePoint>& lines, TimePoint now);
 
     // The machines.
-    void start(std::size_t site, std::size_t router_index);
-    void stop(std::size_t site, std::size_t router_index);
-    void set_active(std::size_t site, std::size_t router_index, bool active);
-    void act(std::size_t site, std::size_t router_index, std::size_t relay, SessionOutcome outcome);
+    void start(std::size_t site, std::size_t index);
+    void stop(std::size_t site, std::size_t index);
+    void set_active(std::size_t site, std::size_t index, bool active);
+    void act(std::size_t site, std::size_t index, std::size_t relay, SessionOutcome outcome);
     void decide(Router& router, std::size_t site);
-    void at_router(std::size_t site, std::size_t router_index, std::size_t relay,
-                   const std::string& interface, const Packet& packet);
-    void at_relay(std::size_t relay, std::size_t site, std::size_t router_index, const Packet& packet);
+    void at_router(std::size_t site, std::size_t index, std::size_t relay, const std::string& interface,
+                   const Packet& packet);
+    void at_relay(std::size_t relay, std::size_t site, std::size_t index, const Packet& packet);
     void act(std::size_t relay, const Outcome& outcome);
     void act_peer(std::size_t relay, SessionOutcome outcome);
     void at_peer(std::size_t relay, const Packet& packet);
@@ -149,7 +149,7 @@ private:
     void lie_on_lan();
     std::uint64_t pick(std::uint64_t low, std::uint64_t high) { return low + lies_() % (high - low + 1); }
     std::uint64_t absurd();
-    Message any_word(std::size_t site, std::size_t router_index);
+    Message any_word(std::size_t site, std::size_t index);
     Message any_sites(std::uint64_t has);
     std::vector<net::Ipv6Prefix> many(unsigned first, unsigned count);
 

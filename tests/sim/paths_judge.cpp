@@ -141,7 +141,7 @@ bool PathWorld::arrives(std::size_t from, std::size_t to) {
     return false;
 }
 
-// Since when a link has not worked, in one direction or both; nothing: it works.
+// Since when a link has not worked, in one direction or both; nullopt: it works.
 std::optional<TimePoint> PathWorld::bad_since(std::size_t site, std::size_t relay, bool up) const {
     const Link& way = link(site, relay);
     const bool works = relays_.at(relay).runs && (up ? way.to_relay : way.to_site);

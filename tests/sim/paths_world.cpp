@@ -201,7 +201,7 @@ void PathWorld::look_elsewhere(std::size_t relay) {
     node.publisher->set_elsewhere(choose_transit(own, others, node.publisher->transit()), now_);
 }
 
-// From which relay a packet that came to `relay` from a site leaves to the other site; nothing: it is
+// From which relay a packet that came to `relay` from a site leaves to the other site; nullopt: it is
 // dropped.
 std::optional<std::size_t> PathWorld::last_relay(std::size_t relay, std::size_t to) {
     const auto& transit = relays_.at(relay).publisher->transit();

@@ -94,7 +94,7 @@ void Router::look_at_kernel() {
     face_.forwards = kernel_.routes.contains({lan_.prefix, kRouteMetric});
 }
 
-// As ndisc_recv_ns() does: R because it forwards, S, and O because the address is no anycast one.
+// As ndisc_recv_ns() does: R because it forwards, S, and O because the address is not an anycast one.
 void Router::answer_solicitation(const Frame& frame) {
     if (!answers()) return;
     Frame answer{sending_mac(), frame.from, lan_.vrrp->machine.address, frame.source, kIcmpv6, {}};

@@ -59,7 +59,7 @@ public:
     [[nodiscard]] TimePoint clock(TimePoint now) const { return frozen_at_.value_or(now) - lost_time_; }
     [[nodiscard]] unsigned life() const { return life_; }
     [[nodiscard]] TimePoint started() const { return started_; }
-    // Since when the process has had its turn whenever it wanted, and has read all that came; nothing: it
+    // Since when the process has had its turn whenever it wanted, and has read all that came; nullopt: it
     // stands still, or there is none.
     [[nodiscard]] std::optional<TimePoint> awake_since(TimePoint now) const;
     // An advertisement that comes now gets to the process, or to its socket.

@@ -27,7 +27,7 @@ inline constexpr Duration kRetransTimer = std::chrono::seconds{1};  // RFC 4861 
 // An Ethernet frame with an IPv6 packet, as far as anybody here looks into it.
 struct Frame {
     net::MacAddress from;
-    std::optional<net::MacAddress> to;  // nothing: multicast
+    std::optional<net::MacAddress> to;  // nullopt: multicast
     net::Ipv6Address source;
     net::Ipv6Address destination;
     std::uint8_t protocol = 0;
