@@ -93,7 +93,7 @@ def heals(daemon, name, damage, words):
     lab.check_equal(comparable(daemon), before, f"{node.name}: {name} stays")
     new = daemon.log().splitlines()[logged:]
     # Other lines may name it too: a turn that took long, a tunnel that is tried anew because its peer was missing.
-    about = [line for line in new if all(word in line for word in words) and "somebody else" in line]
+    about = [line for line in new if all(word in line for word in words) and "another program" in line]
     print("".join(f"    {line}\n" for line in new), end="")
     lab.check_equal(len(about), 1, f"{node.name}: {name}: logged once (a line with {' '.join(words)})")
 
