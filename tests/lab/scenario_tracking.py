@@ -26,7 +26,7 @@ def scenario():
     pair.overlay.start()
     pair.wait_until_up()
     relay_restarts(pair)
-    way_to_the_relay(pair)
+    path_to_the_relay(pair)
     tracked_interface(pair)
     withdraw(pair)
 
@@ -52,7 +52,7 @@ def relay_restarts(pair):
     pair.owner(pair.one)
 
 
-def way_to_the_relay(pair):
+def path_to_the_relay(pair):
     one, two = pair.one, pair.two
     def block():
         pair.block_relay(one.node)

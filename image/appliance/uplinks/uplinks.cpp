@@ -48,7 +48,7 @@ std::string_view name(UplinkReport::State state) {
 }
 
 const UplinkConfig* Uplinks::config(const Binding& binding) const {
-    return binding.slot ? &setup_.uplinks[*binding.slot] : nullptr;
+    return binding.rank ? &setup_.uplinks[*binding.rank] : nullptr;
 }
 
 bool Uplinks::is_bound(const std::string& base) const {
@@ -81,16 +81,16 @@ void Uplinks::add(Binding binding) {
     bindings_.push_back(std::move(binding));
 }
 
-void Uplinks::bind_slot(std::size_t slot) {
-    const UplinkConfig& wanted = setup_.uplinks[slot];
-    const auto metric = static_cast<std::uint32_t>(kMetricStep * (slot + 1));
+void Uplinks::bind_rank(std::size_t rank) {
+    const UplinkConfig& wanted = setup_.uplinks[rank];
+    const auto metric = static_cast<std::uint32_t>(kMetricStep * (rank + 1));
     if (!wanted.interface.empty()) {
         if (links_.contains(wanted.interface)) {
             // Several networks for one radio are one uplink, and the client chooses.
             if (wanted.kind == Kind::wifi && is_bound(wanted.interface)) return;
-            add({slot, wanted.kind, wanted.interface, {}, {}, metric});
+            add({rank, wanted.kind, wanted.interface, {}, {}, metric});
         } else {
-            missing_.push_back(slot);
+            missing_.push_back(rank);
         }
         return;
     }
@@ -98,9 +98,9 @@ void Uplinks::bind_slot(std::size_t slot) {
     for (const auto& [name, link] : links_) {
         if (!is_tethering_driver(link.driver) || is_named(name) || is_bound(name)) continue;
         if (setup_.lans.contains(name) || setup_.gateway_lans.contains(name)) continue;
-        if (nth + 1 < kMetricStep) add({slot, wanted.kind, name, {}, {}, metric + nth++});
+        if (nth + 1 < kMetricStep) add({rank, wanted.kind, name, {}, {}, metric + nth++});
     }
-    if (nth == 0) missing_.push_back(slot);
+    if (nth == 0) missing_.push_back(rank);
 }
 
 void Uplinks::bind_found() {
@@ -121,7 +121,7 @@ void Uplinks::bind() {
         bind_found();
         return;
     }
-    for (std::size_t slot = 0; slot < setup_.uplinks.size(); ++slot) bind_slot(slot);
+    for (std::size_t rank = 0; rank < setup_.uplinks.size(); ++rank) bind_rank(rank);
 }
 
 void Uplinks::watch_carrier(const Binding& binding, TimePoint now) {

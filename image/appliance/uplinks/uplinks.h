@@ -110,7 +110,7 @@ public:
 private:
     // One link that is an uplink now.
     struct Binding {
-        std::optional<std::size_t> slot;  // of the configuration; nullopt: found by itself
+        std::optional<std::size_t> rank;  // of the configuration; nullopt: found by itself
         UplinkConfig::Kind kind = UplinkConfig::Kind::ethernet;
         std::string base;   // the device
         std::string below;  // the device or its VLAN: what a client speaks on
@@ -130,7 +130,7 @@ private:
     };
 
     void bind();
-    void bind_slot(std::size_t slot);
+    void bind_rank(std::size_t rank);
     void bind_found();
     void add(Binding binding);
     void watch_carrier(const Binding& binding, TimePoint now);

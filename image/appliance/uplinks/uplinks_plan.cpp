@@ -169,8 +169,8 @@ UplinkReport Uplinks::report(const Binding& binding) const {
 std::vector<UplinkReport> Uplinks::reports() const {
     std::vector<UplinkReport> out;
     for (const Binding& binding : bindings_) out.push_back(report(binding));
-    for (const std::size_t slot : missing_) {
-        const UplinkConfig& wanted = setup_.uplinks[slot];
+    for (const std::size_t rank : missing_) {
+        const UplinkConfig& wanted = setup_.uplinks[rank];
         const bool any = wanted.interface.empty();
         out.push_back({any ? "usb" : wanted.interface, kind_name(wanted.kind), UplinkReport::State::down,
                        any ? "nothing is plugged in" : "the interface does not exist"});
