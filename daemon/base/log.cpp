@@ -15,6 +15,7 @@
 #include <mutex>
 
 #include "daemon/base/log_limit.h"
+#include "daemon/base/log_state.h"
 
 namespace ulagate::log {
 namespace {
@@ -103,6 +104,18 @@ void write_limited(Level level, std::string_view place, std::string_view format,
     const auto line = shared.limit.admit(static_cast<int>(level), place, kind_of_line(format, text), text,
                                          std::chrono::steady_clock::now());
     if (line) write(level, line->place, line->text);
+}
+
+void write_state(Level level, std::string_view place, std::string_view subject, std::string_view text) {
+    if (level == Level::debug) {
+        write(level, place, text);
+        return;
+    }
+    Limited& shared = limited();
+    const std::lock_guard guard{shared.mutex};
+    const auto line = shared.limit.admit_state(static_cast<int>(level), place, subject, text,
+                                               std::chrono::steady_clock::now());
+    if (line) write(static_cast<Level>(line->level), line->place, line->text);
 }
 
 void tell_left_out() {

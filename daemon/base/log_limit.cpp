@@ -33,8 +33,7 @@ std::string Limit::with_count(std::string_view text, std::uint64_t left_out) {
     return fmt::format("{} (and {} more like this)", text, grouped(left_out));
 }
 
-Limit::Kind& Limit::kind_of(int level, std::string_view place, std::string_view kind, TimePoint now) {
-    std::string key = fmt::format("{} {} {}", level, place, kind.substr(0, kLongestKind));
+Limit::Kind& Limit::kind_of(std::string key, unsigned burst, TimePoint now) {
     const auto known = kinds_.find(key);
     if (known != kinds_.end()) return known->second;
     if (kinds_.size() >= kMostKinds) {
@@ -44,7 +43,7 @@ Limit::Kind& Limit::kind_of(int level, std::string_view place, std::string_view 
         });
     }
     if (kinds_.size() >= kMostKinds) return others_;
-    return kinds_[std::move(key)];
+    return kinds_.try_emplace(std::move(key), burst).first->second;
 }
 
 bool Limit::is_new_error(int level, std::string_view place, std::string_view text) {
@@ -55,18 +54,30 @@ bool Limit::is_new_error(int level, std::string_view place, std::string_view tex
 
 std::optional<Limit::Line> Limit::admit(int level, std::string_view place, std::string_view kind,
                                         std::string_view text, TimePoint now) {
-    Kind& known = kind_of(level, place, kind, now);
-    const bool first = is_new_error(level, place, text);
-    Bucket& total = level <= kErrorLevel ? errors_ : all_;
+    Kind& known = kind_of(fmt::format("{} {} {}", level, place, kind.substr(0, kLongestKind)), kBurst, now);
+    return admit(known, {level, std::string{place}, std::string{text}}, now);
+}
+
+std::optional<Limit::Line> Limit::admit_state(int level, std::string_view place, std::string_view subject,
+                                              std::string_view text, TimePoint now) {
+    Kind& known =
+        kind_of(fmt::format("{} is {}", place, subject.substr(0, kLongestKind)), kBurstOfStates, now);
+    return admit(known, {level, std::string{place}, std::string{text}}, now);
+}
+
+std::optional<Limit::Line> Limit::admit(Kind& known, Line line, TimePoint now) {
+    const bool first = is_new_error(line.level, line.place, line.text);
+    Bucket& total = line.level <= kErrorLevel ? errors_ : all_;
     const bool room = total.has_one(now) && (known.bucket.has_one(now) || first);
     if (!room) {
         ++known.left_out;
-        known.last = {level, std::string{place}, std::string{text}};
+        known.last = std::move(line);
         return std::nullopt;
     }
     total.take(now);
     if (known.bucket.has_one(now)) known.bucket.take(now);
-    return Line{level, std::string{place}, with_count(text, std::exchange(known.left_out, 0))};
+    line.text = with_count(line.text, std::exchange(known.left_out, 0));
+    return line;
 }
 
 std::vector<Limit::Line> Limit::due(TimePoint now) {

@@ -24,6 +24,8 @@ public:
     // Of one kind: so many lines at once, and then one each so often.
     static constexpr unsigned kBurst = 30;
     static constexpr std::chrono::seconds kEvery{20};
+    // Of one thing that is now in this state and now in that one; then as above.
+    static constexpr unsigned kBurstOfStates = 8;
     // Of all kinds together, errors apart.
     static constexpr unsigned kBurstOfAll = 1000;
     static constexpr std::chrono::seconds kEveryOfAll{1};
@@ -44,6 +46,9 @@ public:
     // common with its likes, the format string say.
     std::optional<Line> admit(int level, std::string_view place, std::string_view kind, std::string_view text,
                               TimePoint now);
+    // The same of a line that says in which state `subject` is: all levels and texts are one kind.
+    std::optional<Line> admit_state(int level, std::string_view place, std::string_view subject,
+                                    std::string_view text, TimePoint now);
     // For a timer: the last line of each kind that was left out and has room now.
     std::vector<Line> due(TimePoint now);
     // At the end of the process, all that was left out.
@@ -66,12 +71,14 @@ private:
         TimePoint spent_until_;  // when all tokens are back
     };
     struct Kind {
-        Bucket bucket{kBurst, kEvery};
+        explicit Kind(unsigned burst = kBurst) : bucket(burst, kEvery) {}
+        Bucket bucket;
         std::uint64_t left_out = 0;
         Line last;  // of those
     };
 
-    Kind& kind_of(int level, std::string_view place, std::string_view kind, TimePoint now);
+    Kind& kind_of(std::string key, unsigned burst, TimePoint now);
+    std::optional<Line> admit(Kind& known, Line line, TimePoint now);
     bool is_new_error(int level, std::string_view place, std::string_view text);
     [[nodiscard]] static std::string with_count(std::string_view text, std::uint64_t left_out);
 

@@ -91,8 +91,11 @@ bool restores(const Step& step, const Wanted& was, const Wanted& wanted) {
         // A peer's endpoint moves by itself (roaming); a peer that is gone was removed.
         const bool adds = std::any_of(s->change.peers.begin(), s->change.peers.end(),
                                       [](const auto& peer) { return !peer.remove && !peer.update_only; });
-        return adds && found != was.tunnels.end() &&
-               found->second.device == wanted.tunnels.at(s->interface).device;
+        const bool of_device = s->change.private_key || s->change.listen_port;
+        // One that is about to go gives its port away first.
+        const auto now = wanted.tunnels.find(s->interface);
+        return (adds || of_device) && found != was.tunnels.end() && now != wanted.tunnels.end() &&
+               found->second.device == now->second.device;
     }
     if (const auto* s = std::get_if<CreateMacvlan>(&step)) return was.macvlans.contains(s->interface);
     if (const auto* s = std::get_if<SwitchLink>(&step)) {

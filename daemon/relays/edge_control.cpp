@@ -9,6 +9,7 @@
 
 #include "daemon/base/file.h"
 #include "daemon/base/log.h"
+#include "daemon/base/log_state.h"
 #include "daemon/checks/untrue_words.h"
 #include "daemon/kernel/desired.h"
 
@@ -184,6 +185,8 @@ void EdgeControl::act(const std::string& relay, Peer& peer, wg::control::Session
                    std::holds_alternative<wg::control::PrefixRefused>(event) ||
                    std::holds_alternative<wg::control::Disbelieved>(event)) {
             log::warning(relay, "{}, continuing", wg::control::to_string(event));
+        } else if (std::holds_alternative<wg::control::ReachabilityChanged>(event)) {
+            log::state(log::Level::info, relay, log::kTunnel, "{}", wg::control::to_string(event));
         } else {
             log::info(relay, "{}", wg::control::to_string(event));
         }

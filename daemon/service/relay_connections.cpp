@@ -8,6 +8,7 @@
 
 #include "daemon/base/file.h"
 #include "daemon/base/log.h"
+#include "daemon/base/log_state.h"
 #include "daemon/service/assign.h"
 
 namespace ulagate {
@@ -224,15 +225,17 @@ void RelayConnections::note_changes() {
         logged = alive;
         const auto& endpoint = relays_[relay.name].endpoint;
         if (alive) {
-            log::info(relay.name, "tunnel up, endpoint {}", endpoint ? net::to_string(*endpoint) : "unknown");
+            log::state(log::Level::info, relay.name, log::kTunnel, "tunnel up, endpoint {}",
+                       endpoint ? net::to_string(*endpoint) : "unknown");
         } else if (!may_use(relay)) {
-            log::info(relay.name, "tunnel on standby: another router of the site is Active");
+            log::state(log::Level::info, relay.name, log::kTunnel,
+                       "tunnel on standby: another router of the site is Active");
         } else {
-            log::notice(relay.name, "tunnel down: {}",
-                        peer_of(relay) == nullptr                ? "its peer is gone"
-                        : channel_.alive(relay.name).has_value() ? "probes are no longer answered"
-                        : is_silent(relay)                       ? "nothing was received from it for 25 s"
-                                                                 : "no handshake in the last 180 s");
+            log::state(log::Level::notice, relay.name, log::kTunnel, "tunnel down: {}",
+                       peer_of(relay) == nullptr                ? "its peer is gone"
+                       : channel_.alive(relay.name).has_value() ? "probes are no longer answered"
+                       : is_silent(relay)                       ? "nothing was received from it for 25 s"
+                                                                : "no handshake in the last 180 s");
         }
     }
 }

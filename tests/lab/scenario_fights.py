@@ -14,7 +14,11 @@ ENEMIES = {
     "our rule": ("ip -6 rule del table 117", "rule 200"),
     "our nft table": ("nft delete table inet ulagate", "firewall"),
     "forwarding": ("sysctl -q net.ipv6.conf.all.forwarding=0", "sysctl net/ipv6/conf/"),
-    "the tunnel's address": ("ip -6 address del fd99::a1/128 dev lo", "address fd99::a1/128"),
+    "the tunnel's port": ("wg set ulg-r1 listen-port 5555", "interface ulg-r1 "),
+    "the tunnel's peers": ("wg set ulg-r1 peer $(wg show ulg-r1 peers) remove", "interface ulg-r1 "),
+    "the tunnel's state": ("ip link set ulg-r1 down", "interface ulg-r1 "),
+    "the site's address": (f"ip -6 address del {lab.OVERLAY.replace('::/48', ':a::1/64')} dev eth0", "address fd"),
+    "the tunnel's address": ("ip -6 address del fd99::a1/128 dev lo", "address fd"),
 }
 
 

@@ -30,6 +30,24 @@ TEST(LogLimit, F08_AFloodIsABurstAndThenALineNowAndThenWithTheCount) {
     EXPECT_EQ(text_of(limit.admit(kInfo, "lan0", "{} differs", "z", kStart + Limit::kEvery)), "-");
 }
 
+TEST(LogLimit, F08_WhatGoesToAndFroSharesAFewLines) {
+    Limit limit;
+    unsigned lines = 0;
+    std::string last;
+    for (auto at = 0ms; at < 60s; at += 250ms) {
+        const bool up = at % 500ms == 0ms;
+        const auto line =
+            limit.admit_state(up ? kInfo : kInfo - 1, "r1", "tunnel", up ? "up" : "down", kStart + at);
+        lines += line ? 1 : 0;
+        if (at % 1s == 0ms) lines += static_cast<unsigned>(limit.due(kStart + at).size());
+    }
+    EXPECT_EQ(lines, Limit::kBurstOfStates + 2);
+    EXPECT_TRUE(limit.admit_state(kInfo, "r2", "tunnel", "up", kStart + 1min)) << "another place";
+    const auto told = limit.due(kStart + 2min);
+    ASSERT_EQ(told.size(), 1U) << "what holds now";
+    EXPECT_THAT(told[0].text, ::testing::HasSubstr("down (and "));
+}
+
 TEST(LogLimit, F08_AMinuteOfAFloodIsBounded) {
     Limit limit;
     unsigned lines = 0;

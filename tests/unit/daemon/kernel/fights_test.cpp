@@ -88,6 +88,28 @@ TEST_F(Fight, F08_IsFoughtWithPatience) {
     EXPECT_THAT(reconciler_.fights().obstacles(), IsEmpty());
 }
 
+TEST_F(Fight, F08_SoItIsAboutATunnelsPort) {
+    settle();
+    const auto ours = kernel_.have.tunnels.at("ulg-r1").listen_port;
+    unsigned put_back = 0;
+    unsigned lines = 0;
+    for (const auto end = now_ + 60s; now_ < end; now_ += 100ms) {
+        kernel_.have.tunnels.at("ulg-r1").listen_port = 5555;
+        mark_all();
+        for (const auto& step : run().done) {
+            put_back += step.restored ? 1 : 0;
+            lines += step.again ? 0 : 1;
+        }
+    }
+    EXPECT_LE(put_back, 5U + 5U + 30U);
+    EXPECT_GE(put_back, 30U);
+    EXPECT_EQ(lines, 2U);
+    EXPECT_THAT(reconciler_.fights().obstacles(), SizeIs(1));
+    now_ += Fights::kLongestWait;
+    run();
+    EXPECT_EQ(kernel_.have.tunnels.at("ulg-r1").listen_port, ours);
+}
+
 TEST_F(Fight, F08_WhatWeWantDifferentlyDoesNotWait) {
     settle();
     for (int i = 0; i < 20; ++i) {
