@@ -119,6 +119,10 @@ void Advertiser::on_unresolved(const net::Ipv6Address& host, TimePoint now) {
     if (source_) reply_by_multicast(now);
 }
 
+void Advertiser::remind(TimePoint now) {
+    if (source_) reply_by_multicast(now);
+}
+
 std::vector<Send> Advertiser::withdraw(TimePoint now) {
     if (!source_) return {};
     RouterAdvertisement last_word = message(*source_, Removed::all, now);

@@ -98,6 +98,8 @@ public:
     // The link-layer address of a host that was answered could not be found out, as on links whose switches
     // do not pass the question on: the answer is multicast.
     void on_unresolved(const net::Ipv6Address& host, TimePoint now);
+    // Hosts may have taken us for no router any more: a multicast as soon as the 3 s rule allows.
+    void remind(TimePoint now);
     // The service ends (RFC 4861 section 6.2.5): lifetimes 0, three times; done when deadline() is empty.
     // The source is forgotten with it: solicitations are ignored, set_source(nullopt) changes nothing (so a
     // caller that reports the link as it is does not cut the final ones short), and set_source() with a

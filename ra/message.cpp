@@ -13,15 +13,23 @@ namespace {
 
 constexpr std::uint8_t kRouterSolicitation = 133;
 constexpr std::uint8_t kRouterAdvertisement = 134;
+constexpr std::uint8_t kNeighborAdvertisement = 136;
 
 constexpr std::size_t kHeaderOfSolicitation = 8;
 constexpr std::size_t kHeaderOfAdvertisement = 16;
+constexpr std::size_t kHeaderOfNeighborAdvertisement = 24;
 // More than any honest message carries, and few enough that one datagram cannot make us allocate much.
 constexpr std::size_t kMaxOptions = 128;
 
 constexpr std::uint8_t kManaged = 0x80;
 constexpr std::uint8_t kOtherConfig = 0x40;
 constexpr std::uint8_t kSnacRouter = 0x02;
+
+// Of a Neighbor Advertisement.
+constexpr std::uint8_t kRouter = 0x80;
+constexpr std::uint8_t kSolicited = 0x40;
+constexpr std::uint8_t kOverride = 0x20;
+constexpr std::uint8_t kTargetLinkLayerAddressType = 2;
 
 tl::unexpected<Error> from_elsewhere(int hop_limit) {
     return fail("hop limit is " + std::to_string(hop_limit) + ", not 255: the sender is not on this link");
@@ -123,6 +131,58 @@ Result<RouterAdvertisement> parse_router_advertisement(std::span<const std::byte
         if (!*option) return advertisement;
         advertisement.options.push_back(parse_option((*option)->type, (*option)->body));
     }
+}
+
+// |     Type      |     Code      |          Checksum             |
+// |R|S|O|                     Reserved                            |
+// |                     Target address (16 bytes)                 |
+// |   Options ...                                                     RFC 4861 section 4.4
+Result<NeighborAdvertisement> parse_neighbor_advertisement(std::span<const std::byte> message,
+                                                           const PacketInfo& info) {
+    if (info.hop_limit != 255) return from_elsewhere(info.hop_limit);
+    if (message.size() < kHeaderOfNeighborAdvertisement)
+        return fail("neighbor advertisement shorter than its header");
+    net::ByteReader in{message};
+    if (in.read<std::uint8_t>() != kNeighborAdvertisement) return fail("not a Neighbor Advertisement");
+    if (in.read<std::uint8_t>() != 0) return fail("code is not 0");
+    in.take(2);  // checksum
+    NeighborAdvertisement advertisement;
+    const auto flags = in.read<std::uint8_t>();
+    advertisement.router = (flags & kRouter) != 0;
+    advertisement.solicited = (flags & kSolicited) != 0;
+    advertisement.override_cache = (flags & kOverride) != 0;
+    in.take(3);  // reserved
+    for (std::uint8_t& byte : advertisement.target.bytes) byte = in.read<std::uint8_t>();
+    if (advertisement.target.is_multicast()) return fail("target is a multicast address");
+    if (info.destination.is_multicast() && advertisement.solicited)
+        return fail("an answer to one that went to all");
+
+    OptionWalker options{message.subspan(kHeaderOfNeighborAdvertisement)};
+    for (;;) {
+        const auto option = options.next();
+        if (!option) return fail(option.error(), "Neighbor Advertisement");
+        if (!*option) return advertisement;
+        if ((*option)->type == kTargetLinkLayerAddressType && !advertisement.target_link_layer_address)
+            advertisement.target_link_layer_address = parse_link_layer_address((*option)->body);
+    }
+}
+
+std::vector<std::byte> build(const NeighborAdvertisement& advertisement) {
+    net::ByteWriter out;
+    out.put(kNeighborAdvertisement);
+    out.zeros(3);  // code, checksum
+    const unsigned flags = (advertisement.router ? kRouter : 0U) |
+                           (advertisement.solicited ? kSolicited : 0U) |
+                           (advertisement.override_cache ? kOverride : 0U);
+    out.put(static_cast<std::uint8_t>(flags));
+    out.zeros(3);
+    out.put(std::as_bytes(std::span{advertisement.target.bytes}));
+    if (advertisement.target_link_layer_address) {
+        out.put(kTargetLinkLayerAddressType);
+        out.put(std::uint8_t{1});
+        out.put(std::as_bytes(std::span{advertisement.target_link_layer_address->bytes}));
+    }
+    return std::move(out).release();
 }
 
 std::vector<std::byte> build(const RouterAdvertisement& advertisement) {

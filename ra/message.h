@@ -34,6 +34,15 @@ struct RouterSolicitation {  // RFC 4861 section 4.1
     bool operator==(const RouterSolicitation&) const = default;
 };
 
+struct NeighborAdvertisement {  // RFC 4861 section 4.4
+    bool router = false;
+    bool solicited = false;
+    bool override_cache = false;
+    net::Ipv6Address target;
+    std::optional<net::MacAddress> target_link_layer_address;
+    bool operator==(const NeighborAdvertisement&) const = default;
+};
+
 // What the socket knows about a datagram beside its bytes.
 struct PacketInfo {
     net::Ipv6Address source;
@@ -44,11 +53,13 @@ struct PacketInfo {
 };
 
 // `message` starts at the ICMPv6 type; the kernel has verified the checksum (a raw ICMPv6 socket always
-// does). Refused with a sentence: everything RFC 4861 section 6.1.1 (6.1.2) says to discard.
+// does). Refused with a sentence: everything RFC 4861 section 6.1.1 (6.1.2, 7.1.2) says to discard.
 Result<RouterSolicitation> parse_router_solicitation(std::span<const std::byte> message,
                                                      const PacketInfo& info);
 Result<RouterAdvertisement> parse_router_advertisement(std::span<const std::byte> message,
                                                        const PacketInfo& info);
+Result<NeighborAdvertisement> parse_neighbor_advertisement(std::span<const std::byte> message,
+                                                           const PacketInfo& info);
 
 // From the ICMPv6 type on, checksum zero (the kernel fills it in: IPV6_CHECKSUM is implied for ICMPv6).
 std::vector<std::byte> build(const RouterAdvertisement& advertisement);
@@ -56,6 +67,7 @@ std::vector<std::byte> build(const RouterAdvertisement& advertisement);
 // 6980), but the options may come in several advertisements (RFC 4861 section 6.2.3). Each option is in one
 // of them, in the same order; the header is in all. An option that is too long by itself stays alone.
 std::vector<RouterAdvertisement> split(RouterAdvertisement advertisement, std::size_t max_bytes);
-std::vector<std::byte> build(const RouterSolicitation& solicitation);  // for tests and fuzzers
+std::vector<std::byte> build(const RouterSolicitation& solicitation);      // for tests and fuzzers
+std::vector<std::byte> build(const NeighborAdvertisement& advertisement);  // the same
 
 }  // namespace ulagate::ra

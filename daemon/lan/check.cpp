@@ -37,6 +37,16 @@ std::string router_name(const net::Ipv6Address& address) {
     return fmt::format("{} (MAC {})", net::to_string(address), net::to_string(mac));
 }
 
+std::string sentence_about(const AddressClaims::Claim& claim, const std::string& lan) {
+    const std::string sender =
+        claim.sender == claim.mac ? "" : fmt::format(" (as MAC {} says)", net::to_string(claim.sender));
+    return fmt::format(
+        "{}: the machine with MAC {} claims {}, an address of this router{}: hosts that believe it send "
+        "traffic for other sites there until this router contradicts; remove the address from that machine, "
+        "or the machine from the network",
+        lan, net::to_string(claim.mac), net::to_string(claim.address), sender);
+}
+
 // The Active router that a Backup hears now.
 std::optional<vrrp::Peer> heard_active(const vrrp::Machine& machine, LanCheck::TimePoint now) {
     const auto& peer = machine.peer();
@@ -60,6 +70,7 @@ std::vector<Obstacle> LanCheck::find(const LanRouter& router, const std::vector<
                               "{1}; each [[lan]] needs a separate cable or VLAN",
                               lan, *other));
     }
+    for (const AddressClaims::Claim& claim : router.claims(now)) say(sentence_about(claim, lan));
     const bool fails = !router.send_error().empty() && !router.link_dead();
     if (lasts(failing_, lan, fails, 1s, now))
         say(fmt::format("{}: sending fails: {}", lan, router.send_error()));

@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 // ICMPv6 types, RFC 4861 section 4.
 constexpr std::byte kRouterSolicitation{133};
 constexpr std::byte kRouterAdvertisement{134};
+constexpr std::byte kNeighborAdvertisement{136};
 
 bool is_usable(const Addresses& addresses, const AddressKey& key) {
     const auto found = addresses.find(key);
@@ -96,6 +97,7 @@ LanActions LanRouter::set_links(const Links& links, const Addresses& addresses, 
     self_ = running ? own_link_local(addresses) : std::nullopt;
     if (waiting_for_.empty() && !self_) waiting_for_ = why_no_link_local(addresses, settings);
     if (!waiting_for_.empty()) sends_.forget();
+    follow_addresses(addresses);
     own_addresses_.clear();
     for (const auto& [key, state] : addresses) {
         if (key.address.address.is_link_local() && !state.ours)
@@ -255,6 +257,14 @@ LanActions LanRouter::on_icmpv6(std::span<const std::byte> message, const ra::Pa
             ++counters_.refused;
             last_refusal_ = advertisement.error().text();
         }
+    } else if (message.front() == kNeighborAdvertisement) {
+        const auto advertisement = ra::parse_neighbor_advertisement(message, info);
+        if (advertisement) {
+            on_claim(*advertisement, info, now, out);
+        } else {
+            ++counters_.refused;
+            last_refusal_ = advertisement.error().text();
+        }
     }
     return out;
 }
@@ -297,6 +307,7 @@ LanActions LanRouter::on_vrrp(std::span<const std::byte> packet, const vrrp::Pac
     if (advertisement->vrid != machine_->config().vrid) return refuse(vrrp::Refusal::unknown_vrid);
     if (!self_ || info.source == *self_) return refuse(vrrp::Refusal::own_source);
     ++counters_.vrrp_received;
+    if (advertisement->priority != vrrp::kPriorityStopping) claims_.partner_spoke(now);
     advertiser_.assume_known();  // the routers of a LAN advertise the same
     if (!leaving_.empty() && advertisement->priority != vrrp::kPriorityStopping) {
         if (!taken_over_) taken_over_ = now;

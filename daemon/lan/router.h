@@ -16,6 +16,7 @@
 #include "daemon/config/config.h"
 #include "daemon/kernel/desired.h"
 #include "daemon/kernel/rtnl/state.h"
+#include "daemon/lan/address_claims.h"
 #include "daemon/lan/former_sources.h"
 #include "daemon/lan/overlay_route.h"
 #include "daemon/lan/send_watch.h"
@@ -57,6 +58,8 @@ struct SendVrrp {
 struct SendNeighbor {
     net::Ipv6Address address;
     net::MacAddress link_address;
+    // By the LAN's interface, and not by the one that the virtual address is on (sending_interface()).
+    bool from_own_interface = false;
     bool operator==(const SendNeighbor&) const = default;
 };
 
@@ -71,6 +74,7 @@ class LanRouter {
 public:
     using TimePoint = ra::TimePoint;
     static constexpr std::size_t kSmallestMtu = 1280;  // RFC 8200 section 5
+    static constexpr std::size_t kMostHeld = 8;        // addresses that are watched
 
     LanRouter(LanConfig config, ra::Random random);
 
@@ -148,6 +152,12 @@ public:
     [[nodiscard]] std::optional<std::string> own_voice(TimePoint now) const;
     // The other routers on the link, as far as they advertise.
     [[nodiscard]] const ra::Watch& watch() const { return watch_; }
+    // Of this router on this LAN, those that hosts know best first: whoever else claims one is contradicted.
+    [[nodiscard]] std::vector<net::Ipv6Address> held_addresses() const;
+    // Who claims one of them.
+    [[nodiscard]] std::vector<AddressClaims::Claim> claims(TimePoint now) const {
+        return claims_.standing(now);
+    }
     // The one that speaks from our address while we do.
     [[nodiscard]] std::optional<ra::Sender> split_brain(TimePoint now) const;
     // Nothing without [lan.vrrp].
@@ -170,6 +180,9 @@ private:
     void check_lease(TimePoint now, LanActions& out);
     void compare(const ra::RouterAdvertisement& theirs, const net::Ipv6Address& from, TimePoint now,
                  LanActions& out);
+    void follow_addresses(const Addresses& addresses);
+    void on_claim(const ra::NeighborAdvertisement& advertisement, const ra::PacketInfo& info, TimePoint now,
+                  LanActions& out);
     void take(const vrrp::Actions& actions, TimePoint now, LanActions& out);
     void announce(LanActions& out) const;
     void end_final_ra(TimePoint now);
@@ -195,6 +208,12 @@ private:
     std::vector<net::Ipv6Address> recalled_;                 // for former_, as soon as the link works
     std::map<net::Ipv6Address, std::string> own_addresses_;  // link-local, of all interfaces
     std::set<net::MacAddress> own_macs_;                     // of all interfaces
+    struct Held {
+        net::Ipv6Address address;
+        bool is_virtual = false;
+    };
+    std::vector<Held> held_;
+    AddressClaims claims_;
     struct OwnVoice {
         std::string interface;
         TimePoint heard;

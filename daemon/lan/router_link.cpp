@@ -23,8 +23,9 @@ std::optional<Voice> voice_of(const LanAction& action) {
     const auto* advertisement = std::get_if<ra::Send>(&action);
     const bool to_all = advertisement != nullptr && advertisement->hosts.empty() &&
                         advertisement->destination == ra::kAllNodes && !advertisement->former_source;
-    return to_all || std::holds_alternative<SendNeighbor>(action) ? std::optional{Voice::icmpv6}
-                                                                  : std::nullopt;
+    const auto* neighbor = std::get_if<SendNeighbor>(&action);
+    const bool to_hosts = neighbor != nullptr && !neighbor->from_own_interface;
+    return to_all || to_hosts ? std::optional{Voice::icmpv6} : std::nullopt;
 }
 
 // What comes in on a port goes to what it is a port of, and never to sockets on the port itself, while what

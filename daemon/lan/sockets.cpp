@@ -13,6 +13,11 @@ namespace {
 // Nothing beside the delay of an answer, and at 10,000 solicitations a second 50 of them are read at once.
 constexpr std::chrono::milliseconds kSolicitationPause{5};
 
+// A flood of claims waits in the kernel, and what its queue does not hold is lost.
+constexpr std::chrono::milliseconds kClaimPause{10};
+
+static_assert(LanRouter::kMostHeld <= ra::NeighborSocket::kMaxAddresses);
+
 constexpr const char* kJoinedGroups = "/proc/net/igmp6";
 constexpr std::size_t kMaxJoinedGroups = 4U << 20U;  // bytes
 
@@ -27,7 +32,13 @@ Result<std::unique_ptr<LanSockets>> RawLanSockets::open(Loop& loop, const LanCon
     if (!link) return tl::unexpected<Error>{std::move(link.error())};
     if (auto left = icmpv6->leave_solicitations_to_link_socket(partner); !left)
         return tl::unexpected<Error>{std::move(left.error())};
-    std::unique_ptr<RawLanSockets> sockets{new RawLanSockets(place, std::move(*icmpv6), std::move(*link))};
+    // Where the LAN is: a macvlan is down while another router is Active.
+    auto claims = ra::NeighborSocket::open(config.interface, place.lan);
+    if (!claims) return tl::unexpected<Error>{std::move(claims.error())};
+    std::unique_ptr<RawLanSockets> sockets{
+        new RawLanSockets(place, std::move(*icmpv6), std::move(*link), std::move(*claims))};
+    if (auto opened = sockets->open_neighbor(config); !opened)
+        return tl::unexpected<Error>{std::move(opened.error())};
     if (config.vrrp) {
         if (auto opened = sockets->open_vrrp(config); !opened)
             return tl::unexpected<Error>{std::move(opened.error())};
@@ -53,12 +64,20 @@ Result<void> RawLanSockets::open_vrrp(const LanConfig& config) {
     auto out = vrrp::AdvertisementSender::open(sending, place().sending,
                                                config.vrrp->virtual_mac ? Source::link_below : Source::own);
     if (!out) return tl::unexpected<Error>{std::move(out.error())};
-    auto neighbor = vrrp::NeighborSender::open(sending, place().sending);
-    if (!neighbor) return tl::unexpected<Error>{std::move(neighbor.error())};
     if (config.vrrp->virtual_mac) vrrp_speaker_ = Speaker::link_below;
     vrrp_in_ = std::move(*in);
     vrrp_out_ = std::move(*out);
+    return {};
+}
+
+Result<void> RawLanSockets::open_neighbor(const LanConfig& config) {
+    auto neighbor = vrrp::NeighborSender::open(sending_interface(config), place().sending);
+    if (!neighbor) return tl::unexpected<Error>{std::move(neighbor.error())};
     neighbor_out_ = std::move(*neighbor);
+    if (place().lan == place().sending) return {};
+    auto below = vrrp::NeighborSender::open(config.interface, place().lan);
+    if (!below) return tl::unexpected<Error>{std::move(below.error())};
+    neighbor_out_below_ = std::move(*below);
     return {};
 }
 
@@ -69,6 +88,9 @@ Result<void> RawLanSockets::watch(Loop& loop, const OnReadable& call) {
     auto link = Readable::watch(loop, link_.native_handle(), call.solicitation, kSolicitationPause);
     if (!link) return tl::unexpected<Error>{std::move(link.error())};
     link_readable_ = std::move(*link);
+    auto claims = Readable::watch(loop, claims_.native_handle(), call.claim, kClaimPause);
+    if (!claims) return tl::unexpected<Error>{std::move(claims.error())};
+    claims_readable_ = std::move(*claims);
     if (!vrrp_in_) return {};
     auto vrrp = Readable::watch(loop, vrrp_in_->native_handle(), call.vrrp);
     if (!vrrp) return tl::unexpected<Error>{std::move(vrrp.error())};
@@ -107,6 +129,8 @@ Result<void> RawLanSockets::send(const SendVrrp& message) {
 
 Result<void> RawLanSockets::send(const SendNeighbor& message) {
     if (!neighbor_out_) return {};
+    if (message.from_own_interface && neighbor_out_below_)
+        return neighbor_out_below_->send(message.address, message.link_address);
     auto sent = neighbor_out_->send(message.address, message.link_address);
     if (sent) return sent;
     const auto bytes = vrrp::neighbor_advertisement(message.address, message.link_address);

@@ -14,6 +14,7 @@
 #include "daemon/lan/router.h"
 #include "daemon/loop/loop.h"
 #include "ra/link_socket.h"
+#include "ra/neighbor_socket.h"
 #include "ra/socket.h"
 #include "vrrp/socket.h"
 
@@ -32,6 +33,7 @@ public:
         std::function<void()> icmpv6;
         std::function<void()> solicitation;
         std::function<void()> vrrp;
+        std::function<void()> claim;
     };
     using Open = std::function<Result<std::unique_ptr<LanSockets>>(Loop&, const LanConfig&, const Place&,
                                                                    const OnReadable&)>;
@@ -51,6 +53,9 @@ public:
     virtual Result<std::span<const ra::Packet>> receive_solicitations() = 0;
     virtual std::vector<net::Ipv6Address> unresolved() = 0;
     virtual Result<std::optional<vrrp::Receiver::Datagram>> receive_vrrp() = 0;
+    // Neighbor Advertisements of others for these addresses, from now on.
+    virtual Result<void> listen_for(const std::vector<net::Ipv6Address>& addresses) = 0;
+    virtual Result<std::optional<ra::NeighborSocket::Datagram>> receive_claim() = 0;
     virtual Result<void> send(const ra::Send& message) = 0;
     virtual Result<void> send(const SendVrrp& message) = 0;
     virtual Result<void> send(const SendNeighbor& message) = 0;
@@ -71,14 +76,19 @@ public:
     Result<std::span<const ra::Packet>> receive_solicitations() override { return link_.receive(); }
     std::vector<net::Ipv6Address> unresolved() override { return icmpv6_.unresolved(); }
     Result<std::optional<vrrp::Receiver::Datagram>> receive_vrrp() override;
+    Result<void> listen_for(const std::vector<net::Ipv6Address>& addresses) override {
+        return claims_.listen_for(addresses);
+    }
+    Result<std::optional<ra::NeighborSocket::Datagram>> receive_claim() override { return claims_.receive(); }
     Result<void> send(const ra::Send& message) override;
     Result<void> send(const SendVrrp& message) override;
     Result<void> send(const SendNeighbor& message) override;
 
 private:
-    RawLanSockets(const Place& place, ra::Socket icmpv6, ra::LinkSocket link)
-        : LanSockets(place), icmpv6_(std::move(icmpv6)), link_(std::move(link)) {}
+    RawLanSockets(const Place& place, ra::Socket icmpv6, ra::LinkSocket link, ra::NeighborSocket claims)
+        : LanSockets(place), icmpv6_(std::move(icmpv6)), link_(std::move(link)), claims_(std::move(claims)) {}
     Result<void> open_vrrp(const LanConfig& config);
+    Result<void> open_neighbor(const LanConfig& config);
     // After the kernel's IPv6 could not send to a group.
     enum class Speaker : std::uint8_t { own, link_below };
     Result<void> send_anyway(Result<void>&& sent, const net::Ipv6Address& source, Speaker speaker,
@@ -87,12 +97,15 @@ private:
 
     ra::Socket icmpv6_;
     ra::LinkSocket link_;
+    ra::NeighborSocket claims_;
     std::optional<vrrp::Receiver> vrrp_in_;
     std::optional<vrrp::AdvertisementSender> vrrp_out_;
     std::optional<vrrp::NeighborSender> neighbor_out_;
+    std::optional<vrrp::NeighborSender> neighbor_out_below_;  // on the LAN's interface, below a macvlan
     std::unique_ptr<Readable> icmpv6_readable_;
     std::unique_ptr<Readable> link_readable_;
     std::unique_ptr<Readable> vrrp_readable_;
+    std::unique_ptr<Readable> claims_readable_;
     Speaker vrrp_speaker_ = Speaker::own;
 };
 

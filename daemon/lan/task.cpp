@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "daemon/base/log.h"
+#include "daemon/base/log_state.h"
 
 namespace ulagate {
 namespace {
@@ -13,7 +14,9 @@ namespace {
 // A flood must not starve the timers: after this many datagrams the loop gets its turn.
 constexpr int kDatagramsATurn = 64;
 constexpr int kBatchesATurn = 4;
+constexpr int kClaimsATurn = 16;
 constexpr std::chrono::minutes kDifferenceEvery{1};
+constexpr const char* kRoute = "hosts' route";  // for the log's limits
 
 ra::Random system_random() {
     return [engine = std::mt19937_64{std::random_device{}()}](ra::Duration low, ra::Duration high) mutable {
@@ -49,13 +52,14 @@ void LanTask::open_sockets(const Links& links) {
         problem_.clear();
     }
     if (!place || sockets_) return;
-    auto opened = open_(
-        loop_, config, *place,
-        {[this] { receive_icmpv6(); }, [this] { receive_solicitations(); }, [this] { receive_vrrp(); }});
+    auto opened = open_(loop_, config, *place,
+                        {[this] { receive_icmpv6(); }, [this] { receive_solicitations(); },
+                         [this] { receive_vrrp(); }, [this] { receive_claims(); }});
     std::string problem = opened ? std::string{} : opened.error().text();
     if (!problem.empty() && problem != problem_) log::error(config.interface, "{}", problem);
     problem_ = std::move(problem);
     if (opened) sockets_ = std::move(*opened);
+    listened_for_.clear();
 }
 
 std::string LanTask::why_deaf() const {
@@ -80,7 +84,16 @@ void LanTask::set_links(const Links& links, const Addresses& addresses, const Sy
     } else if (router_.waiting_for() != waiting_before && !router_.waiting_for().empty()) {
         log::info(interface, "ra: silent: {}", router_.waiting_for());
     }
+    listen_for_claims();
     perform(actions);
+}
+
+void LanTask::listen_for_claims() {
+    auto addresses = router_.held_addresses();
+    if (!sockets_ || addresses == listened_for_) return;
+    if (const auto listening = sockets_->listen_for(addresses); !listening)
+        log::warning(router_.config().interface, "{}, going on", listening.error().text());
+    listened_for_ = std::move(addresses);
 }
 
 void LanTask::set_config(LanConfig config) {
@@ -153,6 +166,20 @@ void LanTask::receive_vrrp() {
         }
         if (!*datagram) break;
         perform(router_.on_vrrp((*datagram)->packet, (*datagram)->info, loop_.now()));
+    }
+}
+
+void LanTask::receive_claims() {
+    // A router that takes over says so by VRRP first: then the address is not ours any more.
+    receive_vrrp();
+    for (int i = 0; i < kClaimsATurn && sockets_; ++i) {
+        auto datagram = sockets_->receive_claim();
+        if (!datagram) {
+            log::warning(router_.config().interface, "{}, ignoring", datagram.error().text());
+            break;
+        }
+        if (!*datagram) break;
+        perform(router_.on_icmpv6((*datagram)->message, (*datagram)->info, loop_.now()));
     }
 }
 
@@ -246,9 +273,11 @@ void LanTask::log_route() {
     if (withdrawn == route_withdrawn_) return;
     route_withdrawn_ = withdrawn;
     if (withdrawn.empty()) {
-        log::notice(router_.config().interface, "ra: hosts get the route to the overlay again");
+        log::state(log::Level::notice, router_.config().interface, kRoute,
+                   "ra: hosts get the route to the overlay again");
     } else {
-        log::notice(router_.config().interface, "ra: hosts lose the route to the overlay: {}", withdrawn);
+        log::state(log::Level::notice, router_.config().interface, kRoute,
+                   "ra: hosts lose the route to the overlay: {}", withdrawn);
     }
 }
 

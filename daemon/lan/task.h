@@ -54,6 +54,8 @@ private:
     void receive_icmpv6();
     void receive_solicitations();
     void receive_vrrp();
+    void listen_for_claims();
+    void receive_claims();
     void perform(const LanActions& actions);
     void log(const vrrp::Changed& change) const;
     void log(const vrrp::Differs& difference);
@@ -70,6 +72,7 @@ private:
     LanSockets::Open open_;
     std::unique_ptr<LanSockets> sockets_;
     Alarm alarm_;
+    std::vector<net::Ipv6Address> listened_for_;  // by sockets_
     std::string problem_;
     struct Logged {
         std::string text;

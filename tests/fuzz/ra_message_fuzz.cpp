@@ -56,6 +56,15 @@ void check_advertisement(std::span<const std::byte> message, const ra::PacketInf
     require(ra::build(*again) == bytes);
 }
 
+void check_claim(std::span<const std::byte> message, const ra::PacketInfo& info) {
+    const auto parsed = ra::parse_neighbor_advertisement(message, info);
+    if (!parsed) return require(!parsed.error().text().empty());
+    const auto bytes = ra::build(*parsed);
+    require(bytes.size() <= message.size());
+    const auto again = ra::parse_neighbor_advertisement(bytes, info);
+    require(again && *again == *parsed);
+}
+
 // What a stranger advertises, whatever it is, becomes no more than a few findings and notices: heard again
 // and again, from itself and from our own address, beside our configuration and beside its own words as ours.
 void check_watch(std::span<const std::byte> message, const ra::PacketInfo& info) {
@@ -93,6 +102,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     info.source = net::Ipv6Address{{0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
     check_solicitation(message, info);
     check_advertisement(message, info);
+    check_claim(message, info);
     check_watch(message, info);
     check_packet(message);
     return 0;

@@ -50,6 +50,10 @@ public:
         wire_.vrrp_in.erase(wire_.vrrp_in.begin());
         return first;
     }
+    Result<void> listen_for(const std::vector<net::Ipv6Address>&) override { return {}; }
+    Result<std::optional<ra::NeighborSocket::Datagram>> receive_claim() override {
+        return std::optional<ra::NeighborSocket::Datagram>{};
+    }
     Result<void> send(const ra::Send& message) override {
         wire_.advertisements.push_back(message);
         return {};
