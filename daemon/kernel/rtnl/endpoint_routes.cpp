@@ -70,10 +70,14 @@ Result<std::vector<DefaultRoute>> Rtnl::default_routes() {
 }
 
 Result<EndpointRoutes> Rtnl::endpoint_routes() {
+    return impl_->main_endpoint_routes.get([this] { return impl_->read_endpoint_routes(); });
+}
+
+Result<EndpointRoutes> Rtnl::Impl::read_endpoint_routes() {
     EndpointRoutes out;
-    rtnl::LinkNames name_of{impl_->commands};
+    rtnl::LinkNames name_of{commands};
     for (const IpFamily family : kIpFamilies) {
-        auto found = impl_->read_table<EndpointRoutes>(
+        auto found = read_table<EndpointRoutes>(
             dump_request(family, kRouteProtocol), "endpoint routes",
             [&](EndpointRoutes& endpoint_routes, const nlmsghdr& message) {
                 const auto row = rtnl::decode_outer_route(message);
@@ -90,6 +94,7 @@ Result<EndpointRoutes> Rtnl::endpoint_routes() {
 }
 
 Result<void> Rtnl::put_endpoint_route(const net::IpAddress& address, const Uplink& uplink) {
+    impl_->main_table_changed();
     const std::string what = fmt::format("add endpoint route {} to {}", net::to_string(address), uplink.link);
     const auto link = rtnl::link_index(impl_->commands, uplink.link);
     if (!link) return fail_errno(what, ENODEV);
@@ -111,6 +116,7 @@ Result<void> Rtnl::put_endpoint_route(const net::IpAddress& address, const Uplin
 }
 
 Result<void> Rtnl::delete_endpoint_route(const net::IpAddress& address) {
+    impl_->main_table_changed();
     const Answer answer =
         impl_->commands.ask(endpoint_route_request(RTM_DELROUTE, 0, address, RT_SCOPE_NOWHERE));
     if (answer.ok() || answer.code == ESRCH) return {};

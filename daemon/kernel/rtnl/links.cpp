@@ -298,7 +298,8 @@ Result<RtnlChanges> Rtnl::changes() {
             impl_->events.receive_event([&](const nlmsghdr& message) { rtnl::note_change(message, out); });
         if (code == EAGAIN) {
             if (std::exchange(impl_->lost_events, false))
-                return RtnlChanges{true, true, true, true, true, true};
+                out = RtnlChanges{true, true, true, true, true, true, true};
+            impl_->note_main_table(out);
             return out;
         }
         if (code == ENOBUFS || code == EMSGSIZE) {
@@ -310,7 +311,9 @@ Result<RtnlChanges> Rtnl::changes() {
     // Once messages were lost the kernel says nothing more until its queue has been read to the end, not even
     // that it lost more. The queue cannot grow meanwhile, so that the end comes within some calls; only then
     // is it worth reading everything again.
-    return impl_->lost_events ? RtnlChanges{} : out;
+    if (impl_->lost_events) return RtnlChanges{};
+    impl_->note_main_table(out);
+    return out;
 }
 
 }  // namespace ulagate

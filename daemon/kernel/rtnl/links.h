@@ -20,8 +20,9 @@ struct RtnlChanges {
     bool our_routes = false;    // routes with our protocol number
     bool rules = false;         // of the routing policy for IPv6
     bool other_routes = false;  // others, IPv4 and IPv6: the egress to a relay may have moved
-    // The kernel drops IPv4 routes with their address, silently, so that an address counts as well.
+    // The kernel drops IPv4 routes with their address, silently, so that an address that goes counts as well.
     bool default_routes = false;
+    bool our_main_routes = false;  // of our_routes, those in the main table
     [[nodiscard]] bool any() const { return links || addresses || our_routes || rules || other_routes; }
 };
 

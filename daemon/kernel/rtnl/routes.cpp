@@ -129,6 +129,7 @@ struct Present {
 
 // `flags`: NLM_F_EXCL where nothing may be, NLM_F_APPEND beside what is there.
 Answer Rtnl::Impl::add_route(const RouteKey& key, const RouteTarget& target, int flags) {
+    if (key.table == kMainTable) main_table_changed();
     Message request =
         route_request(RTM_NEWROUTE, NLM_F_CREATE | flags, key, target.link ? RTN_UNICAST : RTN_UNREACHABLE);
     if (target.link) {
@@ -141,6 +142,7 @@ Answer Rtnl::Impl::add_route(const RouteKey& key, const RouteTarget& target, int
 
 // Never anything but ours. Without a name: the first of ours, wherever it points.
 Answer Rtnl::Impl::remove_route(const RouteKey& key, const RouteTarget& target) {
+    if (key.table == kMainTable) main_table_changed();
     Message request = route_request(RTM_DELROUTE, 0, key, RTN_UNSPEC);
     if (!target.link) {
         request.put_u32(RTA_OIF, kLoopback);
@@ -204,9 +206,8 @@ Result<void> Rtnl::Impl::settle_route(const RouteKey& key, const RouteTarget& ta
 
 Result<Routes> Rtnl::our_routes() {
     rtnl::LinkNames name_of{impl_->commands};
-    Routes all;
-    for (const std::uint32_t table : {kRouteTable, kMainTable}) {
-        auto routes = impl_->read_table<Routes>(
+    const auto read = [&](std::uint32_t table) {
+        return impl_->read_table<Routes>(
             dump_request(kRouteProtocol, table), "routes", [&](Routes& out, const nlmsghdr& message) {
                 const auto row = rtnl::decode_route(message);
                 // A kernel before 4.20 ignores the filter in the request.
@@ -217,6 +218,11 @@ Result<Routes> Rtnl::our_routes() {
                 const auto [entry, is_new] = out.try_emplace(row->key, target_of(*row, name_of));
                 if (!is_new) entry->second = {std::string{}};  // two of them: not as we would have it
             });
+    };
+    Routes all;
+    for (const std::uint32_t table : {kRouteTable, kMainTable}) {
+        auto routes =
+            table == kMainTable ? impl_->main_routes.get([&] { return read(kMainTable); }) : read(table);
         // The kernel has no such table before its first route.
         if (!routes && routes.error().code == std::errc::no_such_file_or_directory) continue;
         if (!routes) return routes;

@@ -84,6 +84,7 @@ void note_route(const nlmsghdr& message, RtnlChanges& changes) {
     const bool ours =
         header->rtm_protocol == kRouteProtocol && (table == kRouteTable || table == RT_TABLE_MAIN);
     (ours ? changes.our_routes : changes.other_routes) = true;
+    if (ours && table == RT_TABLE_MAIN) changes.our_main_routes = true;
     if (header->rtm_dst_len == 0) changes.default_routes = true;
 }
 
@@ -204,7 +205,9 @@ void note_change(const nlmsghdr& message, RtnlChanges& changes) {
             const auto header = fixed_header<ifaddrmsg>(message);
             // An IPv4 address matters to us only as a part of the egress to a relay.
             if (header) (header->ifa_family == AF_INET6 ? changes.addresses : changes.other_routes) = true;
-            if (header) changes.default_routes = true;
+            // Each Router Advertisement of a provider renews an address, which moves no route.
+            if (header && header->ifa_family == AF_INET && message.nlmsg_type == RTM_DELADDR)
+                changes.default_routes = true;
             break;
         }
         case RTM_NEWROUTE:

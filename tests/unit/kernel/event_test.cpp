@@ -75,6 +75,10 @@ TEST_F(RtnlEvents, SayWhatKindOfThingChanged) {
         EXPECT_TRUE(is_default("ip -6 route add default dev lan0"));
         EXPECT_TRUE(is_default("ip -6 route del default dev lan0"));
         EXPECT_TRUE(is_default("ip addr del 192.0.2.1/24 dev lan0")) << "takes IPv4 routes along, silently";
+        EXPECT_FALSE(
+            is_default("ip -6 addr add 2001:db8::9/64 dev lan0 nodad valid_lft 100 preferred_lft 50"));
+        EXPECT_FALSE(is_default("ip -6 addr change 2001:db8::9/64 dev lan0 valid_lft 200 preferred_lft 50"))
+            << "as each Router Advertisement of a provider does";
         EXPECT_TRUE(is_default("ip link set lan0 mtu 1500"));
         // Without carrier, addresses and routes go and come as well.
         EXPECT_THAT(after("ip link set far0 down"), testing::HasSubstr("links "));

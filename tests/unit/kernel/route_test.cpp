@@ -24,6 +24,14 @@ std::string shown(const std::string& more = "") {
     return output("ip -6 route show table 117 fd12:3456:789a:b::/64" + more);
 }
 
+// A command that reads a text.
+bool feed(const char* command, const std::string& text) {
+    FILE* pipe = ::popen(command, "w");
+    if (pipe == nullptr) return false;
+    const bool all = std::fwrite(text.data(), 1, text.size(), pipe) == text.size();
+    return ::pclose(pipe) == 0 && all;
+}
+
 void expect_ok(const Result<void>& result) { EXPECT_TRUE(result) << result.error().text(); }
 
 TEST_F(RtnlRoutes, AreSetMovedAndDeletedAnyNumberOfTimes) {
@@ -42,6 +50,32 @@ TEST_F(RtnlRoutes, AreSetMovedAndDeletedAnyNumberOfTimes) {
             expect_ok(kernel.delete_route(kSite, kFar));
             EXPECT_TRUE(kernel.our_routes()->empty());
         }
+    });
+}
+
+// The kernel takes tens of milliseconds to find ours among them, so that they are looked for only when one
+// may have changed: by us, by somebody else, or with its link.
+TEST_F(RtnlRoutes, F07_OursAreRightAmongManyOfOthers) {
+    with_kernel([](Rtnl& kernel) {
+        std::string others;
+        for (int i = 0; i < 60'000; ++i)
+            others += fmt::format("route add 2001:{:x}:{:x}::/48 dev far0\n", 0x1000 + i / 1000, i % 1000);
+        ASSERT_TRUE(feed("ip -6 -batch -", others));
+        const RouteKey key{prefix("fd12:3456:789a:b::/64"), 512, kMainTable};
+        const auto seen = [&] {
+            for (int times = 0; times < 200; ++times) static_cast<void>(kernel.changes());  // 512 events each
+            return kernel.our_routes().value();
+        };
+        expect_ok(kernel.put_route(key, kLan));
+        for (int times = 0; times < 3; ++times) EXPECT_EQ(seen(), (Routes{{key, kLan}}));
+        expect_ok(kernel.put_route(key, kUnreachable));
+        EXPECT_EQ(seen(), (Routes{{key, kUnreachable}}));
+        ASSERT_TRUE(run("ip -6 route del unreachable fd12:3456:789a:b::/64 metric 512"));
+        EXPECT_TRUE(seen().empty()) << "somebody else removed it";
+        expect_ok(kernel.put_route(key, kLan));
+        EXPECT_EQ(seen(), (Routes{{key, kLan}}));
+        ASSERT_TRUE(run("ip link set lan0 down"));
+        EXPECT_TRUE(seen().empty()) << "the kernel removed it with its link";
     });
 }
 
