@@ -32,7 +32,8 @@ void LiarWorld::lie() {
         ++lies_told_;
         ++lie_sequence_;
         if (setup_.liar == Liar::relay) lie_as_relay();
-        if (setup_.liar == Liar::lists || setup_.liar == Liar::short_lists) lie_by_lists();
+        if (setup_.liar == Liar::lists || setup_.liar == Liar::short_lists || setup_.liar == Liar::one_hearer)
+            lie_by_lists();
         if (setup_.liar == Liar::gossip) lie_by_gossip();
         if (setup_.liar == Liar::peer_relay) lie_as_peer();
         if (setup_.liar == Liar::router) lie_as_router();
@@ -126,9 +127,11 @@ void LiarWorld::lie_as_relay() {
 // has; of half of them as connected, and by turns with the sites that there are and without. The routers take
 // their turns.
 void LiarWorld::lie_by_lists() {
-    const bool is_short = setup_.liar == Liar::short_lists;
+    const bool is_short = setup_.liar != Liar::lists;
     const std::uint16_t parts = is_short ? 13 : 33;
-    const std::size_t router = next_told_++ % (routers_.size() * kRouters);
+    constexpr std::size_t kOneHearer = 4;  // the better router of a site that others send to
+    const std::size_t router =
+        setup_.liar == Liar::one_hearer ? kOneHearer : next_told_++ % (routers_.size() * kRouters);
     const std::size_t site = router / kRouters, index = router % kRouters;
     Told& told = told_[routers_.at(site).at(index).address];
     if (told.part == 0) told = {pick(1, 1U << 30U), told.number + 1, 0};

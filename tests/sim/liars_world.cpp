@@ -2,6 +2,8 @@
 #include "tests/sim/liars_world.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "tests/unit/text_values.h"
 #include "tests/unit/wg/test_support.h"
@@ -168,11 +170,30 @@ void LiarWorld::act(std::size_t site, std::size_t index, std::size_t relay, Sess
         paths |=
             std::holds_alternative<ReachabilityChanged>(event) || std::holds_alternative<SitesLearned>(event);
     }
+    note_list(router, relay);
     if (router.epochs.note(relays_.at(relay).name, router.sessions.at(relay).epoch())) {
         router.epochs.reserve();
         router.sessions.at(relay).set_kept(router.epochs.reserved(relays_.at(relay).name));
     }
     if (paths) decide(router, site);
+}
+
+// What a list costs who hears it: routes and paths follow each site that is there now and was not, or the
+// other way round.
+void LiarWorld::note_list(Router& router, std::size_t relay) {
+    static const SiteSet kNone;
+    const auto now = router.sessions.at(relay).sites();
+    const auto before = std::exchange(router.lists.at(relay), now);
+    if (now == before) return;
+    const auto differ = [](const std::vector<net::Ipv6Prefix>& a, const std::vector<net::Ipv6Prefix>& b) {
+        std::vector<net::Ipv6Prefix> out;
+        std::set_symmetric_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(out));
+        return out.size();
+    };
+    const SiteSet& old_list = before ? *before : kNone;
+    const SiteSet& new_list = now ? *now : kNone;
+    router.cost.changed +=
+        differ(old_list.prefixes(), new_list.prefixes()) + differ(old_list.transit(), new_list.transit());
 }
 
 void LiarWorld::decide(Router& router, std::size_t site) {
@@ -262,6 +283,7 @@ void LiarWorld::act(std::size_t relay, const Outcome& outcome) {
     Relay& node = relays_.at(relay);
     for (const OwnershipEvent& event : outcome.events) {
         if (std::holds_alternative<OwnerChanged>(event)) ++node.cost.route_changes;
+        if (std::holds_alternative<EpochRefused>(event)) ++epochs_refused_;
         note_line(node.cost, node.lines, now_);
     }
     for (const Outgoing& out : outcome.send) {
@@ -319,10 +341,10 @@ void LiarWorld::step_relays() {
     }
 }
 
-std::vector<std::string> LiarWorld::named() const {
+std::vector<std::string> LiarWorld::named(std::size_t first) const {
     std::vector<std::string> out;
-    for (const Site& site : routers_) {
-        for (const Router& router : site) {
+    for (std::size_t site = first; site < routers_.size(); ++site) {
+        for (const Router& router : routers_[site]) {
             for (std::size_t relay = 0; relay < kRelays; ++relay) {
                 if (router.up && !router.sessions.at(relay).disbelieved(now_).empty())
                     out.push_back(relays_.at(relay).name);

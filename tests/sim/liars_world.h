@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <random>
 #include <string>
@@ -29,6 +30,7 @@ enum class Liar {
     relay,        // r2, to the routers of all sites
     lists,        // r2, to them: lists without end, whole and in order, so that each is taken
     short_lists,  // the same, each of them not too long
+    one_hearer,   // the same, all of them to one router, so that it hears another list each time
     gossip,       // r2, to them: epochs about prefixes of others, also in its answers
     peer_relay,   // r2, to r1, which has a tunnel to it
     router,       // the first router of site 0, to both relays
@@ -70,7 +72,8 @@ public:
         std::size_t route_changes = 0;
         std::uint64_t worst_turn = 0;  // entries of lists and paths looked at in one turn of its loop
         std::uint64_t entries = 0;     // read from messages, in all
-        std::uint64_t work = 0;        // entries of lists and paths looked at, in all
+        std::uint64_t changed = 0;  // entries by which lists differed from those before, of all that counted
+        std::uint64_t work = 0;     // entries of lists and paths looked at, in all
     };
     [[nodiscard]] Cost cost_of_router(std::size_t site, std::size_t index) const {
         return routers_.at(site).at(index).cost;
@@ -79,8 +82,13 @@ public:
     [[nodiscard]] std::uint64_t epoch(std::size_t site, std::size_t index, std::size_t relay) const {
         return routers_.at(site).at(index).epochs.reserved(relays_.at(relay).name);
     }
-    // Who is named by somebody as saying what cannot be.
-    [[nodiscard]] std::vector<std::string> named() const;
+    [[nodiscard]] bool liar_is_r2() const {
+        return setup_.liar != Liar::none && setup_.liar != Liar::router && setup_.liar != Liar::lan;
+    }
+    // Who is named by a relay, or by a router of the sites from `first` on, as saying what cannot be.
+    [[nodiscard]] std::vector<std::string> named(std::size_t first = 0) const;
+    // Epochs that a relay did not believe, as its log says: one a minute of each router at most.
+    [[nodiscard]] std::size_t epochs_refused() const { return epochs_refused_; }
     [[nodiscard]] std::uint64_t lies_told() const { return lies_told_; }
     [[nodiscard]] std::uint64_t forgeries_heard() const { return forgeries_heard_; }
 
@@ -94,6 +102,7 @@ private:
         std::map<net::Ipv6Prefix, std::string> routes;
         EpochMemory epochs;
         Voices voices;
+        std::array<std::shared_ptr<const SiteSet>, kRelays> lists;  // as they counted last
         Cost cost;
         std::vector<TimePoint> lines;
     };
@@ -123,6 +132,7 @@ private:
     void set_active(std::size_t site, std::size_t index, bool active);
     void act(std::size_t site, std::size_t index, std::size_t relay, SessionOutcome outcome);
     void decide(Router& router, std::size_t site);
+    static void note_list(Router& router, std::size_t relay);
     void at_router(std::size_t site, std::size_t index, std::size_t relay, const std::string& interface,
                    const Packet& packet);
     void at_relay(std::size_t relay, std::size_t site, std::size_t index, const Packet& packet);
@@ -183,6 +193,7 @@ private:
     std::uint32_t lie_sequence_ = 0x40000000;
     std::uint64_t lies_told_ = 0;
     std::uint64_t forgeries_heard_ = 0;
+    std::size_t epochs_refused_ = 0;
     double owed_ = 0;
 };
 
