@@ -149,10 +149,11 @@ std::string firewalld_line(const Need& need) {
     return what + " && firewall-cmd --reload";
 }
 
+// Of several hooks of a kind it runs the last one only: all rules are in one script.
 std::string foomuuri_line(const Need& need) {
     return fmt::format(
-        "printf 'hook {{\\n  post_start nft insert rule inet foomuuri {} {} accept\\n}}\\n' "
-        ">>/etc/foomuuri/ulagate.conf && foomuuri reload",
+        "echo 'nft insert rule inet foomuuri {} {} accept' >>/etc/foomuuri/ulagate.sh && printf 'hook {{\\n  "
+        "post_start sh /etc/foomuuri/ulagate.sh\\n}}\\n' >/etc/foomuuri/ulagate.conf && foomuuri reload",
         passes_through(need) ? "forward" : "input", nft_match(need, "input"));
 }
 

@@ -216,11 +216,12 @@ Obstacle PassageWatch::obstacle(const View& view, const Passage& passage, const 
             return {fmt::format("{}: traffic from other sites to hosts there{}{}", lan, kOneWay, who), true,
                     kReason, lan};
         case Kind::within_lan:
-            return {fmt::format("{}: traffic between hosts there does not pass this machine's bridge: {} (or "
-                                "leave bridged frames alone: sysctl -w "
-                                "net.bridge.bridge-nf-call-ip6tables=0 net.bridge.bridge-nf-call-iptables=0)",
-                                lan, who),
-                    false, "", lan};
+            return {
+                fmt::format("{}: traffic between hosts there does not pass this machine's bridge: {} | or "
+                            "leave bridged frames alone; fix it with: sysctl -w "
+                            "net.bridge.bridge-nf-call-ip6tables=0 net.bridge.bridge-nf-call-iptables=0",
+                            lan, who),
+                false, "", lan};
         case Kind::between_sites:
             return {fmt::format("traffic from one site to another{}{}", kOneWay, who), true, kReason, ""};
         case Kind::vrrp:

@@ -113,6 +113,9 @@ TEST(ForeignFirewalls, F03_ShorewallFoomuuriAndAnybody) {
                 ElementsAre(is("Shorewall6", "shorewall6 restart")));
     EXPECT_THAT(suspects(with({base("inet", "foomuuri", "forward", "forward", false)}), forward()),
                 ElementsAre(is("foomuuri", "foomuuri reload")));
+    // It runs the last of several hooks alone, so a second line must not undo the first.
+    EXPECT_THAT(suspects(with({base("inet", "foomuuri", "forward", "forward", false)}), forward()),
+                ElementsAre(is("foomuuri", "accept' >>/etc/foomuuri/ulagate.sh && printf 'hook {")));
     EXPECT_THAT(suspects(with({base("inet", "mine", "fwd", "forward", true)}), forward()),
                 ElementsAre(is("chain fwd of nftables' table inet mine",
                                "nft insert rule inet mine fwd ip6 daddr fd12:3456:789a::/48 accept")));
