@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "daemon/base/file.h"
+#include "daemon/base/overloaded.h"
 #include "daemon/base/text.h"
 #include "daemon/base/turn_record.h"
 #include "daemon/kernel/desired.h"
@@ -179,10 +180,15 @@ Result<void> LinuxKernel::set_up_ours(const std::string& interface) {
     return {};
 }
 
-Result<void> LinuxKernel::create_tunnel(const std::string& interface) {
+Result<void> LinuxKernel::change_tunnel(const std::string& interface,
+                                        std::function<Result<void>(wg::Backend&)> change) {
     const auto backend = need_backend();
     if (!backend) return tl::unexpected<Error>{backend.error()};
-    return (*backend)->change(interface, [interface](wg::Backend& wireguard) -> Result<void> {
+    return (*backend)->change(interface, std::move(change));
+}
+
+Result<void> LinuxKernel::create_tunnel(const std::string& interface) {
+    return change_tunnel(interface, [interface](wg::Backend& wireguard) -> Result<void> {
         // What a dead userspace process has left.
         if (auto removed = wireguard.remove(interface); !removed) return removed;
         if (auto created = wireguard.create(interface); !created) return created;
@@ -268,33 +274,35 @@ void LinuxKernel::forget_originals() {
 
 Result<void> LinuxKernel::apply(const Step& step) {
     const TurnPart part{std::holds_alternative<ApplyFirewall>(step) ? "apply firewall" : "apply a step"};
-    if (const auto* s = std::get_if<ApplyFirewall>(&step)) return apply_firewall(*s);
-    if (const auto* s = std::get_if<SetSysctl>(&step)) return set_sysctl(*s);
-    if (const auto* s = std::get_if<CreateTunnel>(&step)) return create_tunnel(s->interface);
-    if (const auto* s = std::get_if<SetLink>(&step)) return rtnl_->set_link(s->interface, true, s->mtu);
-    if (const auto* s = std::get_if<CreateMacvlan>(&step)) return create_macvlan(*s);
-    if (const auto* s = std::get_if<RemoveMacvlan>(&step)) return rtnl_->delete_link(s->interface);
-    if (const auto* s = std::get_if<SwitchLink>(&step)) return rtnl_->set_link(s->interface, s->up, 0);
-    if (const auto* s = std::get_if<PutAddress>(&step)) return put_address(*s);
-    if (const auto* s = std::get_if<DeleteAddress>(&step)) return rtnl_->delete_address(s->address);
-    if (const auto* s = std::get_if<PutRoute>(&step)) return rtnl_->put_route(s->key, s->target);
-    if (const auto* s = std::get_if<DeleteRoute>(&step)) return rtnl_->delete_route(s->key, s->target);
-    if (const auto* s = std::get_if<PutRule>(&step)) return rtnl_->put_rule(s->rule);
-    if (const auto* s = std::get_if<DeleteRule>(&step)) return rtnl_->delete_rule(s->rule);
-    if (const auto* s = std::get_if<PutEndpointRoute>(&step)) return put_endpoint_route(*s);
-    if (const auto* s = std::get_if<DeleteEndpointRoute>(&step))
-        return rtnl_->delete_endpoint_route(s->address);
-    const auto backend = need_backend();
-    if (!backend) return tl::unexpected<Error>{backend.error()};
-    if (const auto* s = std::get_if<ConfigureTunnel>(&step)) {
-        return (*backend)->change(s->interface,
-                                  [interface = s->interface, change = s->change](auto& wireguard) {
-                                      return wireguard.apply(interface, change);
-                                  });
-    }
-    const std::string& interface = std::get<RemoveTunnel>(step).interface;
-    return (*backend)->change(interface,
-                              [interface](auto& wireguard) { return wireguard.remove(interface); });
+    return std::visit(
+        Overloaded{
+            [&](const ApplyFirewall& s) { return apply_firewall(s); },
+            [&](const SetSysctl& s) { return set_sysctl(s); },
+            [&](const CreateTunnel& s) { return create_tunnel(s.interface); },
+            [&](const RemoveTunnel& s) {
+                return change_tunnel(s.interface, [interface = s.interface](wg::Backend& wireguard) {
+                    return wireguard.remove(interface);
+                });
+            },
+            [&](const ConfigureTunnel& s) {
+                return change_tunnel(s.interface, [s](wg::Backend& wireguard) {
+                    return wireguard.apply(s.interface, s.change);
+                });
+            },
+            [&](const SetLink& s) { return rtnl_->set_link(s.interface, true, s.mtu); },
+            [&](const CreateMacvlan& s) { return create_macvlan(s); },
+            [&](const RemoveMacvlan& s) { return rtnl_->delete_link(s.interface); },
+            [&](const SwitchLink& s) { return rtnl_->set_link(s.interface, s.up, 0); },
+            [&](const PutAddress& s) { return put_address(s); },
+            [&](const DeleteAddress& s) { return rtnl_->delete_address(s.address); },
+            [&](const PutRoute& s) { return rtnl_->put_route(s.key, s.target); },
+            [&](const DeleteRoute& s) { return rtnl_->delete_route(s.key, s.target); },
+            [&](const PutRule& s) { return rtnl_->put_rule(s.rule); },
+            [&](const DeleteRule& s) { return rtnl_->delete_rule(s.rule); },
+            [&](const PutEndpointRoute& s) { return put_endpoint_route(s); },
+            [&](const DeleteEndpointRoute& s) { return rtnl_->delete_endpoint_route(s.address); },
+        },
+        step);
 }
 
 // One "path value ours" a line; a version before wrote no third word.

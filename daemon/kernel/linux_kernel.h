@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -61,6 +62,9 @@ private:
     Result<void> apply_firewall(const ApplyFirewall& step);
     static Result<void> set_up_ours(const std::string& interface);
     Result<void> end_of_firewall(Result<void> result);
+    // In the background, one change at a time for each interface.
+    Result<void> change_tunnel(const std::string& interface,
+                               std::function<Result<void>(wg::Backend&)> change);
     Result<void> create_tunnel(const std::string& interface);
     Result<void> create_macvlan(const CreateMacvlan& step);
     Result<void> put_address(const PutAddress& step);

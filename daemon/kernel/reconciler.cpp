@@ -50,71 +50,6 @@ private:
     std::optional<firewall::Model> ruleset_;
 };
 
-Stale touched_by(const Step& step) {
-    Stale stale;
-    if (std::holds_alternative<ApplyFirewall>(step)) stale.firewall = true;
-    if (std::holds_alternative<SetSysctl>(step)) stale.sysctls = true;
-    if (std::holds_alternative<CreateTunnel>(step) || std::holds_alternative<RemoveTunnel>(step)) {
-        stale.links = stale.tunnels = stale.routes = true;
-    }
-    if (std::holds_alternative<ConfigureTunnel>(step)) stale.tunnels = true;
-    if (std::holds_alternative<SetLink>(step)) stale.links = true;
-    if (std::holds_alternative<CreateMacvlan>(step) || std::holds_alternative<SwitchLink>(step) ||
-        std::holds_alternative<RemoveMacvlan>(step)) {
-        stale.links = stale.addresses = true;
-    }
-    if (std::holds_alternative<PutAddress>(step) || std::holds_alternative<DeleteAddress>(step)) {
-        stale.addresses = stale.routes = true;
-    }
-    if (std::holds_alternative<PutRoute>(step) || std::holds_alternative<DeleteRoute>(step) ||
-        std::holds_alternative<PutEndpointRoute>(step) || std::holds_alternative<DeleteEndpointRoute>(step)) {
-        stale.routes = true;
-    }
-    if (std::holds_alternative<PutRule>(step) || std::holds_alternative<DeleteRule>(step)) stale.rules = true;
-    return stale;
-}
-
-// Whether the step puts back something that was in place already and is still wanted the same.
-bool restores(const Step& step, const Wanted& was, const Wanted& wanted) {
-    if (const auto* s = std::get_if<ApplyFirewall>(&step)) return s->to == was.firewall;
-    if (const auto* s = std::get_if<SetSysctl>(&step)) {
-        const auto found = was.sysctls.find(s->path);
-        return found != was.sysctls.end() && found->second == s->value;
-    }
-    if (const auto* s = std::get_if<CreateTunnel>(&step)) return was.tunnels.contains(s->interface);
-    if (const auto* s = std::get_if<SetLink>(&step)) {
-        const auto found = was.tunnels.find(s->interface);
-        return found != was.tunnels.end() && found->second.mtu == s->mtu;
-    }
-    if (const auto* s = std::get_if<ConfigureTunnel>(&step)) {
-        const auto found = was.tunnels.find(s->interface);
-        // A peer's endpoint moves by itself (roaming); a peer that is gone was removed.
-        const bool adds = std::any_of(s->change.peers.begin(), s->change.peers.end(),
-                                      [](const auto& peer) { return !peer.remove && !peer.update_only; });
-        const bool of_device = s->change.private_key || s->change.listen_port;
-        // One that is about to go gives its port away first.
-        const auto now = wanted.tunnels.find(s->interface);
-        return (adds || of_device) && found != was.tunnels.end() && now != wanted.tunnels.end() &&
-               found->second.device == now->second.device;
-    }
-    if (const auto* s = std::get_if<CreateMacvlan>(&step)) return was.macvlans.contains(s->interface);
-    if (const auto* s = std::get_if<SwitchLink>(&step)) {
-        const auto found = was.macvlans.find(s->interface);
-        return found != was.macvlans.end() && found->second.up == s->up;
-    }
-    if (const auto* s = std::get_if<PutAddress>(&step)) return was.addresses.contains(s->address);
-    if (const auto* s = std::get_if<PutRoute>(&step)) {
-        const auto found = was.routes.find(s->key);
-        return found != was.routes.end() && found->second == s->target;
-    }
-    if (const auto* s = std::get_if<PutRule>(&step)) return was.rules.contains(s->rule);
-    if (const auto* s = std::get_if<PutEndpointRoute>(&step)) {
-        const auto found = was.endpoint_routes.find(s->address);
-        return found != was.endpoint_routes.end() && found->second == s->uplink;
-    }
-    return false;
-}
-
 std::set<std::string> our_interfaces(const Links& links) {
     std::set<std::string> names;
     for (const auto& [name, link] : links) {
@@ -145,17 +80,6 @@ std::set<std::string> sysctl_paths(const Links& links, const ChangedSysctls& cha
 }
 
 }  // namespace
-
-Stale& Stale::operator|=(const Stale& other) {
-    links |= other.links;
-    addresses |= other.addresses;
-    routes |= other.routes;
-    rules |= other.rules;
-    tunnels |= other.tunnels;
-    firewall |= other.firewall;
-    sysctls |= other.sysctls;
-    return *this;
-}
 
 // What was left under way and has ended; where it was, things are not as we knew them.
 void Reconciler::take_finished() {
@@ -373,9 +297,7 @@ void Reconciler::note_failure(const std::string& subject, std::string what, cons
 bool Reconciler::held_back(const Step& step) const {
     if (!under_way()) return false;
     if (under_way_.contains(place_of(step))) return true;
-    std::string link;
-    if (const auto* s = std::get_if<PutRoute>(&step)) link = s->target.link.value_or("");
-    if (const auto* s = std::get_if<PutAddress>(&step)) link = s->address.link;
+    const std::string link = needs_link(step);
     if (!under_way_.contains(link) && !have_.unanswered_tunnels.contains(link)) return false;
     const auto known = have_.links.find(link);
     return known == have_.links.end() || !known->second.up;

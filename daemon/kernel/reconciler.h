@@ -11,26 +11,10 @@
 
 #include "daemon/kernel/fights.h"
 #include "daemon/kernel/kernel.h"
+#include "daemon/kernel/step_effects.h"
 #include "daemon/kernel/steps.h"
 
 namespace ulagate {
-
-// Which parts of what we know of the kernel may be out of date.
-struct Stale {
-    bool links = false;
-    bool addresses = false;
-    bool routes = false;
-    bool rules = false;
-    bool tunnels = false;
-    bool firewall = false;
-    bool sysctls = false;
-
-    static Stale all() { return {true, true, true, true, true, true, true}; }
-    Stale& operator|=(const Stale& other);
-    [[nodiscard]] bool any() const {
-        return links || addresses || routes || rules || tunnels || firewall || sysctls;
-    }
-};
 
 // Brings the kernel to the wanted state and keeps it there. Level-triggered: events only say what to read
 // again, and the same run serves start, reload, crash recovery and a foreign hand. No clock, no log: `now`

@@ -5,15 +5,10 @@
 
 #include <cstddef>
 
+#include "daemon/base/overloaded.h"
+
 namespace ulagate {
 namespace {
-
-template <class... F>
-struct Overloaded : F... {
-    using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;  // clang 14 wants it said
 
 std::string name(const RouteKey& key) {
     return fmt::format("route {} metric {}{}", net::to_string(key.destination), key.metric,
@@ -102,12 +97,27 @@ std::string subject(const Step& step) {
 }
 
 std::string place_of(const Step& step) {
-    if (std::holds_alternative<ApplyFirewall>(step)) return "firewall";
-    if (const auto* s = std::get_if<CreateTunnel>(&step)) return s->interface;
-    if (const auto* s = std::get_if<RemoveTunnel>(&step)) return s->interface;
-    if (const auto* s = std::get_if<ConfigureTunnel>(&step)) return s->interface;
-    if (const auto* s = std::get_if<SetLink>(&step)) return s->interface;
-    return {};
+    const std::string at_once;
+    return std::visit(Overloaded{
+                          [](const ApplyFirewall&) { return std::string{"firewall"}; },
+                          [](const CreateTunnel& s) { return s.interface; },
+                          [](const RemoveTunnel& s) { return s.interface; },
+                          [](const ConfigureTunnel& s) { return s.interface; },
+                          [](const SetLink& s) { return s.interface; },
+                          [&](const SetSysctl&) { return at_once; },
+                          [&](const CreateMacvlan&) { return at_once; },
+                          [&](const RemoveMacvlan&) { return at_once; },
+                          [&](const SwitchLink&) { return at_once; },
+                          [&](const PutAddress&) { return at_once; },
+                          [&](const DeleteAddress&) { return at_once; },
+                          [&](const PutRoute&) { return at_once; },
+                          [&](const DeleteRoute&) { return at_once; },
+                          [&](const PutRule&) { return at_once; },
+                          [&](const DeleteRule&) { return at_once; },
+                          [&](const PutEndpointRoute&) { return at_once; },
+                          [&](const DeleteEndpointRoute&) { return at_once; },
+                      },
+                      step);
 }
 
 std::string describe(const Step& step) {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "daemon/base/file.h"
+#include "daemon/base/overloaded.h"
 #include "daemon/config/config.h"
 #include "daemon/kernel/desired.h"
 #include "daemon/kernel/kernel.h"
@@ -197,26 +198,39 @@ private:
                });
     }
     [[nodiscard]] int impossible(const Step& step) const {
-        if (const auto* s = std::get_if<PutRoute>(&step)) return usable(s->target.link) ? 0 : ENETDOWN;
-        if (const auto* s = std::get_if<PutEndpointRoute>(&step))
-            return usable(s->uplink.link) ? 0 : ENETDOWN;
-        if (const auto* s = std::get_if<PutAddress>(&step)) return usable(s->address.link) ? 0 : ENODEV;
-        if (const auto* s = std::get_if<SetLink>(&step)) {
-            if (!have.links.contains(s->interface)) return ENODEV;
-            const auto device = have.tunnels.find(s->interface);
-            return device != have.tunnels.end() && port_taken(s->interface, device->second.listen_port)
-                       ? EADDRINUSE
-                       : 0;
-        }
-        if (const auto* s = std::get_if<ConfigureTunnel>(&step)) {
-            if (!have.tunnels.contains(s->interface)) return ENODEV;
-            const bool up = have.links.at(s->interface).up;
-            return up && s->change.listen_port && port_taken(s->interface, *s->change.listen_port)
-                       ? EADDRINUSE
-                       : 0;
-        }
-        if (const auto* s = std::get_if<SetSysctl>(&step)) return have.sysctls.contains(s->path) ? 0 : ENOENT;
-        return 0;
+        return std::visit(
+            Overloaded{
+                [&](const PutRoute& s) { return usable(s.target.link) ? 0 : ENETDOWN; },
+                [&](const PutEndpointRoute& s) { return usable(s.uplink.link) ? 0 : ENETDOWN; },
+                [&](const PutAddress& s) { return usable(s.address.link) ? 0 : ENODEV; },
+                [&](const SetLink& s) {
+                    if (!have.links.contains(s.interface)) return ENODEV;
+                    const auto device = have.tunnels.find(s.interface);
+                    return device != have.tunnels.end() && port_taken(s.interface, device->second.listen_port)
+                               ? EADDRINUSE
+                               : 0;
+                },
+                [&](const ConfigureTunnel& s) {
+                    if (!have.tunnels.contains(s.interface)) return ENODEV;
+                    const bool up = have.links.at(s.interface).up;
+                    return up && s.change.listen_port && port_taken(s.interface, *s.change.listen_port)
+                               ? EADDRINUSE
+                               : 0;
+                },
+                [&](const SetSysctl& s) { return have.sysctls.contains(s.path) ? 0 : ENOENT; },
+                [](const ApplyFirewall&) { return 0; },
+                [](const CreateTunnel&) { return 0; },
+                [](const RemoveTunnel&) { return 0; },
+                [](const CreateMacvlan&) { return 0; },
+                [](const RemoveMacvlan&) { return 0; },
+                [](const SwitchLink&) { return 0; },
+                [](const DeleteAddress&) { return 0; },
+                [](const DeleteRoute&) { return 0; },
+                [](const PutRule&) { return 0; },
+                [](const DeleteRule&) { return 0; },
+                [](const DeleteEndpointRoute&) { return 0; },
+            },
+            step);
     }
     // "all" is written to each interface, so these are remembered too.
     void remember(const SetSysctl& step) {
