@@ -170,7 +170,7 @@ def self_test():
         "ra/socket.cpp": "#include <sys/socket.h>\n#include \"ra/message.h\"\n#include \"daemon/base/log.h\"\n",
         "wg/device/key.h": "",
         "wg/control/message.h": "#include \"wg/device/key.h\"\n",
-        "wg/control/tlv.h": "#include \"wg/control/message.h\"\n",
+        "wg/control/layout.h": "#include \"wg/control/message.h\"\n",
         "daemon/base/bytes.h": "#include <span>\n",
         "daemon/base/log.h": "",
         "daemon/CMakeLists.txt": "add_library(ulagate_daemon_core STATIC\n  kernel/desired.cpp)\nadd_executable(ulagate main.cpp)",
@@ -212,7 +212,7 @@ def self_test():
         "Asio in the daemon's core": ("daemon/kernel/desired.cpp", "#include <boost/asio/io_context.hpp>"),
         "an include of a source file": ("ra/socket.cpp", "#include \"ra/message.cpp\""),
         "an include that is not from the root": ("ra/socket.cpp", "#include \"message.h\""),
-        "two headers of one room include each other": ("wg/control/message.h", "#include \"wg/control/tlv.h\""),
+        "two headers of one room include each other": ("wg/control/message.h", "#include \"wg/control/layout.h\""),
     }
     for what, (path, line) in broken.items():
         if not findings({**tree, path: f"{line}\n{tree.get(path, '')}"}):

@@ -14,6 +14,7 @@
 
 #include "daemon/base/bytes.h"
 #include "tests/unit/text_values.h"
+#include "wg/control/layout.h"
 #include "wg/control/message.h"
 
 // PROTOCOL.md says what the code does: its tables are read, and what they say is tried.
@@ -66,17 +67,18 @@ std::vector<Row> table(const std::string& header) {
     return rows;
 }
 
-struct Tlv {
+struct PageTlv {
     std::uint16_t type = 0;
     std::string name;
     std::optional<std::size_t> length;
     bool many = false;
+    bool operator==(const PageTlv&) const = default;
 };
 
-std::vector<Tlv> tlvs() {
-    std::vector<Tlv> all;
+std::vector<PageTlv> tlvs() {
+    std::vector<PageTlv> all;
     for (const Row& row : table("| Type | Name | Length |")) {
-        Tlv tlv{static_cast<std::uint16_t>(std::stoul(row.at(0))), row.at(1), {}, row.at(3) == "many"};
+        PageTlv tlv{static_cast<std::uint16_t>(std::stoul(row.at(0))), row.at(1), {}, row.at(3) == "many"};
         if (row.at(2) != "any") tlv.length = std::stoul(row.at(2));
         all.push_back(std::move(tlv));
     }
@@ -84,7 +86,7 @@ std::vector<Tlv> tlvs() {
 }
 
 // A value that is valid in every message, and says something.
-std::vector<std::byte> value_of(const Tlv& tlv) {
+std::vector<std::byte> value_of(const PageTlv& tlv) {
     if (tlv.name == "prefix") return hex("40 fd12 3456 789a 0000 0000 0000 0000 0000");
     if (tlv.name == "owner")
         return hex(
@@ -121,16 +123,16 @@ std::vector<std::byte> datagram(std::uint8_t type, const std::vector<Written>& w
 struct Kind {
     std::uint8_t type = 0;
     std::string name;
-    std::vector<Tlv> required;
-    std::vector<Tlv> optional;
+    std::vector<PageTlv> required;
+    std::vector<PageTlv> optional;
 };
 
-std::vector<Tlv> named(const std::string& list) {
-    std::vector<Tlv> found;
+std::vector<PageTlv> named(const std::string& list) {
+    std::vector<PageTlv> found;
     std::istringstream names{list};
     for (std::string name; std::getline(names, name, ',');) {
         name = trimmed(name);
-        for (const Tlv& tlv : tlvs()) {
+        for (const PageTlv& tlv : tlvs()) {
             if (tlv.name == name) found.push_back(tlv);
         }
         EXPECT_TRUE(!found.empty() && found.back().name == name) << name << " is not in the table of TLVs";
@@ -142,14 +144,14 @@ std::vector<Kind> kinds() {
     std::vector<Kind> all;
     for (const Row& row : table("| Type | Name | Sent by |")) {
         all.push_back({static_cast<std::uint8_t>(std::stoul(row.at(0))), row.at(1), named(row.at(3)),
-                       row.size() > 4 ? named(row.at(4)) : std::vector<Tlv>{}});
+                       row.size() > 4 ? named(row.at(4)) : std::vector<PageTlv>{}});
     }
     return all;
 }
 
-std::vector<Written> written(const std::vector<Tlv>& all, const std::string& but = "") {
+std::vector<Written> written(const std::vector<PageTlv>& all, const std::string& but = "") {
     std::vector<Written> out;
-    for (const Tlv& tlv : all) {
+    for (const PageTlv& tlv : all) {
         if (tlv.name != but) out.push_back({tlv.type, value_of(tlv)});
     }
     return out;
@@ -185,10 +187,10 @@ TEST(ProtocolPage, SaysWhichTlvsEachMessageNeedsTakesAndPassesOver) {
         SCOPED_TRACE(kind.name);
         const auto plain = parse(datagram(kind.type, written(kind.required)));
         ASSERT_TRUE(plain);
-        for (const Tlv& tlv : kind.required)
+        for (const PageTlv& tlv : kind.required)
             EXPECT_TRUE(is_bad(datagram(kind.type, written(kind.required, tlv.name)))) << tlv.name;
-        for (const Tlv& tlv : tlvs()) {
-            const auto is_it = [&](const Tlv& other) { return other.name == tlv.name; };
+        for (const PageTlv& tlv : tlvs()) {
+            const auto is_it = [&](const PageTlv& other) { return other.name == tlv.name; };
             if (std::any_of(kind.required.begin(), kind.required.end(), is_it)) continue;
             const bool takes = std::any_of(kind.optional.begin(), kind.optional.end(), is_it);
             auto more = written(kind.required);
@@ -202,7 +204,7 @@ TEST(ProtocolPage, SaysWhichTlvsEachMessageNeedsTakesAndPassesOver) {
 
 TEST(ProtocolPage, SaysHowLongEachTlvIsAndHowOftenItMayCome) {
     const std::uint8_t goodbye = 8;
-    for (const Tlv& tlv : tlvs()) {
+    for (const PageTlv& tlv : tlvs()) {
         SCOPED_TRACE(tlv.name);
         auto value = value_of(tlv);
         if (tlv.length) {
@@ -218,7 +220,7 @@ TEST(ProtocolPage, SaysHowLongEachTlvIsAndHowOftenItMayCome) {
 // Each number that is not in the table is passed over, whatever it holds, in the message that takes most.
 TEST(ProtocolPage, NamesEveryTlvThatTheParserKnows) {
     std::set<unsigned> known;
-    for (const Tlv& tlv : tlvs()) known.insert(tlv.type);
+    for (const PageTlv& tlv : tlvs()) known.insert(tlv.type);
     EXPECT_EQ(known.size(), tlvs().size());
     const auto all = kinds();
     const auto sites =
@@ -234,6 +236,23 @@ TEST(ProtocolPage, NamesEveryTlvThatTheParserKnows) {
         const auto packet = parse(datagram(sites->type, more));
         ASSERT_TRUE(packet && *packet == *plain) << type;
     }
+}
+
+// One table in the code, one on the page, row by row.
+TEST(ProtocolPage, TablesOfTlvsAndMessagesAreThoseInTheCode) {
+    std::vector<PageTlv> in_code;
+    for (const TlvRow& row : kTlvs) {
+        PageTlv tlv{static_cast<std::uint16_t>(row.tlv), std::string{row.name}, {}, row.most != 1};
+        if (row.size != 0) tlv.length = row.size;
+        in_code.push_back(std::move(tlv));
+    }
+    EXPECT_EQ(tlvs(), in_code);
+
+    std::vector<std::pair<unsigned, std::string>> on_page;
+    for (const Kind& kind : kinds()) on_page.emplace_back(kind.type, kind.name);
+    std::vector<std::pair<unsigned, std::string>> rows;
+    std::apply([&](const auto&... row) { (rows.emplace_back(row.type, row.name), ...); }, kMessages);
+    EXPECT_EQ(on_page, rows);
 }
 
 TEST(ProtocolPage, CapabilitiesAreTheBitsInTheCode) {
