@@ -21,10 +21,6 @@ constexpr std::size_t kHeaderOfNeighborAdvertisement = 24;
 // More than any honest message carries, and few enough that one datagram cannot make us allocate much.
 constexpr std::size_t kMaxOptions = 128;
 
-constexpr std::uint8_t kManaged = 0x80;
-constexpr std::uint8_t kOtherConfig = 0x40;
-constexpr std::uint8_t kSnacRouter = 0x02;
-
 // Of a Neighbor Advertisement.
 constexpr std::uint8_t kRouter = 0x80;
 constexpr std::uint8_t kSolicited = 0x40;
@@ -114,9 +110,7 @@ Result<RouterAdvertisement> parse_router_advertisement(std::span<const std::byte
     RouterAdvertisement advertisement;
     advertisement.hop_limit = in.read<std::uint8_t>();
     const auto flags = in.read<std::uint8_t>();
-    advertisement.managed = (flags & kManaged) != 0;
-    advertisement.other_config = (flags & kOtherConfig) != 0;
-    advertisement.snac_router = (flags & kSnacRouter) != 0;
+    take_flags(kRouterFlags, flags, advertisement);
     advertisement.router_lifetime = std::chrono::duration<std::uint16_t>{in.read<std::uint16_t>()};
     if (advertisement.router_lifetime.count() != 0) {  // else the preference MUST be ignored
         advertisement.preference = to_preference(flags).value_or(Preference::medium);
@@ -189,9 +183,7 @@ std::vector<std::byte> build(const RouterAdvertisement& advertisement) {
     // RFC 4191 section 2.2: who is not a default router has no preference as one.
     const Preference preference =
         advertisement.router_lifetime.count() == 0 ? Preference::medium : advertisement.preference;
-    const unsigned flags = (advertisement.managed ? kManaged : 0U) |
-                           (advertisement.other_config ? kOtherConfig : 0U) | preference_bits(preference) |
-                           (advertisement.snac_router ? kSnacRouter : 0U);
+    const unsigned flags = flag_bits(kRouterFlags, advertisement) | preference_bits(preference);
     net::ByteWriter out;
     out.put(kRouterAdvertisement);
     out.zeros(3);  // code, checksum

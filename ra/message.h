@@ -10,6 +10,7 @@
 
 #include "daemon/base/address.h"
 #include "daemon/base/result.h"
+#include "ra/flag.h"
 #include "ra/option.h"
 
 // Neighbor Discovery messages that a router sends and receives (RFC 4861 section 4, RFC 4191), as plain
@@ -27,6 +28,12 @@ struct RouterAdvertisement {      // RFC 4861 section 4.2, RFC 4191 section 2.2
     Milliseconds retrans_timer{0};   // 0 = unspecified
     std::vector<Option> options;
     bool operator==(const RouterAdvertisement&) const = default;
+};
+
+inline constexpr Flag<RouterAdvertisement> kRouterFlags[]{
+    {"managed", 0x80, &RouterAdvertisement::managed},
+    {"other_config", 0x40, &RouterAdvertisement::other_config},
+    {"snac_router", 0x02, &RouterAdvertisement::snac_router, "  SNAC router\n"},
 };
 
 struct RouterSolicitation {  // RFC 4861 section 4.1

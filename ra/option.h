@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "daemon/base/address.h"
+#include "ra/flag.h"
 
 // The options of Router Advertisements, as plain values.
 namespace ulagate::ra {
@@ -36,6 +37,14 @@ struct PrefixInformation {   // RFC 4861 section 4.6.2; R flag: RFC 6275 section
     Seconds preferred_lifetime{14400};
     bool pd_preferred = false;  // P flag, RFC 9762: hosts had better ask for a prefix of their own by DHCPv6
     bool operator==(const PrefixInformation&) const = default;
+};
+
+inline constexpr Flag<PrefixInformation> kPrefixFlags[]{
+    {"on_link", 0x80, &PrefixInformation::on_link},
+    {"autonomous", 0x40, &PrefixInformation::autonomous},
+    {"router_address", 0x20, &PrefixInformation::router_address},
+    {"pd_preferred", 0x10, &PrefixInformation::pd_preferred,
+     "    hosts should prefer a prefix from DHCPv6 (P flag)\n"},
 };
 
 struct RouteInformation {  // RFC 4191 section 2.3

@@ -19,11 +19,6 @@ constexpr std::uint8_t kDnsSearchList = 31;
 constexpr std::uint8_t kCaptivePortal = 37;
 constexpr std::uint8_t kPref64 = 38;
 
-constexpr std::uint8_t kOnLink = 0x80;
-constexpr std::uint8_t kAutonomous = 0x40;
-constexpr std::uint8_t kRouterAddress = 0x20;
-constexpr std::uint8_t kPdPreferred = 0x10;
-
 constexpr std::size_t kMaxUnits = 255;
 constexpr std::size_t kMaxServers = 127;
 constexpr std::size_t kPref64Bytes = 12;  // of the prefix
@@ -57,10 +52,7 @@ std::optional<PrefixInformation> parse_prefix_information(std::span<const std::b
     in.take(4);
     pio.prefix.address = to_address(in.take(16));
     if (pio.prefix.length > 128) return std::nullopt;
-    pio.on_link = (flags & kOnLink) != 0;
-    pio.autonomous = (flags & kAutonomous) != 0;
-    pio.router_address = (flags & kRouterAddress) != 0;
-    pio.pd_preferred = (flags & kPdPreferred) != 0;
+    take_flags(kPrefixFlags, flags, pio);
     if (!pio.router_address) pio.prefix = pio.prefix.network();
     return pio;
 }
@@ -210,14 +202,11 @@ void put_body(net::ByteWriter& out, const SourceLinkLayerAddress& option) {
 }
 
 void put_body(net::ByteWriter& out, const PrefixInformation& pio) {
-    const unsigned flags = (pio.on_link ? kOnLink : 0U) | (pio.autonomous ? kAutonomous : 0U) |
-                           (pio.router_address ? kRouterAddress : 0U) |
-                           (pio.pd_preferred ? kPdPreferred : 0U);
     const net::Ipv6Prefix prefix = pio.router_address ? pio.prefix : pio.prefix.network();
     out.put(kPrefixInformation);
     out.put(std::uint8_t{4});
     out.put(prefix.length);
-    out.put(static_cast<std::uint8_t>(flags));
+    out.put(static_cast<std::uint8_t>(flag_bits(kPrefixFlags, pio)));
     out.put(pio.valid_lifetime.count());
     out.put(pio.preferred_lifetime.count());
     out.zeros(4);

@@ -63,12 +63,20 @@ const char* yes_no(bool flag) { return flag ? "yes" : "no"; }
 
 using Out = std::back_insert_iterator<std::string>;
 
+// Those that are set and have a line of their own.
+template <class Flags, class T>
+void print_flags(Out out, const Flags& flags, const T& of) {
+    for (const auto& flag : flags) {
+        if (of.*flag.member) fmt::format_to(out, "{}", flag.when_set);
+    }
+}
+
 void print(Out out, const ra::PrefixInformation& option) {
     fmt::format_to(out, "  prefix {}: on-link {}, autonomous {}, router address {}, valid {}, preferred {}\n",
                    net::to_string(option.prefix), yes_no(option.on_link), yes_no(option.autonomous),
                    yes_no(option.router_address), lifetime(option.valid_lifetime),
                    lifetime(option.preferred_lifetime));
-    if (option.pd_preferred) fmt::format_to(out, "    hosts should prefer a prefix from DHCPv6 (P flag)\n");
+    print_flags(out, ra::kPrefixFlags, option);
 }
 void print(Out out, const ra::RouteInformation& option) {
     fmt::format_to(out, "  route {}: preference {}, lifetime {}\n", net::to_string(option.prefix),
@@ -118,7 +126,7 @@ std::string show_ra(const Config& config) {
                        yes_no(ra.managed), yes_no(ra.other_config), name(ra.preference));
         fmt::format_to(out, "  router lifetime {} s, reachable time {} ms, retransmit timer {} ms\n",
                        ra.router_lifetime.count(), ra.reachable_time.count(), ra.retrans_timer.count());
-        if (ra.snac_router) text += "  SNAC router\n";
+        print_flags(out, ra::kRouterFlags, ra);
         for (const ra::Option& option : ra.options) std::visit([&](const auto& o) { print(out, o); }, option);
         const auto ends = [&](const char* what, const std::optional<std::chrono::sys_seconds>& when) {
             if (when)

@@ -5,13 +5,17 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <iterator>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "daemon/base/text.h"
+#include "daemon/config/keys.h"
 #include "daemon/config/ra_values.h"
 #include "daemon/config/values.h"
 
@@ -29,6 +33,7 @@ constexpr std::size_t kMaxRoutes = 17;
 
 const OneOf<ra::Preference> kPreferences{
     {"low", ra::Preference::low}, {"medium", ra::Preference::medium}, {"high", ra::Preference::high}};
+const OneOf<bool> kWhenIsolated{{"keep", false}, {"withdraw", true}};
 
 // [lan.ra] as the file says it.
 struct RaSettings {
@@ -40,19 +45,15 @@ struct RaSettings {
     Located<ra::Milliseconds> reachable_time;
     Located<ra::Milliseconds> retrans_timer;
     Located<std::uint8_t> hop_limit;
-    Located<bool> managed;
-    Located<bool> other_config;
+    // As in the tables of flags (ra/message.h, ra/option.h).
+    std::array<Located<bool>, std::size(ra::kRouterFlags)> router_flags;
+    std::array<Located<bool>, std::size(ra::kPrefixFlags)> prefix_flags;
     Located<ra::Seconds> prefix_valid_lifetime;
     Located<ra::Seconds> prefix_preferred_lifetime;
-    Located<bool> on_link;
-    Located<bool> autonomous;
-    Located<bool> router_address;
     Located<ra::Seconds> route_lifetime;
     Located<ra::Preference> route_preference;
     Located<std::uint32_t> mtu;
     Located<bool> unicast_replies;
-    Located<bool> snac_router;
-    Located<bool> pd_preferred;
     Located<std::chrono::sys_seconds> prefix_valid_until;
     Located<std::chrono::sys_seconds> prefix_preferred_until;
     Located<bool> withdraw_when_isolated;
@@ -72,6 +73,56 @@ struct RaSettings {
     };
     std::vector<Route> routes;
 };
+
+using S = RaSettings;
+constexpr DurationIn<RouterLifetime> kRouterLifetimes{0s, 65535s};
+constexpr DurationIn<ra::Milliseconds> kRetransTimers{0s, milliseconds{0xffffffff}};
+
+// The bounds are those of RFC 4861 section 6.2.1, with the intervals and the router lifetime of RFC 8319.
+const std::tuple kKeys{
+    FlagKey{"advertise", true, &S::advertise},
+    TextKey{"min_interval", "10s", DurationIn<milliseconds>{3s, 65535s}, &S::min_interval},
+    TextKey{"max_interval", "30s", DurationIn<milliseconds>{4s, 65535s}, &S::max_interval},
+    TextKey{"router_lifetime", "0s", kRouterLifetimes, &S::router_lifetime},
+    TextKey{"router_preference", "medium", kPreferences, &S::router_preference},
+    TextKey{"reachable_time", "0s", DurationIn<ra::Milliseconds>{0s, 1h}, &S::reachable_time},
+    TextKey{"retrans_timer", "0s", kRetransTimers, &S::retrans_timer},
+    NumberKey<S, std::uint8_t>{"hop_limit", 64, 0, 255, &S::hop_limit},
+    TextKey{"prefix_valid_lifetime", "1d", parse_lifetime, &S::prefix_valid_lifetime},
+    TextKey{"prefix_preferred_lifetime", "4h", parse_lifetime, &S::prefix_preferred_lifetime},
+    TextKey{"route_lifetime", "30m", parse_lifetime, &S::route_lifetime},
+    TextKey{"route_preference", "high", kPreferences, &S::route_preference},
+    NumberKey<S, std::uint32_t>{"mtu", 0, 1280, 65535, &S::mtu, 1500},
+    FlagKey{"unicast_replies", true, &S::unicast_replies},
+    UnsetKey{"prefix_valid_until", "2027-06-30T00:00:00Z", parse_instant, &S::prefix_valid_until},
+    UnsetKey{"prefix_preferred_until", "2027-06-29T00:00:00Z", parse_instant, &S::prefix_preferred_until},
+    TextKey{"route_when_isolated", "keep", kWhenIsolated, &S::withdraw_when_isolated},
+    TextKey{"isolated_after", "30s", DurationIn<milliseconds>{5s, 1h}, &S::isolated_after},
+    ListKey{"rdnss", "fd12:3456:789a:a::53", parse_dns_server, &S::rdnss},
+    ListKey{"dnssl", "example.net", parse_search_domain, &S::dnssl},
+    TextKey{"dns_lifetime", "3m", parse_lifetime, &S::dns_lifetime},
+    UnsetKey{"pref64", "64:ff9b::/96", parse_pref64, &S::pref64},
+    TextKey{"pref64_lifetime", "3m", DurationIn<ra::Seconds>{0s, 65528s}, &S::pref64_lifetime},
+    UnsetKey{"captive_portal", "https://portal.example.net/api", parse_captive_portal, &S::captive_portal},
+    FlagKey{"source_link_layer_address", true, &S::source_link_layer_address},
+};
+
+// The default of a flag is that of the member.
+template <class T, std::size_t kCount>
+void read_flags(TableReader& ra, const ra::Flag<T> (&flags)[kCount], std::array<Located<bool>, kCount>& out) {
+    const T defaults{};
+    for (std::size_t i = 0; i < kCount; ++i) out.at(i) = ra.flag(flags[i].key, defaults.*flags[i].member);
+}
+template <class T, std::size_t kCount>
+void copy_flags(const ra::Flag<T> (&flags)[kCount], const std::array<Located<bool>, kCount>& from, T& to) {
+    for (std::size_t i = 0; i < kCount; ++i) to.*flags[i].member = from.at(i).value;
+}
+template <class T, std::size_t kCount>
+void add_texts(const ra::Flag<T> (&flags)[kCount], std::vector<KeyText>& out) {
+    const T defaults{};
+    for (const auto& flag : flags)
+        out.push_back({fmt::format("{} = {}", flag.key, defaults.*flag.member), {}});
+}
 
 void read_routes(TableReader& ra, RaSettings& out) {
     for (TableReader& route : ra.tables("route")) {
@@ -94,29 +145,6 @@ ra::Seconds default_lifetime(const Located<milliseconds>& max_interval) {
     return std::max(ra::Seconds{180}, ra::Seconds{static_cast<std::uint32_t>(seconds.count())});
 }
 
-void read_further_options(TableReader& ra, RaSettings& out) {
-    const DurationIn<milliseconds> isolated_after{5s, 1h};
-    const DurationIn<ra::Seconds> pref64_lifetime{0s, 65528s};
-    const OneOf<bool> when_isolated{{"keep", false}, {"withdraw", true}};
-    out.snac_router = ra.flag("snac_router", false);
-    out.pd_preferred = ra.flag("pd_preferred", false);
-    out.prefix_valid_until = ra.text("prefix_valid_until", "2027-06-30T00:00:00Z", parse_instant);
-    out.prefix_preferred_until = ra.text("prefix_preferred_until", "2027-06-29T00:00:00Z", parse_instant);
-    out.withdraw_when_isolated = ra.optional("route_when_isolated", "keep", when_isolated);
-    out.isolated_after = ra.optional("isolated_after", "30s", isolated_after);
-    out.rdnss = ra.list_or_none("rdnss", "fd12:3456:789a:a::53", parse_dns_server);
-    out.dnssl = ra.list_or_none("dnssl", "example.net", parse_search_domain);
-    out.dns_lifetime = ra.optional("dns_lifetime", "3m", parse_lifetime);
-    if (!out.dns_lifetime.given()) out.dns_lifetime.value = default_lifetime(out.max_interval);
-    out.pref64 = ra.text("pref64", "64:ff9b::/96", parse_pref64);
-    out.pref64_lifetime = ra.optional("pref64_lifetime", "3m", pref64_lifetime);
-    if (!out.pref64_lifetime.given())
-        out.pref64_lifetime.value = std::min(default_lifetime(out.max_interval), ra::kLongestPref64Lifetime);
-    out.captive_portal = ra.text("captive_portal", "https://portal.example.net/api", parse_captive_portal);
-    out.source_link_layer_address = ra.flag("source_link_layer_address", true);
-    read_routes(ra, out);
-}
-
 // To the hosts of this LAN we are the default router, also to those (Android) that use a network only
 // with a default router and a DNS server from its advertisements. Other LANs never see this.
 void apply_gateway(const TableReader& ra, const RaParseContext& context, RaSettings& out) {
@@ -133,34 +161,15 @@ void apply_gateway(const TableReader& ra, const RaParseContext& context, RaSetti
                              Located<net::Ipv6Address>::Origin::fallback});
 }
 
-// The bounds are those of RFC 4861 section 6.2.1, with the intervals and the router lifetime of RFC 8319.
 RaSettings read_ra_settings(TableReader& ra, const RaParseContext& context) {
-    const DurationIn<milliseconds> interval{3s, 65535s};
-    const DurationIn<milliseconds> longest_interval{4s, 65535s};
-    const DurationIn<RouterLifetime> router_lifetime{0s, 65535s};
-    const DurationIn<ra::Milliseconds> reachable{0s, 1h};
-    const DurationIn<ra::Milliseconds> retrans{0s, milliseconds{0xffffffff}};
     RaSettings out;
-    out.advertise = ra.flag("advertise", true);
-    out.min_interval = ra.optional("min_interval", "10s", interval);
-    out.max_interval = ra.optional("max_interval", "30s", longest_interval);
-    out.router_lifetime = ra.optional("router_lifetime", "0s", router_lifetime);
-    out.router_preference = ra.optional("router_preference", "medium", kPreferences);
-    out.reachable_time = ra.optional("reachable_time", "0s", reachable);
-    out.retrans_timer = ra.optional("retrans_timer", "0s", retrans);
-    out.hop_limit = ra.integer<std::uint8_t>("hop_limit", 64, 0, 255);
-    out.managed = ra.flag("managed", false);
-    out.other_config = ra.flag("other_config", false);
-    out.prefix_valid_lifetime = ra.optional("prefix_valid_lifetime", "1d", parse_lifetime);
-    out.prefix_preferred_lifetime = ra.optional("prefix_preferred_lifetime", "4h", parse_lifetime);
-    out.on_link = ra.flag("on_link", true);
-    out.autonomous = ra.flag("autonomous", true);
-    out.router_address = ra.flag("router_address", false);
-    out.route_lifetime = ra.optional("route_lifetime", "30m", parse_lifetime);
-    out.route_preference = ra.optional("route_preference", "high", kPreferences);
-    out.mtu = ra.integer<std::uint32_t>("mtu", 0, 1280, 65535);
-    out.unicast_replies = ra.flag("unicast_replies", true);
-    read_further_options(ra, out);
+    read_keys(ra, kKeys, out);
+    read_flags(ra, ra::kRouterFlags, out.router_flags);
+    read_flags(ra, ra::kPrefixFlags, out.prefix_flags);
+    if (!out.dns_lifetime.given()) out.dns_lifetime.value = default_lifetime(out.max_interval);
+    if (!out.pref64_lifetime.given())
+        out.pref64_lifetime.value = std::min(default_lifetime(out.max_interval), ra::kLongestPref64Lifetime);
+    read_routes(ra, out);
     if (context.gateway) apply_gateway(ra, context, out);
     ra.finish();
     // RFC 4861 gives Min as a third of Max when only Max is configured.
@@ -340,9 +349,7 @@ ra::Config to_config(const RaSettings& ra, const RaParseContext& context) {
 
     ra::RouterAdvertisement& message = out.advertisement;
     message.hop_limit = ra.hop_limit.value;
-    message.managed = ra.managed.value;
-    message.other_config = ra.other_config.value;
-    message.snac_router = ra.snac_router.value;
+    copy_flags(ra::kRouterFlags, ra.router_flags, message);
     message.router_lifetime = ra.router_lifetime.value;
     // RFC 4191 section 2.2: 00 when this is not a default router.
     if (message.router_lifetime.count() != 0) message.preference = ra.router_preference.value;
@@ -351,15 +358,12 @@ ra::Config to_config(const RaSettings& ra, const RaParseContext& context) {
 
     ra::PrefixInformation pio;
     pio.prefix = context.prefix;
-    pio.on_link = ra.on_link.value;
-    pio.autonomous = ra.autonomous.value;
-    pio.router_address = ra.router_address.value;
+    copy_flags(ra::kPrefixFlags, ra.prefix_flags, pio);
     if (pio.router_address) {  // RFC 6275 section 7.2: the whole address, not the prefix
         pio.prefix.address = with_interface_identifier(context.prefix, context.router_identifier);
     }
     pio.valid_lifetime = ra.prefix_valid_lifetime.value;
     pio.preferred_lifetime = ra.prefix_preferred_lifetime.value;
-    pio.pd_preferred = ra.pd_preferred.value;
     message.options.emplace_back(pio);
     message.options.emplace_back(
         ra::RouteInformation{context.overlay, ra.route_preference.value, ra.route_lifetime.value});
@@ -368,6 +372,13 @@ ra::Config to_config(const RaSettings& ra, const RaParseContext& context) {
 }
 
 }  // namespace
+
+std::vector<KeyText> ra_keys() {
+    std::vector<KeyText> all = texts_of(kKeys);
+    add_texts(ra::kRouterFlags, all);
+    add_texts(ra::kPrefixFlags, all);
+    return all;
+}
 
 Located<bool> read_ra(TableReader& lan, const RaParseContext& context, LanConfig& out) {
     static const toml::table kNothing;

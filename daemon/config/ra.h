@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "daemon/config/config.h"
+#include "daemon/config/keys.h"
 #include "daemon/config/reader.h"
 
 namespace ulagate::config_file {
@@ -15,6 +17,9 @@ struct RaParseContext {
     std::uint64_t router_identifier = 0;  // of the router's own address in the prefix
     bool gateway = false;                 // hosts have their internet from here
 };
+
+// The rows of [lan.ra].
+std::vector<KeyText> ra_keys();
 
 // [lan.ra] of a LAN into `out`; the defaults where there is none. Gives whether it advertises.
 Located<bool> read_ra(TableReader& lan, const RaParseContext& context, LanConfig& out);

@@ -33,8 +33,10 @@ private:
 template <class Unit>
 class DurationIn {
 public:
-    DurationIn(std::chrono::milliseconds min, std::chrono::milliseconds max) : min_(min), max_(max) {}
+    constexpr DurationIn(std::chrono::milliseconds min, std::chrono::milliseconds max)
+        : min_(min), max_(max) {}
     Result<Unit> operator()(std::string_view text) const;
+    [[nodiscard]] std::chrono::milliseconds max() const { return max_; }
 
 private:
     std::chrono::milliseconds min_;
