@@ -16,10 +16,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "daemon/base/fd.h"
 #include "daemon/base/file.h"
+#include "daemon/base/socket_message.h"
 #include "firewall/nft_socket.h"
 
 namespace ulagate::firewall {
@@ -113,23 +115,15 @@ std::optional<UniqueFd> next_ruleset() {
     // served.
     if (ready == 0) ::shutdown(kNftChildSocket, SHUT_RD);
     char byte = 0;
-    iovec data{&byte, 1};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
-    msghdr message{};
-    message.msg_iov = &data;
-    message.msg_iovlen = 1;
-    message.msg_control = room.data();
-    message.msg_controllen = room.size();
+    net::SocketMessage message{std::as_writable_bytes(std::span{&byte, 1})};
     ssize_t size = 0;
     do {
-        size = ::recvmsg(kNftChildSocket, &message, MSG_CMSG_CLOEXEC);
+        size = ::recvmsg(kNftChildSocket, message.header(), MSG_CMSG_CLOEXEC);
     } while (size < 0 && errno == EINTR);
-    const cmsghdr* header = size == 1 ? CMSG_FIRSTHDR(&message) : nullptr;
-    if (header == nullptr || header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(sizeof(int)))
-        return std::nullopt;
-    int file = -1;
-    std::memcpy(&file, CMSG_DATA(header), sizeof file);
-    UniqueFd out{file};
+    if (size != 1) return std::nullopt;
+    const auto file = net::control_value<int>(*message.header(), SOL_SOCKET, SCM_RIGHTS);
+    if (!file) return std::nullopt;
+    UniqueFd out{*file};
     if (byte != kApplyRuleset) return std::nullopt;
     return out;
 }

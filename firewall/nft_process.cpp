@@ -15,9 +15,10 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
+#include <span>
 #include <utility>
 
+#include "daemon/base/socket_message.h"
 #include "daemon/base/spawn_plan.h"
 
 namespace ulagate::firewall {
@@ -151,21 +152,10 @@ Result<void> NftProcess::send(const std::string& ruleset) {
     if (!file) return tl::unexpected<Error>{file.error()};
     for (int attempt = 0;; ++attempt) {
         if (auto started = start(); !started) return started;
-        char byte = kApplyRuleset;
-        iovec data{&byte, 1};
-        alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
-        msghdr message{};
-        message.msg_iov = &data;
-        message.msg_iovlen = 1;
-        message.msg_control = room.data();
-        message.msg_controllen = room.size();
-        cmsghdr* header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(int));
-        const int number = file->get();
-        std::memcpy(CMSG_DATA(header), &number, sizeof number);
-        if (::sendmsg(socket_.get(), &message, MSG_NOSIGNAL) == 1) break;
+        const char byte = kApplyRuleset;
+        net::SocketMessage message{std::as_bytes(std::span{&byte, 1})};
+        message.set_control(SOL_SOCKET, SCM_RIGHTS, file->get());
+        if (::sendmsg(socket_.get(), message.header(), MSG_NOSIGNAL) == 1) break;
         const int code = errno;
         const std::string how = end_process();  // died since the last one: once more
         if (attempt > 0) return fail_errno("the process that applies rulesets " + how, code);

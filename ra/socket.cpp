@@ -9,10 +9,11 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <cstring>
+#include <span>
 #include <utility>
 
 #include "daemon/base/kernel_address.h"
+#include "daemon/base/socket_message.h"
 
 namespace ulagate::ra {
 namespace {
@@ -25,36 +26,7 @@ constexpr int kReceiveBuffer = 64 * 1024;
 // One call of receive() looks at no more than this, so that it always comes back to the loop.
 constexpr int kMaxSkipped = 64;
 
-template <class T>
-bool set(int fd, int level, int option, const T& value) {
-    return ::setsockopt(fd, level, option, &value, sizeof(value)) == 0;
-}
-
-// The content of a control message, or nothing if it is shorter than the type it should hold.
-template <class T>
-std::optional<T> control_value(const cmsghdr& header) {
-    if (header.cmsg_len < CMSG_LEN(sizeof(T))) return std::nullopt;
-    T value{};
-    std::memcpy(&value, CMSG_DATA(&header), sizeof(T));
-    return value;
-}
-
-struct Control {
-    std::optional<in6_pktinfo> packet;
-    std::optional<int> hop_limit;
-    bool fragmented = false;
-};
-
-Control read_control(msghdr& message) {
-    Control control;
-    for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
-        if (c->cmsg_level != IPPROTO_IPV6) continue;
-        if (c->cmsg_type == IPV6_PKTINFO) control.packet = control_value<in6_pktinfo>(*c);
-        if (c->cmsg_type == IPV6_HOPLIMIT) control.hop_limit = control_value<int>(*c);
-        if (c->cmsg_type == IPV6_RECVFRAGSIZE) control.fragmented = true;
-    }
-    return control;
-}
+using net::set_option;
 
 }  // namespace
 
@@ -70,28 +42,32 @@ Result<Socket> Socket::open(const std::string& interface, unsigned interface_ind
     ICMP6_FILTER_SETBLOCKALL(&filter);
     ICMP6_FILTER_SETPASS(ND_ROUTER_SOLICIT, &filter);
     ICMP6_FILTER_SETPASS(ND_ROUTER_ADVERT, &filter);
-    if (!set(s, IPPROTO_ICMPV6, ICMP6_FILTER, filter)) return fail_errno("filter ICMPv6 on " + interface);
+    if (!set_option(s, IPPROTO_ICMPV6, ICMP6_FILTER, filter))
+        return fail_errno("filter ICMPv6 on " + interface);
     if (::setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, interface.c_str(),
                      static_cast<socklen_t>(interface.size() + 1)) != 0) {
         return fail_errno("bind ICMPv6 socket to " + interface);
     }
-    if (!set(s, SOL_SOCKET, SO_RCVBUF, kReceiveBuffer)) return fail_errno("limit the receive buffer");
-    if (!set(s, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)) return fail_errno("ask for packet information");
-    if (!set(s, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1)) return fail_errno("ask for hop limits");
+    if (!set_option(s, SOL_SOCKET, SO_RCVBUF, kReceiveBuffer)) return fail_errno("limit the receive buffer");
+    if (!set_option(s, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)) return fail_errno("ask for packet information");
+    if (!set_option(s, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1)) return fail_errno("ask for hop limits");
     // The kernel drops fragmented Neighbor Discovery (RFC 6980) for itself only; a raw socket gets the
     // reassembled message, and can tell it just by this control message.
-    if (!set(s, IPPROTO_IPV6, IPV6_RECVFRAGSIZE, 1)) return fail_errno("ask for fragment sizes");
-    if (!set(s, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 255)) return fail_errno("set the multicast hop limit");
-    if (!set(s, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 255)) return fail_errno("set the unicast hop limit");
-    if (!set(s, IPPROTO_IPV6, IPV6_RECVERR, 1)) return fail_errno("ask for errors");
-    if (!set(s, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0)) return fail_errno("switch multicast loopback off");
+    if (!set_option(s, IPPROTO_IPV6, IPV6_RECVFRAGSIZE, 1)) return fail_errno("ask for fragment sizes");
+    if (!set_option(s, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 255))
+        return fail_errno("set the multicast hop limit");
+    if (!set_option(s, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 255)) return fail_errno("set the unicast hop limit");
+    if (!set_option(s, IPPROTO_IPV6, IPV6_RECVERR, 1)) return fail_errno("ask for errors");
+    if (!set_option(s, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0))
+        return fail_errno("switch multicast loopback off");
 
     // A kernel that forwards has joined for itself, but delivers to this socket by this membership. The
     // advertisements of other routers (ff02::1, a group of every host) come without one.
     ipv6_mreq group{};
     group.ipv6mr_multiaddr = net::to_kernel(kAllRouters);
     group.ipv6mr_interface = interface_index;
-    if (!set(s, IPPROTO_IPV6, IPV6_JOIN_GROUP, group)) return fail_errno("join ff02::2 on " + interface);
+    if (!set_option(s, IPPROTO_IPV6, IPV6_JOIN_GROUP, group))
+        return fail_errno("join ff02::2 on " + interface);
     return Socket{std::move(fd), interface_index};
 }
 
@@ -137,42 +113,33 @@ Result<void> Socket::leave_solicitations_to_link_socket(const std::optional<net:
     };
     filter.insert(filter.end(), solicitations.begin(), solicitations.end());
     const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
-    if (!set(fd_.get(), SOL_SOCKET, SO_ATTACH_FILTER, program)) return fail_errno("filter solicitations");
+    if (!set_option(fd_.get(), SOL_SOCKET, SO_ATTACH_FILTER, program))
+        return fail_errno("filter solicitations");
     return {};
 }
 
 Result<std::optional<Socket::Datagram>> Socket::receive() {
     for (int skipped = 0; skipped < kMaxSkipped; ++skipped) {
         std::array<std::byte, kMaxMessage> buffer;
-        alignas(cmsghdr) std::array<std::byte, 256> control_buffer;
-        sockaddr_in6 from{};
-        iovec part{buffer.data(), buffer.size()};
-        msghdr message{};
-        message.msg_name = &from;
-        message.msg_namelen = sizeof(from);
-        message.msg_iov = &part;
-        message.msg_iovlen = 1;
-        message.msg_control = control_buffer.data();
-        message.msg_controllen = control_buffer.size();
-
-        const ssize_t size = ::recvmsg(fd_.get(), &message, 0);
+        net::SocketMessage message{std::span<std::byte>{buffer}};
+        const ssize_t size = ::recvmsg(fd_.get(), message.header(), 0);
         if (size < 0) {
             if (errno == EAGAIN || errno == EWOULDBLOCK) return std::optional<Datagram>{};
             if (errno == EINTR || errno == EHOSTUNREACH) continue;  // the latter: see unresolved()
             return fail_errno("receive ICMPv6");
         }
-        const Control control = read_control(message);
-        const bool cut = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
-        const bool known = control.packet && control.hop_limit && message.msg_namelen == sizeof(from);
-        if (cut || !known || control.fragmented || control.packet->ipi6_ifindex != interface_index_) {
+        const net::Ipv6Arrival arrival = net::arrival_of(*message.header());
+        const auto sender = message.sender();
+        const bool known = arrival.destination && arrival.hop_limit && sender;
+        if (message.cut() || !known || arrival.fragmented || arrival.interface != interface_index_) {
             ++dropped_;
             continue;
         }
         Datagram datagram;
         datagram.message.assign(buffer.begin(), buffer.begin() + size);
-        datagram.info.source = net::from_kernel(from.sin6_addr);
-        datagram.info.destination = net::from_kernel(control.packet->ipi6_addr);
-        datagram.info.hop_limit = *control.hop_limit;
+        datagram.info.source = *sender;
+        datagram.info.destination = *arrival.destination;
+        datagram.info.hop_limit = *arrival.hop_limit;
         return std::optional<Datagram>{std::move(datagram)};
     }
     return std::optional<Datagram>{};
@@ -183,48 +150,21 @@ Result<std::optional<Socket::Datagram>> Socket::receive() {
 std::vector<net::Ipv6Address> Socket::unresolved() {
     std::vector<net::Ipv6Address> hosts;
     for (int read = 0; read < kMaxSkipped; ++read) {
-        alignas(cmsghdr) std::array<std::byte, 256> control_buffer;
-        sockaddr_in6 to{};
-        msghdr message{};
-        message.msg_name = &to;
-        message.msg_namelen = sizeof(to);
-        message.msg_control = control_buffer.data();
-        message.msg_controllen = control_buffer.size();
-        if (::recvmsg(fd_.get(), &message, MSG_ERRQUEUE) < 0) break;
-        for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
-            if (c->cmsg_level != IPPROTO_IPV6 || c->cmsg_type != IPV6_RECVERR) continue;
-            const auto error = control_value<sock_extended_err>(*c);
-            if (error && error->ee_errno == EHOSTUNREACH) hosts.push_back(net::from_kernel(to.sin6_addr));
-        }
+        net::SocketMessage message{std::span<std::byte>{}};
+        if (::recvmsg(fd_.get(), message.header(), MSG_ERRQUEUE) < 0) break;
+        const auto error =
+            net::control_value<sock_extended_err>(*message.header(), IPPROTO_IPV6, IPV6_RECVERR);
+        const auto host = message.sender();
+        if (error && error->ee_errno == EHOSTUNREACH && host) hosts.push_back(*host);
     }
     return hosts;
 }
 
 Result<void> Socket::send(const net::Ipv6Address& source, const net::Ipv6Address& destination,
                           std::span<const std::byte> message, From from) {
-    sockaddr_in6 to{};
-    to.sin6_family = AF_INET6;
-    to.sin6_addr = net::to_kernel(destination);
-    to.sin6_scope_id = interface_index_;
-
-    in6_pktinfo packet{};
-    packet.ipi6_addr = net::to_kernel(source);
-    packet.ipi6_ifindex = interface_index_;
-    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(packet))> control{};
-
-    iovec part{const_cast<std::byte*>(message.data()), message.size()};  // sendmsg only reads it
-    msghdr out{};
-    out.msg_name = &to;
-    out.msg_namelen = sizeof(to);
-    out.msg_iov = &part;
-    out.msg_iovlen = 1;
-    out.msg_control = control.data();
-    out.msg_controllen = control.size();
-    cmsghdr* header = CMSG_FIRSTHDR(&out);
-    header->cmsg_level = IPPROTO_IPV6;
-    header->cmsg_type = IPV6_PKTINFO;
-    header->cmsg_len = CMSG_LEN(sizeof(packet));
-    std::memcpy(CMSG_DATA(header), &packet, sizeof(packet));
+    net::SocketMessage out{message};
+    out.set_receiver(destination, 0, interface_index_);
+    out.set_source(source, interface_index_);
 
     // An error that an earlier message met would be reported now, and this one not sent (CONFORMANCE R-41).
     int pending = 0;
@@ -232,11 +172,11 @@ Result<void> Socket::send(const net::Ipv6Address& source, const net::Ipv6Address
     ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &pending, &size);
     // The kernel's own check is what keeps us from speaking for another router, so it is off for this one
     // only.
-    if (from == From::former && !set(fd_.get(), IPPROTO_IPV6, IPV6_FREEBIND, 1))
+    if (from == From::former && !set_option(fd_.get(), IPPROTO_IPV6, IPV6_FREEBIND, 1))
         return fail_errno("send from a former address");
-    const ssize_t sent = ::sendmsg(fd_.get(), &out, 0);
+    const ssize_t sent = ::sendmsg(fd_.get(), out.header(), 0);
     const int error = errno;
-    if (from == From::former) set(fd_.get(), IPPROTO_IPV6, IPV6_FREEBIND, 0);
+    if (from == From::former) set_option(fd_.get(), IPPROTO_IPV6, IPV6_FREEBIND, 0);
     errno = error;
     if (sent < 0) {
         return fail_errno("send ICMPv6 from " + net::to_string(source) + " to " +

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "daemon/base/kernel_address.h"
+#include "daemon/base/socket_message.h"
 
 namespace ulagate {
 namespace {
@@ -32,10 +33,7 @@ constexpr std::size_t kLargest = 0xffff;
 constexpr int kEchoBuffer = 256 * 1024;  // a round of jumbo frames
 constexpr int kMaxForeign = 64;
 
-template <class T>
-bool set(int fd, int level, int option, const T& value) {
-    return ::setsockopt(fd, level, option, &value, sizeof(value)) == 0;
-}
+using net::set_option;
 
 // Answers with another identifier are for somebody else's socket. IPv4 packets come with their header.
 bool filter_identifier(int fd, IpFamily family, std::uint16_t identifier) {
@@ -48,22 +46,22 @@ bool filter_identifier(int fd, IpFamily family, std::uint16_t identifier) {
         {BPF_RET | BPF_K, 0, 0, 0xffff'ffff},
         {BPF_RET | BPF_K, 0, 0, 0},
     }};
-    return set(fd, SOL_SOCKET, SO_ATTACH_FILTER,
-               sock_fprog{static_cast<unsigned short>(program.size()), program.data()});
+    return set_option(fd, SOL_SOCKET, SO_ATTACH_FILTER,
+                      sock_fprog{static_cast<unsigned short>(program.size()), program.data()});
 }
 
 bool set_up_ipv4(int fd) {
-    return set(fd, SOL_RAW, ICMP_FILTER, icmp_filter{~(1U << ICMP_ECHOREPLY)}) &&
-           set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
+    return set_option(fd, SOL_RAW, ICMP_FILTER, icmp_filter{~(1U << ICMP_ECHOREPLY)}) &&
+           set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
 }
 
 bool set_up_ipv6(int fd) {
     icmp6_filter filter{};
     ICMP6_FILTER_SETBLOCKALL(&filter);
     ICMP6_FILTER_SETPASS(ICMP6_ECHO_REPLY, &filter);
-    return set(fd, IPPROTO_ICMPV6, ICMP6_FILTER, filter) &&
-           set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE) &&
-           set(fd, IPPROTO_IPV6, IPV6_DONTFRAG, 1);
+    return set_option(fd, IPPROTO_ICMPV6, ICMP6_FILTER, filter) &&
+           set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE) &&
+           set_option(fd, IPPROTO_IPV6, IPV6_DONTFRAG, 1);
 }
 
 void put(std::span<std::byte> bytes, std::size_t at, std::uint16_t value) {
@@ -92,7 +90,7 @@ Result<EchoSocket> EchoSocket::open(IpFamily family) {
     const auto identifier = static_cast<std::uint16_t>(randombytes_uniform(0x10000));
     const bool done = (ipv4 ? set_up_ipv4(fd.get()) : set_up_ipv6(fd.get())) &&
                       filter_identifier(fd.get(), family, identifier) &&
-                      set(fd.get(), SOL_SOCKET, SO_RCVBUF, kEchoBuffer);
+                      set_option(fd.get(), SOL_SOCKET, SO_RCVBUF, kEchoBuffer);
     if (!done) return fail_errno(what);
     return EchoSocket{std::move(fd), family, identifier};
 }

@@ -9,14 +9,15 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "daemon/base/kernel_address.h"
+#include "daemon/base/socket_message.h"
 
 namespace ulagate::wg::control {
 namespace {
@@ -37,10 +38,7 @@ sockaddr_in6 to_kernel(const net::Ipv6Address& address, std::uint16_t port) {
     return out;
 }
 
-template <class T>
-bool set(const UniqueFd& fd, int level, int option, const T& value) {
-    return ::setsockopt(fd.get(), level, option, &value, sizeof(value)) == 0;
-}
+using net::set_option;
 
 // Room for `mmsghdr`s and all they point at; prepare() before each call of the kernel.
 struct ReceiveBatch {
@@ -69,26 +67,11 @@ struct ReceiveBatch {
     }
 };
 
-// The content of a control message, or nothing if it is shorter than the type it should hold.
-template <class T>
-std::optional<T> control_value(const cmsghdr& header) {
-    if (header.cmsg_len < CMSG_LEN(sizeof(T))) return std::nullopt;
-    T value{};
-    std::memcpy(&value, CMSG_DATA(&header), sizeof(T));
-    return value;
-}
-
 // By which interface it came; nullopt: not with hop limit 255, or the kernel did not say.
-std::optional<unsigned> arrival(msghdr& message) {
-    std::optional<in6_pktinfo> packet;
-    std::optional<int> hop_limit;
-    for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
-        if (c->cmsg_level != IPPROTO_IPV6) continue;
-        if (c->cmsg_type == IPV6_PKTINFO) packet = control_value<in6_pktinfo>(*c);
-        if (c->cmsg_type == IPV6_HOPLIMIT) hop_limit = control_value<int>(*c);
-    }
-    if (!packet || hop_limit != kHopLimit) return std::nullopt;
-    return packet->ipi6_ifindex;
+std::optional<unsigned> interface_of(const msghdr& message) {
+    const net::Ipv6Arrival arrival = net::arrival_of(message);
+    if (!arrival.destination || arrival.hop_limit != kHopLimit) return std::nullopt;
+    return arrival.interface;
 }
 
 // The names of interfaces by their indexes. Remembers for one call of receive() only, because an index may be
@@ -119,16 +102,21 @@ Result<ControlSocket> ControlSocket::open(const net::Ipv6Address& address, std::
     const std::string name = "control messages on " + net::to_string(address);
     UniqueFd fd{::socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP)};
     if (!fd) return fail_errno("open a socket for " + name);
-    if (!set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) return fail_errno("keep IPv4 out of " + name);
-    if (!set(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1)) return fail_errno("allow an address that is not there yet");
-    if (!set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, kHopLimit)) return fail_errno("set the hop limit");
-    if (!set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1)) return fail_errno("ask for hop limits");
-    if (!set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)) return fail_errno("ask for packet information");
+    if (!set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1)) return fail_errno("keep IPv4 out of " + name);
+    if (!set_option(fd.get(), IPPROTO_IPV6, IPV6_FREEBIND, 1))
+        return fail_errno("allow an address that is not there yet");
+    if (!set_option(fd.get(), IPPROTO_IPV6, IPV6_UNICAST_HOPS, kHopLimit))
+        return fail_errno("set the hop limit");
+    if (!set_option(fd.get(), IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1)) return fail_errno("ask for hop limits");
+    if (!set_option(fd.get(), IPPROTO_IPV6, IPV6_RECVPKTINFO, 1))
+        return fail_errno("ask for packet information");
     // Beyond the system's limit only with CAP_NET_ADMIN; without it, as far as that goes.
-    if (!set(fd, SOL_SOCKET, SO_RCVBUFFORCE, kBuffer) && !set(fd, SOL_SOCKET, SO_RCVBUF, kBuffer)) {
+    if (!set_option(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, kBuffer) &&
+        !set_option(fd.get(), SOL_SOCKET, SO_RCVBUF, kBuffer)) {
         return fail_errno("set the receive buffer");
     }
-    if (!set(fd, SOL_SOCKET, SO_SNDBUFFORCE, kBuffer) && !set(fd, SOL_SOCKET, SO_SNDBUF, kBuffer)) {
+    if (!set_option(fd.get(), SOL_SOCKET, SO_SNDBUFFORCE, kBuffer) &&
+        !set_option(fd.get(), SOL_SOCKET, SO_SNDBUF, kBuffer)) {
         return fail_errno("set the send buffer");
     }
     const sockaddr_in6 local = to_kernel(address, port);
@@ -152,7 +140,7 @@ Result<std::vector<Received>> ControlSocket::receive(TimePoint now) {
         for (std::size_t m = 0; m < static_cast<std::size_t>(count); ++m) {
             ++counters_.received;
             mmsghdr& header = batch.headers.at(m);
-            const auto interface = arrival(header.msg_hdr);
+            const auto interface = interface_of(header.msg_hdr);
             const net::Ipv6Address from = net::from_kernel(batch.senders.at(m).sin6_addr);
             if (!interface || !voices_.may_speak(from, names.of(*interface))) {
                 ++counters_.elsewhere;

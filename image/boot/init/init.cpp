@@ -12,11 +12,12 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
+#include <span>
 #include <thread>
 #include <utility>
 
 #include "daemon/base/file.h"
+#include "daemon/base/socket_message.h"
 #include "daemon/base/text.h"
 #include "image/boot/init/machine.h"
 
@@ -69,23 +70,12 @@ UniqueFd open_notify(const std::string& path) {
 // The next message, and who sent it as the kernel says.
 std::optional<std::pair<pid_t, std::string>> receive(int fd) {
     std::string text(kMaxDatagram, '\0');
-    iovec io{text.data(), text.size()};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(ucred))> control{};
-    msghdr header{};
-    header.msg_iov = &io;
-    header.msg_iovlen = 1;
-    header.msg_control = control.data();
-    header.msg_controllen = control.size();
-    const ssize_t n = ::recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    net::SocketMessage message{std::as_writable_bytes(std::span{text})};
+    const ssize_t n = ::recvmsg(fd, message.header(), MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n < 0) return std::nullopt;
     text.resize(static_cast<std::size_t>(n));
-    ucred sender{};
-    for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
-        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS) {
-            std::memcpy(&sender, CMSG_DATA(c), sizeof(sender));
-        }
-    }
-    return std::pair{sender.pid, std::move(text)};
+    const auto sender = net::control_value<ucred>(*message.header(), SOL_SOCKET, SCM_CREDENTIALS);
+    return std::pair{sender.value_or(ucred{}).pid, std::move(text)};
 }
 
 std::optional<End> end_of(std::uint32_t signal) {
