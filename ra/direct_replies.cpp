@@ -11,8 +11,8 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr Limit kPerSender{milliseconds{100}, 32};
-constexpr Limit kTotalInFlood{microseconds{50}, 2000};
+constexpr RateLimit kPerSender{milliseconds{100}, 32};
+constexpr RateLimit kTotalInFlood{microseconds{50}, 2000};
 // A host asks at most every 4 s (RTR_SOLICITATION_INTERVAL), so no honest one meets this limit.
 constexpr DirectReplies::Duration kPerHostInFlood = seconds{1};
 // Earlier rather than later than drawn: the delay has an upper bound (MAX_RA_DELAY_TIME).

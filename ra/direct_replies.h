@@ -8,8 +8,8 @@
 #include <optional>
 #include <vector>
 
+#include "daemon/base/token_bucket.h"
 #include "ra/neighbor.h"
-#include "ra/token_bucket.h"
 
 namespace ulagate::ra {
 

@@ -14,7 +14,7 @@ constexpr std::size_t kMaxWaiting = 64;
 constexpr std::size_t kMaxKnown = 256;
 // A host asks at most every 4 s (RTR_SOLICITATION_INTERVAL), so no honest one meets this limit.
 constexpr Replies::Duration kPerHostMinimum = seconds{1};
-constexpr Limit kTotal{milliseconds{20}, 50};
+constexpr RateLimit kTotal{milliseconds{20}, 50};
 // After a flood: who is answered sooner may belong to it.
 constexpr Replies::Duration kQuietAfter = seconds{10};
 

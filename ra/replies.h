@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "daemon/base/address.h"
-#include "ra/token_bucket.h"
+#include "daemon/base/token_bucket.h"
 
 namespace ulagate::ra {
 

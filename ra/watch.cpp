@@ -22,8 +22,6 @@ constexpr Duration kHandOver = seconds{1};
 constexpr Duration kSameAgain = seconds{10};
 // What is said in several advertisements, one of which holds it, is said all the time.
 constexpr unsigned kGoneAfter = 3;
-constexpr Duration kNoticeEvery = minutes{1};
-constexpr int kNoticeBurst = 10;
 
 template <class T>
 const T* find(const RouterAdvertisement& in) {
@@ -247,7 +245,7 @@ std::vector<Notice> Watch::on_advertisement(const RouterAdvertisement& theirs, c
     if (!take(known, findings)) return {};
     ++sender.changes;
     const bool was_serious = std::exchange(known.serious, of_ours || intrudes);
-    if (!may_log(now)) {
+    if (!notices_.take(1, now)) {
         ++counters_.not_logged;
         return {};
     }
@@ -299,14 +297,6 @@ Watch::Known& Watch::remember(const net::Ipv6Address& from,
     known.sender.address = from;
     known.sender.link_address = link_address;
     return known;
-}
-
-// A token bucket kept as the time until which the notices given so far have used it up.
-bool Watch::may_log(TimePoint now) {
-    const TimePoint paid = std::max(notices_paid_until_, now);
-    if (paid - now > (kNoticeBurst - 1) * kNoticeEvery) return false;
-    notices_paid_until_ = paid + kNoticeEvery;
-    return true;
 }
 
 std::vector<Sender> Watch::senders(TimePoint now) const {

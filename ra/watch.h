@@ -81,11 +81,10 @@ private:
     static bool take(Known& known, const std::vector<std::string>& found);
     Known& remember(const net::Ipv6Address& from, const std::optional<net::MacAddress>& link_address,
                     TimePoint now);
-    bool may_log(TimePoint now);
 
     std::vector<Known> known_;
     WatchCounters counters_;
-    TimePoint notices_paid_until_ = TimePoint::min();
+    Budget notices_{10, std::chrono::minutes{1}};
 };
 
 }  // namespace ulagate::ra

@@ -67,15 +67,15 @@ std::optional<Limit::Line> Limit::admit_state(int level, std::string_view place,
 
 std::optional<Limit::Line> Limit::admit(Kind& known, Line line, TimePoint now) {
     const bool first = is_new_error(line.level, line.place, line.text);
-    Bucket& total = line.level <= kErrorLevel ? errors_ : all_;
-    const bool room = total.has_one(now) && (known.bucket.has_one(now) || first);
+    Budget& total = line.level <= kErrorLevel ? errors_ : all_;
+    const bool room = total.has(1, now) && (known.bucket.has(1, now) || first);
     if (!room) {
         ++known.left_out;
         known.last = std::move(line);
         return std::nullopt;
     }
-    total.take(now);
-    if (known.bucket.has_one(now)) known.bucket.take(now);
+    total.take(1, now);
+    known.bucket.take(1, now);  // a new error may be above its kind's limit
     line.text = with_count(line.text, std::exchange(known.left_out, 0));
     return line;
 }
@@ -83,8 +83,7 @@ std::optional<Limit::Line> Limit::admit(Kind& known, Line line, TimePoint now) {
 std::vector<Limit::Line> Limit::due(TimePoint now) {
     std::vector<Line> out;
     const auto look = [&](Kind& kind) {
-        if (kind.left_out == 0 || !kind.bucket.has_one(now)) return;
-        kind.bucket.take(now);
+        if (kind.left_out == 0 || !kind.bucket.take(1, now)) return;
         Line line = std::move(kind.last);
         line.text = with_count(line.text, std::exchange(kind.left_out, 0) - 1);
         out.push_back(std::move(line));

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/base/token_bucket.h"
+
 namespace ulagate::log {
 
 // How many lines of one kind the log takes: what somebody outside can make happen a thousand times a second
@@ -55,24 +57,9 @@ public:
     std::vector<Line> rest();
 
 private:
-    // Tokens that come back one by one.
-    class Bucket {
-    public:
-        Bucket(unsigned burst, std::chrono::nanoseconds every) : burst_(burst), every_(every) {}
-        [[nodiscard]] bool has_one(TimePoint now) const {
-            return spent_until_ <= now + (burst_ - 1) * every_;
-        }
-        [[nodiscard]] bool full(TimePoint now) const { return spent_until_ <= now; }
-        void take(TimePoint now) { spent_until_ = (full(now) ? now : spent_until_) + every_; }
-
-    private:
-        unsigned burst_;
-        std::chrono::nanoseconds every_;
-        TimePoint spent_until_;  // when all tokens are back
-    };
     struct Kind {
         explicit Kind(unsigned burst = kBurst) : bucket(burst, kEvery) {}
-        Bucket bucket;
+        Budget bucket;
         std::uint64_t left_out = 0;
         Line last;  // of those
     };
@@ -84,8 +71,8 @@ private:
 
     std::map<std::string, Kind, std::less<>> kinds_;
     Kind others_;  // of kinds for which the table has no room
-    Bucket all_{kBurstOfAll, kEveryOfAll};
-    Bucket errors_{kBurstOfErrors, kEveryOfErrors};
+    Budget all_{kBurstOfAll, kEveryOfAll};
+    Budget errors_{kBurstOfErrors, kEveryOfErrors};
     std::set<std::size_t> texts_;  // of errors: their hashes
 };
 

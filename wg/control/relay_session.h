@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "daemon/base/address.h"
-#include "wg/control/budget.h"
+#include "daemon/base/token_bucket.h"
 #include "wg/control/message.h"
 #include "wg/control/probe_history.h"
 #include "wg/control/site_list.h"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "daemon/base/address.h"
-#include "wg/control/budget.h"
+#include "daemon/base/token_bucket.h"
 #include "wg/control/message.h"
 
 namespace ulagate::wg::control {

@@ -10,7 +10,7 @@
 
 #include "daemon/base/address.h"
 #include "daemon/base/own_links.h"
-#include "wg/control/budget.h"
+#include "daemon/base/token_bucket.h"
 
 namespace ulagate::wg::control {
 

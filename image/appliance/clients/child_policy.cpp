@@ -16,8 +16,6 @@ constexpr std::chrono::seconds kFirst{1};
 constexpr std::chrono::seconds kLongest{60};
 constexpr auto kStable = 60s;
 constexpr std::size_t kMaxLine = 300;
-constexpr double kBurst = 40;
-constexpr double kLinesPerSecond = 0.5;
 
 }  // namespace
 
@@ -30,15 +28,6 @@ Backoff::TimePoint Backoff::on_end(TimePoint now) {
 
 unsigned Backoff::failures(bool running, TimePoint now) const {
     return running && now - started_ >= kStable ? 0 : failures_;
-}
-
-bool OutputLines::may_log(TimePoint now) {
-    if (filled_at_) tokens_ += kLinesPerSecond * std::chrono::duration<double>(now - *filled_at_).count();
-    tokens_ = filled_at_ ? std::min(tokens_, kBurst) : kBurst;
-    filled_at_ = now;
-    if (tokens_ < 1) return false;
-    tokens_ -= 1;
-    return true;
 }
 
 OutputLines::Taken OutputLines::take(std::string_view bytes, TimePoint now) {
@@ -57,7 +46,7 @@ OutputLines::Taken OutputLines::take(std::string_view bytes, TimePoint now) {
         if (!rest_.empty()) {
             if (is_chatter(rest_)) {
                 // for who listens only
-            } else if (may_log(now)) {
+            } else if (log_.take(1, now)) {
                 if (left_out_ > 0) out.log.push_back(fmt::format("({} lines left out)", left_out_));
                 left_out_ = 0;
                 out.log.push_back(rest_);

@@ -3,10 +3,11 @@
 
 #include <chrono>
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "daemon/base/token_bucket.h"
 
 namespace ulagate::appliance {
 
@@ -42,12 +43,9 @@ public:
     Taken take(std::string_view bytes, TimePoint now);
 
 private:
-    [[nodiscard]] bool may_log(TimePoint now);
-
     std::string rest_;
     bool overlong_ = false;
-    double tokens_ = 0;
-    std::optional<TimePoint> filled_at_;
+    Budget log_{40, std::chrono::seconds{2}};
     std::size_t left_out_ = 0;
 };
 

@@ -43,17 +43,10 @@ std::vector<LogLine> LineCutter::feed(std::string_view bytes) {
 }
 
 bool LogAllowance::take(TimePoint now, unsigned& skipped) {
-    if (!last_) last_ = now;
-    const auto earned = (now - *last_) / kEach;
-    if (earned > 0) {
-        left_ = static_cast<unsigned>(std::min<std::int64_t>(kBurst, left_ + earned));
-        *last_ += earned * kEach;
-    }
-    if (left_ == 0) {
+    if (!budget_.take(1, now)) {
         ++skipped_;
         return false;
     }
-    --left_;
     skipped = skipped_;
     skipped_ = 0;
     return true;

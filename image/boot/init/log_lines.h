@@ -3,10 +3,11 @@
 
 #include <chrono>
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "daemon/base/token_bucket.h"
 
 namespace ulagate::init {
 
@@ -39,9 +40,8 @@ public:
     bool take(TimePoint now, unsigned& skipped);
 
 private:
-    unsigned left_ = kBurst;
+    Budget budget_{kBurst, kEach};
     unsigned skipped_ = 0;
-    std::optional<TimePoint> last_;
 };
 
 }  // namespace ulagate::init
