@@ -2,7 +2,6 @@
 #include "daemon/checks/frame_injector.h"
 
 #include <fcntl.h>
-#include <libmnl/libmnl.h>
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/if_tun.h>
@@ -14,20 +13,18 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstring>
 #include <string>
 
+#include "daemon/kernel/rtnl/socket.h"
 #include "daemon/kernel/rtnl/state.h"
 #include "daemon/kernel/sysctl.h"
 
 namespace ulagate {
 namespace {
-
-constexpr std::size_t kRequest = 512;
 
 // Where in the frame the index of the interface is: the source address.
 constexpr std::int32_t kIndexAt = ETH_ALEN;
@@ -81,57 +78,38 @@ Result<UniqueFd> make_tap() {
     return tap;
 }
 
-nlmsghdr* begin(std::array<char, kRequest>& buffer, std::uint16_t type, unsigned link, std::uint32_t parent,
-                std::uint32_t handle, std::uint32_t info) {
-    nlmsghdr* request = mnl_nlmsg_put_header(buffer.data());
-    request->nlmsg_type = type;
-    request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE;
-    request->nlmsg_seq = type;
-    auto* body = static_cast<tcmsg*>(mnl_nlmsg_put_extra_header(request, sizeof(tcmsg)));
-    body->tcm_family = AF_UNSPEC;
-    body->tcm_ifindex = static_cast<int>(link);
-    body->tcm_parent = parent;
-    body->tcm_handle = handle;
-    body->tcm_info = info;
-    return request;
-}
-
-Result<void> ask(mnl_socket* socket, const nlmsghdr* request, const char* what) {
-    alignas(nlmsghdr) std::array<char, 8192> answer{};
-    if (mnl_socket_sendto(socket, request, request->nlmsg_len) < 0) return fail_errno(what);
-    const ssize_t size = mnl_socket_recvfrom(socket, answer.data(), answer.size());
-    if (size < 0 || mnl_cb_run(answer.data(), static_cast<std::size_t>(size), request->nlmsg_seq,
-                               mnl_socket_get_portid(socket), nullptr, nullptr) < 0)
-        return fail_errno(what);
-    return {};
+tcmsg traffic_control(unsigned link, std::uint32_t parent, std::uint32_t handle, std::uint32_t info) {
+    tcmsg out{};
+    out.tcm_family = AF_UNSPEC;
+    out.tcm_ifindex = static_cast<int>(link);
+    out.tcm_parent = parent;
+    out.tcm_handle = handle;
+    out.tcm_info = info;
+    return out;
 }
 
 Result<void> attach(unsigned link, int program) {
-    struct Close {
-        void operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
-    };
-    const std::unique_ptr<mnl_socket, Close> socket{mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC)};
-    if (!socket || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0)
-        return fail_errno("open a netlink socket for the probes");
-    // The kernel answers inside send(); this is only so that no bug of it can hang us.
-    const timeval patience{2, 0};
-    static_cast<void>(
-        ::setsockopt(mnl_socket_get_fd(socket.get()), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience));
-    alignas(nlmsghdr) std::array<char, kRequest> buffer{};
-    nlmsghdr* qdisc = begin(buffer, RTM_NEWQDISC, link, TC_H_CLSACT, TC_H_MAKE(TC_H_CLSACT, 0), 0);
-    mnl_attr_put_strz(qdisc, TCA_KIND, "clsact");
-    if (auto made = ask(socket.get(), qdisc, "add clsact for the probes"); !made) return made;
-    buffer.fill(0);
+    constexpr int kBuffer = 32 * 1024;
+    auto socket = rtnl::Socket::open(kBuffer);
+    if (!socket) return fail(socket.error(), "attach the probes");
+    rtnl::Message qdisc{RTM_NEWQDISC, NLM_F_CREATE,
+                        traffic_control(link, TC_H_CLSACT, TC_H_MAKE(TC_H_CLSACT, 0), 0)};
+    qdisc.put_text(TCA_KIND, "clsact");
+    if (const auto made = socket->ask(qdisc); !made.ok())
+        return rtnl::fail(made, "add clsact for the probes");
     constexpr std::uint32_t kPriority = 1;
-    nlmsghdr* filter = begin(buffer, RTM_NEWTFILTER, link, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), 0,
-                             TC_H_MAKE(kPriority << 16U, htons(ETH_P_ALL)));
-    mnl_attr_put_strz(filter, TCA_KIND, "bpf");
-    nlattr* options = mnl_attr_nest_start(filter, TCA_OPTIONS);
-    mnl_attr_put_u32(filter, TCA_BPF_FD, static_cast<std::uint32_t>(program));
-    mnl_attr_put_strz(filter, TCA_BPF_NAME, "ulagate");
-    mnl_attr_put_u32(filter, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
-    mnl_attr_nest_end(filter, options);
-    return ask(socket.get(), filter, "add the filter of the probes");
+    rtnl::Message filter{RTM_NEWTFILTER, NLM_F_CREATE,
+                         traffic_control(link, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), 0,
+                                         TC_H_MAKE(kPriority << 16U, htons(ETH_P_ALL)))};
+    filter.put_text(TCA_KIND, "bpf");
+    nlattr* options = filter.nest(TCA_OPTIONS);
+    filter.put_u32(TCA_BPF_FD, static_cast<std::uint32_t>(program));
+    filter.put_text(TCA_BPF_NAME, "ulagate");
+    filter.put_u32(TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
+    filter.end(options);
+    if (const auto added = socket->ask(filter); !added.ok())
+        return rtnl::fail(added, "add the filter of the probes");
+    return {};
 }
 
 }  // namespace

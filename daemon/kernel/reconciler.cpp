@@ -20,18 +20,11 @@ using std::chrono::milliseconds;
 constexpr int kMaxRounds = 5;
 constexpr int kMaxTries = 2;  // of the same step in one run: more would be such a bug or fight
 constexpr const char* kReading = "kernel state";  // the subject of a read that fails; no step has it
-constexpr milliseconds kFirstRetry{500};
-constexpr milliseconds kLongestRetry{30'000};
 // The kernel looks for addresses that have run out at most once a second (ADDRCONF_TIMER_FUZZ_MAX), and takes
 // away together what was put there within 20 ms (ADDRCONF_TIMER_FUZZ_MINUS); what was put later goes a second
 // later.
 constexpr milliseconds kTogether{15};
 constexpr unsigned kMostRenewals = 3;  // somebody holds the kernel's lock for long, again and again
-
-milliseconds retry_delay(unsigned attempts) {
-    const unsigned doublings = std::min(attempts - 1, 6U);
-    return std::min(kFirstRetry * (1U << doublings), kLongestRetry);
-}
 
 // How often each step was tried in a run. Another ruleset is another step, though it has the same name.
 class Tries {
@@ -95,7 +88,7 @@ void Reconciler::take_finished() {
 void Reconciler::report_finished(TimePoint now, Report& report) {
     for (const auto& [done, result] : std::exchange(finished_, {})) {
         if (result) {
-            problems_.erase(subject(done.step));
+            problems_.solved(subject(done.step));
             note_done(done.step, done.restores, now, report);
         } else {
             note_failure(subject(done.step), describe(done.step), result.error(), now, report);
@@ -214,7 +207,7 @@ void Reconciler::apply(const Step& step, const Wanted& wanted, TimePoint now, Re
     }
     if (result) {
         // Even if the next plan wants it again: its time is over, and a deadline in the past would spin.
-        problems_.erase(subject(step));
+        problems_.solved(subject(step));
         note_done(step, in_place_ && restores(step, *in_place_, wanted), now, report);
         return;
     }
@@ -282,14 +275,7 @@ void Reconciler::note_done(const Step& step, bool restores, TimePoint now, Repor
 
 void Reconciler::note_failure(const std::string& subject, std::string what, const Error& error, TimePoint now,
                               Report& report) {
-    Problem& problem = problems_[subject];
-    const bool first = problem.attempts == 0 || problem.error.text() != error.text();
-    ++problem.attempts;
-    problem.what = std::move(what);
-    problem.error = error;
-    const milliseconds delay = retry_delay(problem.attempts);
-    problem.retry_at = now + delay;
-    report.failed.push_back({problem.what, problem.error, first, delay});
+    report.failed.push_back(problems_.failed(subject, std::move(what), error, now));
 }
 
 // By what is under way: one step at a time at one place, and nothing leads to a link that is about to come
@@ -305,8 +291,7 @@ bool Reconciler::held_back(const Step& step) const {
 
 bool Reconciler::waiting(const Step& step, const Wanted& wanted, TimePoint now) {
     const std::string about = subject(step);
-    const auto problem = problems_.find(about);
-    if (problem != problems_.end() && now < problem->second.retry_at) return true;
+    if (problems_.waits(about, now)) return true;
     const TimePoint due = fights_.may_restore_at(about);
     if (due <= now || !in_place_ || !restores(step, *in_place_, wanted)) return false;
     fight_on_at_ = std::min(fight_on_at_.value_or(due), due);
@@ -315,25 +300,19 @@ bool Reconciler::waiting(const Step& step, const Wanted& wanted, TimePoint now) 
 
 // A subject that needs no step any more is not a problem any more, whoever solved it.
 void Reconciler::forget_solved_problems(const std::vector<Step>& open) {
-    if (problems_.empty()) return;
+    if (problems_.all().empty()) return;
     std::set<std::string> still_open;
     for (const Step& step : open) still_open.insert(subject(step));
-    std::erase_if(problems_, [&](const auto& entry) { return !still_open.contains(entry.first); });
+    problems_.keep_only(still_open);
 }
 
 std::optional<Reconciler::TimePoint> Reconciler::deadline() const {
     // While nothing can be read no step is tried, so their own times mean nothing.
-    if (const auto reading = problems_.find(kReading); reading != problems_.end())
+    if (const auto reading = problems_.all().find(kReading); reading != problems_.all().end())
         return reading->second.retry_at;
-    std::optional<TimePoint> next = fight_on_at_;
-    for (const auto& [name, problem] : problems_) {
-        if (!next || problem.retry_at < *next) next = problem.retry_at;
-    }
-    return next;
-}
-
-void Reconciler::retry_now() {
-    for (auto& [name, problem] : problems_) problem.retry_at = TimePoint{};
+    const auto retry = problems_.deadline();
+    if (!retry || !fight_on_at_) return retry ? retry : fight_on_at_;
+    return std::min(*retry, *fight_on_at_);
 }
 
 }  // namespace ulagate

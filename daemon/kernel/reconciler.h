@@ -11,6 +11,7 @@
 
 #include "daemon/kernel/fights.h"
 #include "daemon/kernel/kernel.h"
+#include "daemon/kernel/problems.h"
 #include "daemon/kernel/step_effects.h"
 #include "daemon/kernel/steps.h"
 
@@ -30,23 +31,13 @@ public:
         bool restored = false;  // it had been in place, and nobody asked us to change it
         bool again = false;     // restored, and that was said already
     };
-    struct Failed {
-        std::string what;
-        Error error;
-        bool first = false;  // not a repetition: worth a log line
-        std::chrono::milliseconds retry_in{0};
-    };
+    using Failed = Problems::Failed;
     struct Report {
         std::vector<Done> done;
         std::vector<Failed> failed;
     };
     // A step that cannot be done now, for status.
-    struct Problem {
-        std::string what;
-        Error error;
-        unsigned attempts = 0;
-        TimePoint retry_at;
-    };
+    using Problem = Problems::Problem;
 
     explicit Reconciler(Kernel& kernel) : kernel_(kernel) {}
 
@@ -67,13 +58,13 @@ public:
     // second, as the first thing. `clock`: the time now, at each call.
     Report renew_leases(const std::function<TimePoint()>& clock);
     // Every failed step may be tried at once: something about its causes has changed.
-    void retry_now();
+    void retry_now() { problems_.retry_now(); }
 
     [[nodiscard]] const Have& have() const { return have_; }
     // What somebody else keeps undoing.
     [[nodiscard]] Fights& fights() { return fights_; }
     // Problems by subject, in no special order.
-    [[nodiscard]] const std::map<std::string, Problem>& problems() const { return problems_; }
+    [[nodiscard]] const std::map<std::string, Problem>& problems() const { return problems_.all(); }
     // Whether the last run left nothing to do.
     [[nodiscard]] bool settled() const { return settled_; }
     // Whether a step goes on in the background, or a tunnel has not answered yet. The end of it is an event
@@ -97,7 +88,7 @@ private:
     Kernel& kernel_;
     Have have_;
     Stale stale_ = Stale::all();
-    std::map<std::string, Problem> problems_;
+    Problems problems_;
     struct UnderWay {
         Step step;
         bool restores = false;

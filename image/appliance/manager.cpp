@@ -60,6 +60,7 @@ Manager::Manager(boost::asio::io_context& io, ManagerOptions options)
       children_(io, [this](const std::string& name, const std::string& line) { take_line(name, line); }),
       page_(io, options_.page_port, [this](const HttpRequest& request) { return answer(request, status()); }),
       settle_alarm_(io, [this] { settle(); }),
+      retry_alarm_(io, [this] { soon(); }),
       uplink_alarm_(io,
                     [this] {
                         uplinks_->on_deadline(now());

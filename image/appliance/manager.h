@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/config/config.h"
+#include "daemon/kernel/problems.h"
 #include "daemon/kernel/rtnl/links.h"
 #include "daemon/loop/loop.h"
 #include "daemon/loop/supervisor_link.h"
@@ -65,6 +66,8 @@ private:
     void apply_links(const UplinkPlan& plan);
     void apply_settings(const UplinkPlan& plan);
     void apply_addresses(const UplinkPlan& plan);
+    void take_net_steps(const std::vector<NetStep>& steps);
+    void note_failure(const std::string& subject, const std::string& what, const Error& error);
     void apply_ipv6_attempts(const UplinkPlan& plan);
     void set(const std::string& path, const std::string& value);
     void take_lease(const std::string& link);
@@ -104,6 +107,7 @@ private:
     LinkTable links_;
     std::map<std::string, unsigned> ipv6_attempts_;
     std::map<NetAddress, std::optional<TimePoint>> known_addresses_;
+    Problems net_problems_;  // addresses and routes that the kernel refuses
     std::optional<std::string> resolv_conf_;
     std::map<std::string, UplinkReport::State> uplink_states_;  // as they were logged
     std::vector<std::string> problems_;
@@ -121,6 +125,7 @@ private:
     std::optional<TimePoint> told_at_;
 
     Alarm settle_alarm_;
+    Alarm retry_alarm_;
     Alarm uplink_alarm_;
     Alarm alive_alarm_;
     Alarm tell_alarm_;

@@ -29,6 +29,8 @@ void print_to(const std::string& console, const std::string& text) {
     if (fd && ::write(fd.get(), text.data(), text.size()) < 0) return;
 }
 
+constexpr const char* kReading = "addresses and routes";  // the subject of a read that fails
+
 }  // namespace
 
 void Manager::say_once(const std::string& key, const std::string& text) {
@@ -44,7 +46,9 @@ void Manager::look_at_links() {
         say_once("links", links.error().text());
         return;
     }
-    links_ = read_links(*links);
+    // A link that has come or changed may have been the reason of a refusal.
+    if (auto now_there = read_links(*links); std::exchange(links_, now_there) != now_there)
+        net_problems_.retry_now();
     uplinks_->on_links(links_, now());
     const auto routes = rtnl_->default_routes();
     if (!routes) {
@@ -158,20 +162,40 @@ void Manager::apply_addresses(const UplinkPlan& plan) {
     std::erase_if(addresses, [&](const auto& entry) { return !links_.contains(entry.first.link); });
     std::set<NetRoute> routes = plan.routes;
     std::erase_if(routes, [&](const NetRoute& route) { return !links_.contains(route.link); });
+    retry_alarm_.set(std::nullopt);
     const auto have = net_->read();
     if (!have) {
-        say_once("net", have.error().text());
-        return;
+        note_failure(kReading, kReading, have.error());
+    } else {
+        net_problems_.solved(kReading);
+        take_net_steps(net_steps(addresses, routes, *have, known_addresses_));
     }
-    for (const NetStep& step : net_steps(addresses, routes, *have, known_addresses_)) {
+    retry_alarm_.set(net_problems_.deadline());
+}
+
+void Manager::take_net_steps(const std::vector<NetStep>& steps) {
+    std::set<std::string> open;
+    for (const NetStep& step : steps) open.insert(subject(step));
+    net_problems_.keep_only(open);
+    for (const NetStep& step : steps) {
+        if (net_problems_.waits(subject(step), now())) continue;
         if (auto done = net_->apply(step, now()); !done) {
-            say_once("step", done.error().text());
-        } else if (const auto* put = std::get_if<PutAddress>(&step)) {
+            note_failure(subject(step), subject(step), done.error());
+            continue;
+        }
+        net_problems_.solved(subject(step));
+        if (const auto* put = std::get_if<PutAddress>(&step)) {
             known_addresses_[put->address] = put->until;
         } else if (const auto* dropped = std::get_if<DropAddress>(&step)) {
             known_addresses_.erase(dropped->address);
         }
     }
+}
+
+void Manager::note_failure(const std::string& subject, const std::string& what, const Error& error) {
+    const auto failed = net_problems_.failed(subject, what, error, now());
+    if (failed.first)
+        log::warning("uplinks", "{}; next attempt in {} ms", failed.error.text(), failed.retry_in.count());
 }
 
 void Manager::write_resolv_conf(const UplinkPlan& plan) {
@@ -219,6 +243,8 @@ ApplianceStatus Manager::status() const {
     out.clock = time_->status();
     if (trial_) out.update = trial_->status();
     out.problems = problems_;
+    for (const auto& [subject, problem] : net_problems_.all())
+        out.problems.push_back("uplinks: " + problem.error.text());
     if (!state_.problem().empty()) out.problems.push_back("state: " + state_.problem());
     for (const auto& problem : children_.problems())
         out.problems.push_back(

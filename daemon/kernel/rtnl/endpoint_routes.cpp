@@ -53,7 +53,7 @@ Result<std::vector<DefaultRoute>> Rtnl::default_routes() {
     std::vector<DefaultRoute> out;
     rtnl::LinkNames name_of{impl_->commands};
     for (const IpFamily family : kIpFamilies) {
-        const auto routes = impl_->read_table<std::vector<DefaultRoute>>(
+        const auto routes = impl_->commands.read_table<std::vector<DefaultRoute>>(
             dump_request(family), "default routes",
             [&](std::vector<DefaultRoute>& found, const nlmsghdr& message) {
                 const auto row = rtnl::decode_outer_route(message);
@@ -77,7 +77,7 @@ Result<EndpointRoutes> Rtnl::Impl::read_endpoint_routes() {
     EndpointRoutes out;
     rtnl::LinkNames name_of{commands};
     for (const IpFamily family : kIpFamilies) {
-        auto found = read_table<EndpointRoutes>(
+        auto found = commands.read_table<EndpointRoutes>(
             dump_request(family, kRouteProtocol), "endpoint routes",
             [&](EndpointRoutes& endpoint_routes, const nlmsghdr& message) {
                 const auto row = rtnl::decode_outer_route(message);

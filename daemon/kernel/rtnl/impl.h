@@ -1,54 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <cerrno>
 #include <chrono>
-#include <optional>
-#include <string>
-#include <unordered_map>
 #include <utility>
 
+#include "daemon/kernel/rtnl/link_names.h"
 #include "daemon/kernel/rtnl/links.h"
 #include "daemon/kernel/rtnl/rows.h"
 #include "daemon/kernel/rtnl/socket.h"
 
 namespace ulagate {
-namespace rtnl {
-
-// In the network namespace of the socket. Nothing when there is no such interface (any more).
-std::optional<unsigned> link_index(const Socket& socket, const std::string& name);
-std::optional<std::string> link_name(const Socket& socket, unsigned index);
-
-// Interface names as the rows of one dump need them: each is asked for once.
-class LinkNames {
-public:
-    explicit LinkNames(const Socket& socket) : socket_(socket) {}
-    const std::optional<std::string>& operator()(unsigned index);
-
-private:
-    const Socket& socket_;
-    std::unordered_map<unsigned, std::optional<std::string>> known_;
-};
-
-}  // namespace rtnl
 
 struct Rtnl::Impl {
     Impl(rtnl::Socket&& for_commands, rtnl::Socket&& for_events)
         : commands(std::move(for_commands)), events(std::move(for_events)) {}
-
-    // Reads a table into a container. When the table changed meanwhile, the kernel says that something may be
-    // missing or there twice, and we begin again.
-    template <class Table, class Add>
-    Result<Table> read_table(const rtnl::Message& request, const char* what, const Add& add) {
-        rtnl::Answer answer;
-        for (int attempt = 0; attempt < 5; ++attempt) {
-            Table out;
-            answer = commands.ask(request, [&](const nlmsghdr& row) { add(out, row); });
-            if (answer.ok()) return out;
-            if (answer.code != EINTR) break;
-        }
-        return rtnl::fail(answer, std::string("read ") + what);
-    }
 
     // What read() finds of ours in the main table. The kernel goes through all that everybody has there,
     // which takes it tens of milliseconds where a routing daemon has a hundred thousand routes: when the last

@@ -114,7 +114,7 @@ Result<std::unique_ptr<Rtnl>> Rtnl::open() {
 
 Result<Links> Rtnl::links() {
     const Message request{RTM_GETLINK, NLM_F_DUMP, ifinfomsg{}};
-    return impl_->read_table<Links>(request, "links", [](Links& out, const nlmsghdr& message) {
+    return impl_->commands.read_table<Links>(request, "links", [](Links& out, const nlmsghdr& message) {
         if (auto row = rtnl::decode_link(message)) out.insert_or_assign(std::move(row->name), row->link);
     });
 }
@@ -123,7 +123,7 @@ Result<TableUse> Rtnl::neighbour_table() {
     ndtmsg header{};
     header.ndtm_family = AF_INET6;
     const Message request{RTM_GETNEIGHTBL, NLM_F_DUMP, header};
-    auto found = impl_->read_table<std::optional<TableUse>>(
+    auto found = impl_->commands.read_table<std::optional<TableUse>>(
         request, "the table of neighbours", [](std::optional<TableUse>& out, const nlmsghdr& message) {
             if (const auto row = rtnl::decode_neighbour_table(message)) out = row;
         });
@@ -137,12 +137,13 @@ Result<Addresses> Rtnl::addresses() {
     header.ifa_family = AF_INET6;
     const Message request{RTM_GETADDR, NLM_F_DUMP, header};
     rtnl::LinkNames name_of{impl_->commands};
-    return impl_->read_table<Addresses>(request, "addresses", [&](Addresses& out, const nlmsghdr& message) {
-        const auto row = rtnl::decode_address(message);
-        // An address whose interface has gone in this moment is gone as well.
-        if (!row || !name_of(row->link)) return;
-        out.insert_or_assign(AddressKey{*name_of(row->link), row->address}, row->state);
-    });
+    return impl_->commands.read_table<Addresses>(
+        request, "addresses", [&](Addresses& out, const nlmsghdr& message) {
+            const auto row = rtnl::decode_address(message);
+            // An address whose interface has gone in this moment is gone as well.
+            if (!row || !name_of(row->link)) return;
+            out.insert_or_assign(AddressKey{*name_of(row->link), row->address}, row->state);
+        });
 }
 
 Result<Egress> Rtnl::egress_to(const net::IpAddress& destination) {

@@ -172,16 +172,16 @@ Result<void> Rtnl::Impl::settle_route(const RouteKey& key, const RouteTarget& ta
         return {};
     }
     rtnl::LinkNames name_of{commands};
-    const auto present = read_table<Present>(dump_request(RTPROT_UNSPEC, key.table), "routes",
-                                             [&](Present& out, const nlmsghdr& message) {
-                                                 const auto row = rtnl::decode_route(message);
-                                                 if (!row || row->cached || row->key != key) return;
-                                                 if (row->protocol != kRouteProtocol) {
-                                                     out.foreign = row;
-                                                 } else {
-                                                     out.ours.push_back(target_of(*row, name_of));
-                                                 }
-                                             });
+    const auto present = commands.read_table<Present>(dump_request(RTPROT_UNSPEC, key.table), "routes",
+                                                      [&](Present& out, const nlmsghdr& message) {
+                                                          const auto row = rtnl::decode_route(message);
+                                                          if (!row || row->cached || row->key != key) return;
+                                                          if (row->protocol != kRouteProtocol) {
+                                                              out.foreign = row;
+                                                          } else {
+                                                              out.ours.push_back(target_of(*row, name_of));
+                                                          }
+                                                      });
     if (!present) return fail(present.error(), what);
     if (present->ours.empty() && present->foreign) {
         last_known.erase(key);
@@ -207,7 +207,7 @@ Result<void> Rtnl::Impl::settle_route(const RouteKey& key, const RouteTarget& ta
 Result<Routes> Rtnl::our_routes() {
     rtnl::LinkNames name_of{impl_->commands};
     const auto read = [&](std::uint32_t table) {
-        return impl_->read_table<Routes>(
+        return impl_->commands.read_table<Routes>(
             dump_request(kRouteProtocol, table), "routes", [&](Routes& out, const nlmsghdr& message) {
                 const auto row = rtnl::decode_route(message);
                 // A kernel before 4.20 ignores the filter in the request.

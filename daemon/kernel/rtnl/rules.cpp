@@ -170,11 +170,11 @@ std::string describe(const RuleKey& rule) {
 Result<Rules> Rtnl::rules() {
     fib_rule_hdr header{};
     header.family = AF_INET6;
-    return impl_->read_table<Rules>(Message{RTM_GETRULE, NLM_F_DUMP, header}, "rules",
-                                    [](Rules& out, const nlmsghdr& message) {
-                                        if (auto rule = rtnl::decode_rule(message))
-                                            out.push_back(std::move(*rule));
-                                    });
+    return impl_->commands.read_table<Rules>(Message{RTM_GETRULE, NLM_F_DUMP, header}, "rules",
+                                             [](Rules& out, const nlmsghdr& message) {
+                                                 if (auto rule = rtnl::decode_rule(message))
+                                                     out.push_back(std::move(*rule));
+                                             });
 }
 
 Result<void> Rtnl::put_rule(const RuleKey& rule) {

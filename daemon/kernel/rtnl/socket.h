@@ -6,6 +6,7 @@
 #include <netlink/netlink.h>
 
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -121,6 +122,20 @@ public:
     // One request; `row` gets the messages that answer it, if any. A dump that changed while it was read
     // answers EINTR, a kernel that says nothing for 3 s ETIMEDOUT.
     Answer ask(const Message& request, const Row& row = {});
+
+    // Reads a table into a container: `add(table, row)` for each row. When the table changed meanwhile, the
+    // kernel says that something may be missing or there twice, and we begin again.
+    template <class Table, class Add>
+    Result<Table> read_table(const Message& request, const char* what, const Add& add) {
+        Answer answer;
+        for (int attempt = 0; attempt < 5; ++attempt) {
+            Table out;
+            answer = ask(request, [&](const nlmsghdr& row) { add(out, row); });
+            if (answer.ok()) return out;
+            if (answer.code != EINTR) break;
+        }
+        return rtnl::fail(answer, std::string("read ") + what);
+    }
 
     // One datagram of the kernel's, without waiting: 0 and its messages to `row`, or EAGAIN, ENOBUFS, …
     int receive_event(const Row& row);

@@ -14,7 +14,8 @@
 #include <cstring>
 
 #include "daemon/base/bytes.h"
-#include "daemon/kernel/rtnl/impl.h"
+#include "daemon/base/overloaded.h"
+#include "daemon/kernel/rtnl/link_names.h"
 #include "image/appliance/uplinks/ra_dns.h"
 
 namespace ulagate::appliance {
@@ -102,23 +103,25 @@ Result<NetState> NetSetup::read() {
     for (const unsigned char family : std::array<unsigned char, 2>{AF_INET, AF_INET6}) {
         ifaddrmsg addresses{};
         addresses.ifa_family = family;
-        Answer done = socket_.ask(Message{RTM_GETADDR, NLM_F_DUMP, addresses},
-                                  [&](const nlmsghdr& row) { read_addresses(row, name_of, out); });
-        if (!done.ok() && done.code != EINTR) return failed(done, "read addresses");
+        auto read = socket_.read_table<NetState>(
+            Message{RTM_GETADDR, NLM_F_DUMP, addresses}, "addresses",
+            [&](NetState& to, const nlmsghdr& row) { read_addresses(row, name_of, to); });
+        if (!read) return read;
+        out.addresses.merge(read->addresses);
         rtmsg routes{};
         routes.rtm_family = family;
-        done = socket_.ask(Message{RTM_GETROUTE, NLM_F_DUMP, routes},
-                           [&](const nlmsghdr& row) { read_routes(row, name_of, out); });
-        if (!done.ok() && done.code != EINTR) return failed(done, "read routes");
+        read = socket_.read_table<NetState>(
+            Message{RTM_GETROUTE, NLM_F_DUMP, routes}, "routes",
+            [&](NetState& to, const nlmsghdr& row) { read_routes(row, name_of, to); });
+        if (!read) return read;
+        out.routes.merge(read->routes);
     }
     return out;
 }
 
 Result<void> NetSetup::address(bool put, const NetAddress& wanted, const std::optional<TimePoint>& until,
                                TimePoint now) {
-    const auto text = std::visit([](const auto& one) { return net::to_string(one); }, wanted.address);
-    const std::string what =
-        fmt::format("{} address {} {} {}", put ? "put" : "delete", text, put ? "on" : "from", wanted.link);
+    const std::string what = fmt::format("{} {}", put ? "put" : "delete", name(wanted));
     const auto link = rtnl::link_index(socket_, wanted.link);
     if (!link) return put ? Result<void>{fail_errno(what, ENODEV)} : Result<void>{};
     const Bits bits = bits_of(wanted.address);
@@ -147,8 +150,7 @@ Result<void> NetSetup::address(bool put, const NetAddress& wanted, const std::op
 }
 
 Result<void> NetSetup::route(bool put, const NetRoute& wanted) {
-    const auto text = std::visit([](const auto& one) { return net::to_string(one); }, wanted.destination);
-    const std::string what = fmt::format("{} route {} by {}", put ? "put" : "delete", text, wanted.link);
+    const std::string what = fmt::format("{} {}", put ? "put" : "delete", name(wanted));
     const auto link = rtnl::link_index(socket_, wanted.link);
     if (!link) return put ? Result<void>{fail_errno(what, ENODEV)} : Result<void>{};
     const Bits bits = bits_of(wanted.destination);
@@ -175,11 +177,13 @@ Result<void> NetSetup::route(bool put, const NetRoute& wanted) {
 }
 
 Result<void> NetSetup::apply(const NetStep& step, TimePoint now) {
-    if (const auto* one = std::get_if<PutAddress>(&step)) return address(true, one->address, one->until, now);
-    if (const auto* one = std::get_if<DropAddress>(&step))
-        return address(false, one->address, std::nullopt, now);
-    if (const auto* one = std::get_if<PutRoute>(&step)) return route(true, one->route);
-    return route(false, std::get<DropRoute>(step).route);
+    return std::visit(Overloaded{
+                          [&](const PutAddress& s) { return address(true, s.address, s.until, now); },
+                          [&](const DropAddress& s) { return address(false, s.address, std::nullopt, now); },
+                          [&](const PutRoute& s) { return route(true, s.route); },
+                          [&](const DropRoute& s) { return route(false, s.route); },
+                      },
+                      step);
 }
 
 Result<void> NetSetup::create_vlan(const std::string& name, const UplinkPlan::Vlan& vlan) {

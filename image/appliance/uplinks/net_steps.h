@@ -3,6 +3,7 @@
 
 #include <map>
 #include <set>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -35,6 +36,11 @@ struct DropRoute {
     bool operator==(const DropRoute&) const = default;
 };
 using NetStep = std::variant<PutAddress, DropAddress, PutRoute, DropRoute>;
+
+std::string name(const NetAddress& address);  // "address 192.0.2.7/24 on eth0"
+std::string name(const NetRoute& route);      // "route 0.0.0.0/0 by eth0"
+// What the step is about, the same for the same thing again and again.
+std::string subject(const NetStep& step);
 
 // The steps from what there is to what should be: routes go before their addresses and come after them.
 // `known` is until when we have told the kernel to keep each address; one whose time has moved is put again.
