@@ -321,7 +321,7 @@ void want_lans(Wanted& wanted, const Config& config, const Facts& facts, const H
         const auto address = [&](const std::string& on, std::uint64_t identifier) {
             return AddressKey{on, {net::with_interface_identifier(lan.prefix, identifier), 64}};
         };
-        wanted.addresses[address(lan.interface, own)] = {true, false};
+        wanted.addresses[address(lan.interface, own)] = {.check_duplicate = true};
         wanted.routes[{lan.prefix, kRouteMetric}] = {lan.interface};
         // <site>::1 belongs to whichever router is Active: no duplicate address detection, which would keep
         // it from working for a second at each hand-over.
@@ -338,7 +338,7 @@ void want_lans(Wanted& wanted, const Config& config, const Facts& facts, const H
                                         active || stays};
         }
         if (!active || speaker == have.links.end() || !speaker->second.up) continue;
-        for (const AddressKey& held : virtual_addresses(lan)) wanted.addresses[held] = {false, true};
+        for (const AddressKey& held : virtual_addresses(lan)) wanted.addresses[held] = {.leased = true};
     }
 }
 

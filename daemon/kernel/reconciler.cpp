@@ -258,7 +258,7 @@ Reconciler::Report Reconciler::renew_each_lease(TimePoint now) {
     Report report;
     for (const AddressKey& address : leases_) {
         if (!have_.addresses.contains(address)) continue;  // the next run puts it there
-        const Step step = PutAddress{address, {false, true}};
+        const Step step = PutAddress{address, {.leased = true}};
         if (const auto renewed = kernel_.apply(step); !renewed) {
             stale_.addresses = true;
             note_failure(subject(step), "renew " + subject(step), renewed.error(), now, report);

@@ -46,8 +46,7 @@ LanRouter::LanRouter(LanConfig config, ra::Random random)
 bool LanRouter::wants_address() const {
     if (!machine_) return false;
     // While final advertisements are sent, hosts are still to hear us.
-    return !leaving_.empty() ? final_ra_at_ || advertiser_.deadline()
-                             : machine_->state() == vrrp::State::active;
+    return leaving() ? final_ra_at_ || advertiser_.deadline() : machine_->state() == vrrp::State::active;
 }
 
 // RFC 4861 section 6.2.3: what is longer than the link's MTU comes as several messages.
@@ -55,7 +54,7 @@ void LanRouter::advertise(std::vector<ra::Send>&& advertisements, LanActions& ou
     for (ra::Send& send : advertisements) {
         for (ra::RouterAdvertisement& part : ra::split(std::move(send.message), mtu_ - kIpv6Header))
             out.emplace_back(ra::Send{send.source, send.destination, std::move(part),
-                                      send.former_source || taken_out_, send.hosts});
+                                      send.former_source || exit_ == Exit::removed, send.hosts});
     }
 }
 
@@ -109,7 +108,7 @@ LanActions LanRouter::set_links(const Links& links, const Addresses& addresses, 
     }
     if (running) mac_ = link->second.mac;
     if (machine_ && sends_.mute()) waiting_for_ = why_mute();
-    if (machine_ && leaving_.empty()) {
+    if (machine_ && !leaving()) {
         if (!waiting_for_.empty()) {
             take(machine_->stop(now, waiting_for_), now, out);
         } else if (machine_->state() == vrrp::State::init && !machine_->deadline()) {
@@ -121,16 +120,16 @@ LanActions LanRouter::set_links(const Links& links, const Addresses& addresses, 
     const auto sending = links.find(sending_interface());
     if (sending != links.end()) mtu_ = std::max<std::size_t>(sending->second.mtu, kSmallestMtu);
     std::optional<ra::Source> source;
-    if (!leaving_.empty() && !wants_address()) waiting_for_ = leaving_;
+    if (leaving() && !wants_address()) waiting_for_ = reason_of(exit_);
     if (waiting_for_.empty()) source = find_source(links, addresses);
     if (source != source_) sending_since_ = now;
     if (source != source_ && machine_) {
         announcer_.stop();
         source_ = source;
         // A macvlan comes up only now, so the first advertisement could not leave before.
-        if (source_ && config_.vrrp->virtual_mac && leaving_.empty())
+        if (source_ && config_.vrrp->virtual_mac && !leaving())
             out.emplace_back(SendVrrp{*self_, machine_->advertisement(machine_->priority())});
-        if (source_ && leaving_.empty() && announcer_.start(now)) announce(out);
+        if (source_ && !leaving() && announcer_.start(now)) announce(out);
     }
     source_ = source;
     if (self_) {
@@ -139,7 +138,7 @@ LanActions LanRouter::set_links(const Links& links, const Addresses& addresses, 
         }
     }
     if (source_) former_.remove(source_->address);
-    if (!leaving_.empty()) return out;
+    if (leaving()) return out;
     if (!config_.advertise) {
         waiting_for_ = "advertising is switched off in the configuration";
         source.reset();
@@ -226,7 +225,7 @@ LanActions LanRouter::set_forwarding(bool forwarding, TimePoint now) {
 
 void LanRouter::follow_route(TimePoint now, LanActions& out) {
     const RouteState state = route_.state(now);
-    if (state == route_state_ || !leaving_.empty()) return;
+    if (state == route_state_ || leaving()) return;
     route_state_ = state;
     advertise(advertiser_.set_config(advertised(config_.ra, route_state_), now), out);
 }
@@ -309,7 +308,7 @@ LanActions LanRouter::on_vrrp(std::span<const std::byte> packet, const vrrp::Pac
     ++counters_.vrrp_received;
     if (advertisement->priority != vrrp::kPriorityStopping) claims_.partner_spoke(now);
     advertiser_.assume_known();  // the routers of a LAN advertise the same
-    if (!leaving_.empty() && advertisement->priority != vrrp::kPriorityStopping) {
+    if (leaving() && advertisement->priority != vrrp::kPriorityStopping) {
         if (!taken_over_) taken_over_ = now;
         end_final_ra(now);  // somebody has taken over: hosts keep their route, and need no word
         return out;
@@ -344,19 +343,18 @@ std::optional<LanRouter::TimePoint> LanRouter::deadline() const {
         if (other && (!next || *other < *next)) next = other;
     };
     if (machine_) sooner(machine_->deadline());
-    if (machine_ && leaving_.empty())
-        sooner(sends_.mute() == silenced_ ? sends_.deadline() : TimePoint::min());
+    if (machine_ && !leaving()) sooner(sends_.mute() == silenced_ ? sends_.deadline() : TimePoint::min());
     sooner(announcer_.deadline());
     sooner(former_.deadline());
     sooner(final_ra_at_);
     sooner(drained_at_);
-    if (route_state_ == RouteState::full && leaving_.empty()) sooner(route_.deadline());
+    if (route_state_ == RouteState::full && !leaving()) sooner(route_.deadline());
     return next;
 }
 
 LanActions LanRouter::announce_again(TimePoint now) {
     LanActions out;
-    if (machine_ && source_ && leaving_.empty() && announcer_.start(now)) announce(out);
+    if (machine_ && source_ && !leaving() && announcer_.start(now)) announce(out);
     return out;
 }
 
@@ -381,7 +379,7 @@ void LanRouter::take(const vrrp::Actions& actions, TimePoint now, LanActions& ou
         } else if (std::holds_alternative<vrrp::ReleaseAddress>(action)) {
             announcer_.stop();
             leased_until_.reset();
-            if (!leaving_.empty()) continue;  // withdraw() decides about the last word
+            if (leaving()) continue;  // withdraw() decides about the last word
             source_.reset();
             advertise(advertiser_.set_source(std::nullopt, now), out);
         } else if (std::holds_alternative<vrrp::Announce>(action)) {

@@ -168,6 +168,16 @@ public:
     [[nodiscard]] std::string route_withdrawn() const { return to_string(route_state_); }
 
 private:
+    // How it ends; once it does, it is never Active again.
+    enum class Exit {
+        none,
+        handing_over,  // another router is to take over; hosts are told nothing
+        withdrawing,   // the site leaves, and hosts are told
+        removed,       // the same, because the LAN was taken out of the configuration
+    };
+    [[nodiscard]] static std::string reason_of(Exit exit);  // why, in words; "" for none
+    [[nodiscard]] bool leaving() const { return exit_ != Exit::none; }
+
     [[nodiscard]] std::string find_link_problem(const Links& links) const;
     [[nodiscard]] std::string why_mute() const;
     void follow_sends(TimePoint now, LanActions& out);
@@ -186,6 +196,7 @@ private:
     void take(const vrrp::Actions& actions, TimePoint now, LanActions& out);
     void announce(LanActions& out) const;
     void end_final_ra(TimePoint now);
+    LanActions withdraw_for(Exit why, TimePoint now);
     void follow_route(TimePoint now, LanActions& out);
     void advertise(std::vector<ra::Send>&& advertisements, LanActions& out) const;
     [[nodiscard]] std::optional<net::Ipv6Address> own_link_local(const Addresses& addresses) const;
@@ -231,8 +242,7 @@ private:
     std::string deaf_;
     std::string waiting_for_;
     std::string last_refusal_;
-    bool taken_out_ = false;  // by leave()
-    std::string leaving_;     // why; handed over or withdrawn: never Active again
+    Exit exit_ = Exit::none;
 };
 
 }  // namespace ulagate

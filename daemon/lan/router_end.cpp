@@ -20,29 +20,49 @@ constexpr auto kDrainTime = 1s;
 
 }  // namespace
 
+std::string LanRouter::reason_of(Exit exit) {
+    switch (exit) {
+        case Exit::none:
+            break;
+        case Exit::handing_over:
+            return "the daemon stops";
+        case Exit::withdrawing:
+        case Exit::removed:
+            return "the site has been withdrawn";
+    }
+    return {};
+}
+
 LanActions LanRouter::hand_over(TimePoint now) {
     LanActions out;
-    if (!leaving_.empty()) return out;
-    waiting_for_ = leaving_ = "the daemon stops";
+    if (leaving()) return out;
+    exit_ = Exit::handing_over;
+    waiting_for_ = reason_of(exit_);
     if (machine_) {
-        take(machine_->stop(now, leaving_), now, out);
+        take(machine_->stop(now, waiting_for_), now, out);
         advertise(advertiser_.set_source(std::nullopt, now), out);
     }
     announcer_.stop();
     return out;
 }
 
-LanActions LanRouter::withdraw(TimePoint now) {
+LanActions LanRouter::withdraw(TimePoint now) { return withdraw_for(Exit::withdrawing, now); }
+
+LanActions LanRouter::leave(TimePoint now) { return withdraw_for(Exit::removed, now); }
+
+LanActions LanRouter::withdraw_for(Exit why, TimePoint now) {
     LanActions out;
-    if (!leaving_.empty()) return out;
-    waiting_for_ = leaving_ = "the site has been withdrawn";
+    const bool has_begun = leaving();
+    if (!has_begun || why == Exit::removed) exit_ = why;
+    if (has_begun) return out;
+    waiting_for_ = reason_of(exit_);
     announcer_.stop();
     if (!machine_) {
         advertise(advertiser_.withdraw(now), out);
         return out;
     }
     const bool spoke = source_.has_value();
-    take(machine_->stop(now, leaving_), now, out);
+    take(machine_->stop(now, waiting_for_), now, out);
     if (spoke) {
         // The address stays meanwhile: another router that takes over says so by its advertisement.
         final_ra_at_ = now + machine_->config().interval + kTakeoverMargin;
@@ -50,11 +70,6 @@ LanActions LanRouter::withdraw(TimePoint now) {
         advertise(advertiser_.set_source(std::nullopt, now), out);
     }
     return out;
-}
-
-LanActions LanRouter::leave(TimePoint now) {
-    taken_out_ = true;
-    return withdraw(now);
 }
 
 void LanRouter::end_final_ra(TimePoint now) {
@@ -84,7 +99,7 @@ LanActions LanRouter::follow_prefixes(const std::function<bool(const net::Ipv6Pr
         if (pio != nullptr && is_elsewhere(pio->prefix.network())) elsewhere.push_back(pio->prefix.network());
     }
     LanActions out;
-    if (leaving_.empty()) advertise(advertiser_.set_elsewhere(std::move(elsewhere), now), out);
+    if (!leaving()) advertise(advertiser_.set_elsewhere(std::move(elsewhere), now), out);
     return out;
 }
 

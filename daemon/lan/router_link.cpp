@@ -156,7 +156,7 @@ std::string LanRouter::why_mute() const {
 
 // Mute: the others take over. What failed is tried again: that we have stopped is true, and where we are too.
 void LanRouter::follow_sends(TimePoint now, LanActions& out) {
-    if (!machine_ || !leaving_.empty()) return;
+    if (!machine_ || leaving()) return;
     if (sends_.mute() && self_ && now >= *sends_.deadline()) {
         if (config_.vrrp->virtual_mac) {
             sends_.give_chance(now);  // the macvlan is down while we are not Active

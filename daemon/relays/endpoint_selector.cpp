@@ -88,7 +88,8 @@ const Candidate* EndpointSelector::best(const std::vector<Candidate>& field) con
 }
 
 void EndpointSelector::forget_tries() {
-    searching_ = gentle_ = answered_ = false;
+    search_ = Search::none;
+    answered_ = false;
     tried_.clear();
     round_ = 0;
 }
@@ -127,7 +128,7 @@ void EndpointSelector::rest(const std::vector<Candidate>& field, const View& vie
 
 std::optional<EndpointSelector::Try> EndpointSelector::settle(const std::vector<Candidate>& field,
                                                               const View& view, TimePoint now) {
-    if (searching_ || known_.empty()) known_ = view.addresses;
+    if (search_ != Search::none || known_.empty()) known_ = view.addresses;
     forget_tries();
     rested_ = false;
     settled_ = true;
@@ -172,14 +173,14 @@ std::optional<EndpointSelector::Try> EndpointSelector::judge_trial(const View& v
     deadline_ = trial_at_;
     if (view.answers_probes) return Try{false};
     // Its session went with the trial.
-    searching_ = true;
+    search_ = Search::anew;
     begin_try(*choice_, now + patience());
     return Try{true};
 }
 
 std::optional<EndpointSelector::Try> EndpointSelector::search(const std::vector<Candidate>& field,
                                                               const View& view, TimePoint now) {
-    if (!searching_) return first(field, view, now);
+    if (search_ == Search::none) return first(field, view, now);
     const bool listed = choice_ && has(field, *choice_);
     const bool news = std::any_of(field.begin(), field.end(), [this](const Candidate& candidate) {
         return is_new(candidate.address) && !has(met_, candidate.address);
@@ -188,25 +189,28 @@ std::optional<EndpointSelector::Try> EndpointSelector::search(const std::vector<
     if (listed && view.answered && !answered_) {
         answered_ = true;
         winner_ = choice_->address;
-        deadline_ = now + (gentle_ ? kRestart : round_ == 0 ? kProof : kLaterProof);
+        deadline_ = now + (search_ == Search::gentle ? kRestart : round_ == 0 ? kProof : kLaterProof);
     }
     if (listed && now < *deadline_) return std::nullopt;
-    return gentle_ && !answered_ ? next_gentle(field, view, now) : next(field, now);
+    return search_ == Search::gentle && !answered_ ? next_gentle(field, view, now) : next(field, now);
 }
 
 std::optional<EndpointSelector::Try> EndpointSelector::first(const std::vector<Candidate>& field,
                                                              const View& view, TimePoint now) {
     forget_tries();
     met_.clear();
-    searching_ = true;
+    search_ = Search::anew;
     const bool worked = std::exchange(settled_, false);
     // The peer is only now about to come.
     if (std::exchange(rested_, false) && choice_ && has(field, *choice_)) {
         begin_try(*choice_, now + patience());
         return std::nullopt;
     }
-    gentle_ = worked && view.in_use && view.answers_probes && !is_new(best(field)->address);
-    return gentle_ ? next_gentle(field, view, now) : next(field, now);
+    if (worked && view.in_use && view.answers_probes && !is_new(best(field)->address)) {
+        search_ = Search::gentle;
+        return next_gentle(field, view, now);
+    }
+    return next(field, now);
 }
 
 // Where the session may still work: as it is, the same address by other uplinks, the other addresses.
@@ -230,7 +234,7 @@ std::optional<EndpointSelector::Try> EndpointSelector::next_gentle(const std::ve
 
 std::optional<EndpointSelector::Try> EndpointSelector::next(const std::vector<Candidate>& field,
                                                             TimePoint now) {
-    if (std::exchange(gentle_, false)) tried_.clear();
+    if (std::exchange(search_, Search::anew) == Search::gentle) tried_.clear();
     const Candidate* candidate = best(field);
     if (candidate == nullptr) {
         tried_.clear();

@@ -94,8 +94,13 @@ private:
     std::optional<Candidate> choice_;
     std::optional<net::IpAddress> winner_;
     std::vector<net::IpAddress> known_;  // the addresses when the tunnel came to work: others are newer
-    bool searching_ = false;
-    bool gentle_ = false;              // the session is still worth something
+    // Whether the choice is still being looked for, and how.
+    enum class Search {
+        none,
+        gentle,  // with the session that there is, which may still be worth something
+        anew,    // each try with a new session
+    };
+    Search search_ = Search::none;
     bool settled_ = false;             // the tunnel worked over the choice
     bool rested_ = false;              // nothing was sent to the choice so far
     bool answered_ = false;            // the choice did; the tunnel is about to work

@@ -221,7 +221,7 @@ bool Lans::take_over() {
         }
         for (const AddressKey& address : virtual_addresses(config)) {
             if (have.addresses.contains(address)) continue;
-            all &= context_.fast_path.write(PutAddress{address, {false, true}},
+            all &= context_.fast_path.write(PutAddress{address, {.leased = true}},
                                             {.known = true, .tell_later = true});
         }
         lan->set_links(have.links, have.addresses, have.sysctls);

@@ -37,7 +37,7 @@ public:
     void set_forwards(bool forwards) override { routers_.control().set_forwards(forwards); }
     HandOver hand_over() override;
     void withdraw() override {}
-    [[nodiscard]] Shutdown::Left left() const override { return {false, true}; }
+    [[nodiscard]] Shutdown::Left left() const override { return {.silent = true}; }
     void stop() override;
     void add_status(Status& status) const override;
 

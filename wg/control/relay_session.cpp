@@ -284,7 +284,7 @@ void RelaySession::on_probe_ack(const ProbeAck& ack, Now now, SessionOutcome& ou
     const bool before = probes_.alive();
     if (!probes_.on_answer(ack.id, now.steady)) return;
     const bool is_back = std::exchange(has_answered_, true) && !before;
-    if (!before) out.events.emplace_back(ReachabilityChanged{true, false});
+    if (!before) out.events.emplace_back(ReachabilityChanged{.alive = true});
     // It may have been started anew, and sends to the router that its configuration prefers.
     if (is_back) send_round(now, out);
 }
@@ -313,7 +313,7 @@ void RelaySession::on_goodbye(std::uint32_t sequence, TimePoint now, SessionOutc
         return;
     }
     goodbye_ = sequence;
-    out.events.emplace_back(ReachabilityChanged{false, true});
+    out.events.emplace_back(ReachabilityChanged{.goodbye = true});
     probes_.set_down();
 }
 
