@@ -65,16 +65,22 @@ enum class AccessScope { nobody, lans, overlay, anywhere };
 
 inline constexpr unsigned kNeighbours = 1024;  // the kernel's own choice
 
-// All that the ruleset follows from, and nothing else: equal models render to equal text.
-struct Model {
+// What the configuration says of the firewall itself, [firewall]: a new option is here and nowhere else.
+struct Options {
     Mode mode = Mode::appliance;
+    std::vector<Service> forward;  // relay: what may cross between sites
+    // What of this machine itself can be reached; edge: from its LANs and the overlay, relay: from anywhere.
+    std::vector<Service> input;
+    bool operator==(const Options&) const = default;
+};
+
+// All that the ruleset follows from, and nothing else: equal models render to equal text.
+struct Model : Options {
     Role role = Role::edge;
     net::Ipv6Prefix overlay;
-    std::vector<Lan> lans;         // edge
-    std::vector<Tunnel> tunnels;   // edge: one a relay; relay: one a router index, one a peer relay
-    std::vector<Service> forward;  // relay: what may cross between sites
-    std::vector<Service> input;    // on this machine: edge: for its LANs and the overlay; relay: for anybody
-    bool status_page = false;      // edge: of the firmware, for its LANs
+    std::vector<Lan> lans;                  // edge
+    std::vector<Tunnel> tunnels;            // edge: one a relay; relay: one a router index, one a peer relay
+    bool status_page = false;               // edge: of the firmware, for its LANs
     AccessScope ssh = AccessScope::nobody;  // of the firmware
     std::set<net::Ipv6Prefix> sites;        // relay: prefixes that sites hold; may be 10,000
     // Tunnel addresses of this machine and of those that it has tunnels with; on a relay may be 20,000.

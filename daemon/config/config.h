@@ -104,13 +104,7 @@ struct SiteConfig {
     bool operator==(const SiteConfig&) const = default;
 };
 
-struct FirewallConfig {
-    firewall::Mode mode = firewall::Mode::appliance;
-    std::vector<firewall::Service> forward;  // relay: what may cross between sites
-    // What of this machine itself can be reached; edge: from its LANs and the overlay, relay: from anywhere.
-    std::vector<firewall::Service> input;
-    bool operator==(const FirewallConfig&) const = default;
-};
+using FirewallConfig = firewall::Options;
 
 struct Config {
     Role role = Role::edge;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -21,7 +22,7 @@ namespace ulagate::config_file {
 
 // A row, for the test of the reference files.
 struct KeyText {
-    std::string line;     // as in the file: `min_interval = "10s"`
+    std::string line;     // as in the file: `min_interval = "10s"`; `id = ` where there is no default
     std::string longest;  // the end of its range, as the help beside it has to name it; "": none to name
 };
 
@@ -107,6 +108,36 @@ struct NumberKey {
     }
     [[nodiscard]] KeyText text() const { return {fmt::format("{} = {}", key, example), std::to_string(max)}; }
 };
+
+// A number that must be there.
+template <class S, class Number>
+struct NeededNumberKey {
+    std::string_view key;
+    Number example;
+    Number min;
+    Number max;
+    std::optional<Located<Number>> S::*place;
+
+    void read(TableReader& table, S& out) const {
+        out.*place = table.require_integer<Number>(key, example, min, max);
+    }
+    [[nodiscard]] KeyText text() const { return {fmt::format("{} = ", key), std::to_string(max)}; }
+};
+
+// A text that must be there.
+template <class S, class Parse>
+struct NeededTextKey {
+    std::string_view key;
+    std::string_view example;
+    Parse parse;
+    std::optional<Located<ParsedBy<Parse>>> S::*place;
+
+    void read(TableReader& table, S& out) const { out.*place = table.require(key, example, parse); }
+    [[nodiscard]] KeyText text() const { return {fmt::format("{} = ", key), {}}; }
+};
+template <class S, class Parse>
+NeededTextKey(std::string_view, std::string_view, Parse, std::optional<Located<ParsedBy<Parse>>> S::*)
+    -> NeededTextKey<S, Parse>;
 
 // A table's keys, in their order.
 template <class S, class... Rows>

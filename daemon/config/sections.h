@@ -3,10 +3,12 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/config/check.h"
 #include "daemon/config/config.h"
+#include "daemon/config/keys.h"
 #include "daemon/config/reader.h"
 
 // The larger tables of the language: each reads its own, complains about what is wrong by itself, and leaves
@@ -29,6 +31,17 @@ std::optional<LanGateway> read_gateway(TableReader& lan);
 // Gives the LANs their networks: those that are written, and for the others some that are free.
 void settle_gateways(std::vector<LanConfig>& lans, const std::vector<std::optional<LanGateway>>& gateways,
                      const Facts& facts, Findings& findings);
+
+// A table or key that only the other role has.
+void refuse_other_role(TableReader& file, std::string_view key, std::string_view as_written, Role owner,
+                       Role ours);
+
+// [firewall].
+FirewallConfig read_firewall(TableReader& file, std::optional<Role> role,
+                             const std::optional<ApplianceConfig>& appliance, const Facts& facts);
+// Its rows, and those of [lan.vrrp].
+std::vector<KeyText> firewall_keys(Role role);
+std::vector<KeyText> vrrp_keys();
 
 // [appliance], [[uplink]] and [wifi_ap]; nothing where there is none of them.
 std::optional<ApplianceConfig> read_appliance(TableReader& file, std::optional<Role> role,

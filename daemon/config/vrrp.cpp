@@ -2,8 +2,10 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <tuple>
 
 #include "daemon/base/text.h"
+#include "daemon/config/keys.h"
 #include "daemon/config/sections.h"
 #include "daemon/config/values.h"
 
@@ -28,21 +30,21 @@ struct VrrpSettings {
     Located<bool> virtual_mac;
 };
 
-VrrpSettings read_vrrp_settings(TableReader& vrrp) {
-    const DurationIn<vrrp::Centiseconds> interval{10ms, 40950ms};  // RFC 9568 section 5.2.7: 12 bits
-    const DurationIn<milliseconds> delay{0s, 1000s};
-    VrrpSettings out;
-    out.id = vrrp.require_integer<std::uint8_t>("id", 51, 1, 255);
-    out.address = vrrp.require("address", "fe80::5eed", parse_virtual_address);
-    out.priority = vrrp.require_integer<std::uint8_t>("priority", 100, 1, 255);
-    out.interval = vrrp.optional("interval", "100ms", interval);
-    out.preempt = vrrp.flag("preempt", true);
-    out.preempt_delay = vrrp.optional("preempt_delay", "10s", delay);
-    out.start_delay = vrrp.optional("start_delay", "0s", delay);
-    out.accept = vrrp.flag("accept", false);
-    out.virtual_mac = vrrp.flag("virtual_mac", false);
-    return out;
-}
+using S = VrrpSettings;
+constexpr DurationIn<milliseconds> kDelays{0s, 1000s};
+
+const std::tuple kKeys{
+    NeededNumberKey<S, std::uint8_t>{"id", 51, 1, 255, &S::id},
+    NeededTextKey{"address", "fe80::5eed", parse_virtual_address, &S::address},
+    NeededNumberKey<S, std::uint8_t>{"priority", 100, 1, 255, &S::priority},
+    // RFC 9568 section 5.2.7: 12 bits.
+    TextKey{"interval", "100ms", DurationIn<vrrp::Centiseconds>{10ms, 40950ms}, &S::interval},
+    FlagKey{"preempt", true, &S::preempt},
+    TextKey{"preempt_delay", "10s", kDelays, &S::preempt_delay},
+    TextKey{"start_delay", "0s", kDelays, &S::start_delay},
+    FlagKey{"accept", false, &S::accept},
+    FlagKey{"virtual_mac", false, &S::virtual_mac},
+};
 
 std::vector<TrackedInterface> read_tracked(TableReader& track) {
     std::vector<TrackedInterface> out;
@@ -101,10 +103,13 @@ void check_interval(const Located<vrrp::Centiseconds>& interval, Findings& findi
 
 }  // namespace
 
+std::vector<KeyText> vrrp_keys() { return texts_of(kKeys); }
+
 std::optional<VrrpConfig> read_vrrp(TableReader& lan, Facts& facts) {
     auto vrrp = lan.table("vrrp");
     if (!vrrp) return std::nullopt;
-    const VrrpSettings settings = read_vrrp_settings(*vrrp);
+    VrrpSettings settings;
+    read_keys(*vrrp, kKeys, settings);
     check_owner(settings, lan.findings());
     check_interval(settings.interval, lan.findings());
     if (settings.id && settings.virtual_mac.value) facts.virtual_macs.push_back(*settings.id);

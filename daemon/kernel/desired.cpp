@@ -173,7 +173,7 @@ firewall::AccessScope ssh_scope(const ApplianceConfig& appliance) {
 
 firewall::Model firewall_model(const Config& config, const Have& have) {
     firewall::Model model;
-    model.mode = config.firewall.mode;
+    static_cast<firewall::Options&>(model) = config.firewall;
     model.role = config.role == Role::edge ? firewall::Role::edge : firewall::Role::relay;
     model.overlay = config.overlay;
     for (const LanConfig& lan : config.lans) {
@@ -187,8 +187,6 @@ firewall::Model firewall_model(const Config& config, const Have& have) {
         row.interface = sending_interface(lan);
         model.lans.push_back(std::move(row));
     }
-    model.forward = config.firewall.forward;
-    model.input = config.firewall.input;
     if (config.appliance) {
         model.status_page = config.role == Role::edge;
         model.ssh = ssh_scope(*config.appliance);
