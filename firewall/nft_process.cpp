@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): kill() and the signal sets are POSIX
-#include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -18,8 +17,8 @@
 #include <span>
 #include <utility>
 
+#include "daemon/base/process.h"
 #include "daemon/base/socket_message.h"
-#include "daemon/base/spawn_plan.h"
 
 namespace ulagate::firewall {
 namespace {
@@ -29,15 +28,6 @@ using std::chrono::milliseconds;
 // A replaced table takes milliseconds; one of 10,000 sites a second, on a small router several.
 constexpr milliseconds kPatience{5000};
 constexpr std::size_t kBytesPerMillisecond = 50;
-
-// 0 or an errno. The child has our rights and nothing else of ours: no file but `socket`, nothing to say to
-// our log.
-int prepare(SpawnPlan& plan, int socket) {
-    if (const int rc = plan.silence(); rc != 0) return rc;
-    int rc = ::posix_spawn_file_actions_adddup2(&plan.files, socket, kNftChildSocket);
-    if (rc == 0) rc = ::posix_spawn_file_actions_addclosefrom_np(&plan.files, kNftChildSocket + 1);
-    return rc == 0 ? plan.reset_signals() : rc;
-}
 
 Result<UniqueFd> file_with(const std::string& text) {
     UniqueFd file{::memfd_create("ruleset", MFD_CLOEXEC)};
@@ -98,20 +88,16 @@ Result<void> NftProcess::start() {
 }
 
 Result<void> NftProcess::spawn(int socket) {
-    SpawnPlan plan;
-    if (const int rc = prepare(plan, socket); rc != 0) return fail_errno("prepare " + command_.front(), rc);
-    std::vector<std::string> arguments = command_;
-    std::vector<char*> argv;
-    argv.reserve(arguments.size() + 1);
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    std::string path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
-    const std::array<char*, 2> envp{path.data(), nullptr};
-    pid_t child = -1;
-    const int rc = ::posix_spawn(&child, command_.front().c_str(), &plan.files, &plan.attributes, argv.data(),
-                                 envp.data());
-    if (rc != 0) return fail_errno("start " + command_.front(), rc);
-    pid_ = child;
+    // It has our rights and nothing else of ours: no file but `socket`, nothing to say to our log.
+    static_assert(kNftChildSocket == 3, "where start_process() puts what is passed on");
+    Command command;
+    command.words = command_;
+    command.environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
+    command.passed = socket;
+    command.own_session = command.at_root = false;
+    const auto child = start_process(command);
+    if (!child) return tl::unexpected<Error>{child.error()};
+    pid_ = *child;
     return {};
 }
 
@@ -129,8 +115,7 @@ std::string NftProcess::end_process() {
         while (::waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
     }
     if (ended < 0) return "ended";
-    if (WIFSIGNALED(status)) return fmt::format("was killed by signal {}", WTERMSIG(status));
-    return fmt::format("ended with status {}", WEXITSTATUS(status));
+    return (WIFSIGNALED(status) ? "was " : "ended with ") + how_it_ended(status);
 }
 
 void NftProcess::set_deadline(std::optional<TimePoint> when) {

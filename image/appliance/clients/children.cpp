@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 
 #include "daemon/base/file.h"
 #include "daemon/base/log.h"
+#include "daemon/base/process.h"
 #include "daemon/base/text.h"
 
 namespace ulagate::appliance {
@@ -26,52 +26,17 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kPatience = 3s;  // from SIGTERM to SIGKILL
-constexpr int kNoSuchProgram = 127;
-constexpr int kNotLimited = 126;
 
-std::vector<char*> pointers(std::vector<std::string>& words) {
-    std::vector<char*> out;
-    out.reserve(words.size() + 1);
-    for (std::string& word : words) out.push_back(word.data());
-    out.push_back(nullptr);
+// It goes with us, and is in our environment but for what the supervisor has told us alone.
+Command command_for(const std::vector<std::string>& words, int output, Capabilities capabilities) {
+    Command out;
+    out.words = words;
+    out.environment = inherited_environment();
+    out.output = output;
+    out.at_root = false;
+    out.death_signal = SIGTERM;
+    out.capabilities = capabilities;
     return out;
-}
-
-// In the new process: nothing of ours but what it should have.
-[[noreturn]] void become(char* const* argv, int output, pid_t parent, Capabilities capabilities) {
-    ::setsid();
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (::getppid() != parent) ::_exit(0);
-    sigset_t none{};
-    ::sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    std::signal(SIGPIPE, SIG_DFL);  // we ignore it, and a shell must not
-    const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (null >= 0) ::dup2(null, STDIN_FILENO);
-    ::dup2(output, STDOUT_FILENO);
-    ::dup2(output, STDERR_FILENO);
-    // The supervisor's socket is for us alone.
-    ::unsetenv("NOTIFY_SOCKET");
-    ::unsetenv("WATCHDOG_USEC");
-    ::unsetenv("WATCHDOG_PID");
-    if (capabilities != Capabilities::all() && !keep_only(capabilities)) ::_exit(kNotLimited);
-    ::execvp(argv[0], argv);
-    ::_exit(kNoSuchProgram);
-}
-
-pid_t launch(std::vector<std::string> words, int output, Capabilities capabilities) {
-    const auto argv = pointers(words);
-    const pid_t parent = ::getpid();
-    const pid_t pid = ::fork();
-    if (pid == 0) become(argv.data(), output, parent, capabilities);
-    return pid;
-}
-
-std::string ending_text(int status) {
-    if (WIFSIGNALED(status)) return std::string("killed by signal ") + std::to_string(WTERMSIG(status));
-    if (WEXITSTATUS(status) == kNoSuchProgram) return "cannot be started: the program does not exist";
-    if (WEXITSTATUS(status) == kNotLimited) return "cannot be started: its capabilities cannot be dropped";
-    return "exit code " + std::to_string(WEXITSTATUS(status));
 }
 
 // Without what SIGHUP can bring to it.
@@ -193,9 +158,10 @@ void Children::start(const std::string& name, Child& child) {
     child.lines = OutputLines{};
     auto readable = Readable::watch(io_, child.output.get(), [this, name] { read_output(name); });
     if (readable) child.readable = std::move(*readable);
-    child.pid = std::max<pid_t>(launch(child.spec.argv, theirs.get(), child.spec.capabilities), 0);
-    if (child.pid == 0) {
-        log::warning(name, "cannot make a process, retrying");
+    const auto started = start_process(command_for(child.spec.argv, theirs.get(), child.spec.capabilities));
+    child.pid = started ? *started : 0;
+    if (!started) {
+        log::warning(name, "{}, retrying", started.error().text());
         child.readable.reset();
         child.restart_at = child.backoff.on_end(now);
         return;
@@ -236,7 +202,7 @@ void Children::reap() {
         if (by_us) continue;
         child.restart_at = child.backoff.on_end(Clock::now());
         const auto wait = std::chrono::ceil<std::chrono::milliseconds>(*child.restart_at - Clock::now());
-        log::warning(name, "{}, retrying in {}", ending_text(status), human_duration(wait));
+        log::warning(name, "{}, retrying in {}", how_it_ended(status), human_duration(wait));
     }
     settle();
 }
@@ -267,8 +233,9 @@ std::vector<Children::Problem> Children::problems() const {
 
 bool run_to_end(const std::vector<std::string>& argv, Capabilities capabilities,
                 std::chrono::milliseconds patience) {
-    const pid_t pid = launch(argv, STDERR_FILENO, capabilities);
-    if (pid < 0) return false;
+    const auto started = start_process(command_for(argv, STDERR_FILENO, capabilities));
+    if (!started) return false;
+    const pid_t pid = *started;
     const auto until = Clock::now() + patience;
     int status = 0;
     for (;;) {

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "daemon/base/file.h"
+#include "daemon/base/process.h"
 #include "daemon/base/socket_message.h"
 #include "daemon/base/text.h"
 #include "image/boot/init/machine.h"
@@ -239,20 +240,25 @@ void Init::load_modules() {
     if (modprobe_ > 0) return;
     const auto names = modules_.empty() ? std::exchange(preload_, {}) : modules_.take();
     if (names.empty()) return;
-    Command command{plan_.modprobe, {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, -1, kModprobeHas};
+    Command command;
+    command.words = plan_.modprobe;
+    command.environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
+    command.capabilities = kModprobeHas;
     command.words.insert(command.words.end(), names.begin(), names.end());
-    const auto started = spawn(command);
+    const auto started = start_process(command);
     if (!started) return say(true, started.error().text());
     modprobe_ = *started;
     modprobe_until_ = steady_clock::now() + plan_.modprobe_within;
 }
 
 void Init::start_prepare() {
-    const auto started = spawn({plan_.prepare,
-                                {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "JOURNAL_STREAM=0:0"},
-                                outputs_[kPrepare].write.get(),
-                                kPrepareHas});
-    if (!started) return prepared(started.error().text(), false);
+    Command command;
+    command.words = plan_.prepare;
+    command.environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "JOURNAL_STREAM=0:0"};
+    command.output = outputs_[kPrepare].write.get();
+    command.capabilities = kPrepareHas;
+    const auto started = start_process(command);
+    if (!started) return prepared("could not be started: " + started.error().text(), false);
     prepare_ = *started;
     prepare_until_ = steady_clock::now() + plan_.prepare_within;
 }
@@ -299,15 +305,18 @@ void Init::act(const Actions& actions) {
 void Init::start_service(std::size_t index) {
     Running& service = services_.at(index);
     const auto usec = std::chrono::duration_cast<std::chrono::microseconds>(plan_.limits.watchdog).count();
-    const auto started = spawn({service.command,
-                                {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "JOURNAL_STREAM=0:0",
-                                 "NOTIFY_SOCKET=" + plan_.notify, fmt::format("WATCHDOG_USEC={}", usec)},
-                                outputs_.at(service.output).write.get(),
-                                service.capabilities});
+    Command command;
+    command.words = service.command;
+    command.environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "JOURNAL_STREAM=0:0",
+                           "NOTIFY_SOCKET=" + plan_.notify, fmt::format("WATCHDOG_USEC={}", usec)};
+    command.output = outputs_.at(service.output).write.get();
+    command.capabilities = service.capabilities;
+    const auto started = start_process(command);
     if (started) {
         service.pid = *started;
     } else {
-        act(supervisor_->on_exit(index, started.error().text(), steady_clock::now()));
+        act(supervisor_->on_exit(index, "could not be started: " + started.error().text(),
+                                 steady_clock::now()));
     }
 }
 

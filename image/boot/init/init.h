@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/base/capabilities.h"
 #include "daemon/base/fd.h"
 #include "image/boot/init/log.h"
 #include "image/boot/init/modules.h"

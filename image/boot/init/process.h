@@ -5,23 +5,8 @@
 
 #include <optional>
 #include <string>
-#include <vector>
-
-#include "daemon/base/capabilities.h"
-#include "daemon/base/result.h"
 
 namespace ulagate::init {
-
-struct Command {
-    std::vector<std::string> words;        // the first is the path of the program
-    std::vector<std::string> environment;  // "NAME=value"
-    int output = -1;                       // standard output and error; -1: /dev/null
-    // What it, and whatever it starts, may have of root's; with all of them it is not limited in any way.
-    Capabilities capabilities = Capabilities::all();
-};
-
-// Starts a process in a session (and so a process group) of its own, without a file or signal mask of ours.
-Result<pid_t> spawn(const Command& command);
 
 // A child that has ended and is still to be reaped.
 struct Ended {
