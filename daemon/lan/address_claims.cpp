@@ -8,7 +8,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr ra::Limit kAnswers{50ms, 10};
+constexpr RateLimit kAnswers{50ms, 10};
 // A router that becomes Active advertises just before or just after it has told the hosts, and tells them
 // three times, a second apart (RFC 4861 section 7.2.6).
 constexpr auto kPartnerBefore = 1s;

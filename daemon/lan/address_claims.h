@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "daemon/base/address.h"
-#include "ra/token_bucket.h"
+#include "daemon/base/token_bucket.h"
 
 namespace ulagate {
 
@@ -47,7 +47,7 @@ private:
 
     std::vector<Known> known_;
     std::optional<TimePoint> partner_;
-    ra::TokenBucket answers_;
+    TokenBucket answers_;
 };
 
 }  // namespace ulagate

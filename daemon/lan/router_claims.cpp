@@ -42,7 +42,7 @@ void LanRouter::on_claim(const ra::NeighborAdvertisement& advertisement, const r
                                    [&](const Held& each) { return each.address == advertisement.target; });
     if (held == held_.end()) return;
     const bool from_own = !held->is_virtual;
-    if (!from_own && (!source_ || !leaving_.empty())) return;  // another router's, now or soon
+    if (!from_own && (!source_ || leaving())) return;  // another router's, now or soon
     const auto link_address = from_own ? mac_ : source_->link_address;
     if (!link_address || !claims_.heard({advertisement.target, mac, *info.link_source}, now)) return;
     out.emplace_back(SendNeighbor{advertisement.target, *link_address, from_own});
