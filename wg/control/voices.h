@@ -11,6 +11,7 @@
 #include "daemon/base/address.h"
 #include "daemon/base/own_links.h"
 #include "daemon/base/token_bucket.h"
+#include "wg/control/message.h"
 
 namespace ulagate::wg::control {
 
