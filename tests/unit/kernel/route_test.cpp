@@ -140,7 +140,7 @@ TEST_F(RtnlRoutes, OfAnotherProgramAreNeverTouched) {
                 const auto put = kernel.put_route(kSite, target);
                 ASSERT_FALSE(put);
                 EXPECT_THAT(put.error().text(), HasSubstr("route fd12:3456:789a:b::/64 metric 512 belongs to "
-                                                          "protocol 4 (static): not touched"));
+                                                          "protocol 4 (static), leaving it alone"));
                 EXPECT_EQ(shown(), before);
                 expect_ok(kernel.delete_route(kSite, target));
                 EXPECT_EQ(shown(), before);

@@ -104,7 +104,8 @@ TEST(StepEffects, OnlyStepsThatPutSomethingRestore) {
     EXPECT_THAT(restoring,
                 ::testing::ElementsAre(
                     "apply firewall, mode shared", "set sysctl net/ipv6/icmp/ratelimit = 10",
-                    "create interface ulg-r1", "set interface ulg-r1 up, MTU 1380",
+                    "create interface ulg-r1", "configure interface ulg-r1: listen port 51820",
+                    "set interface ulg-r1 up, MTU 1380",
                     ::testing::StartsWith("create interface ulv-1 on eth0"), "set interface ulv-1 up",
                     ::testing::StartsWith("add address"), ::testing::StartsWith("add route"),
                     ::testing::StartsWith("add rule"), ::testing::StartsWith("add endpoint route")));

@@ -15,34 +15,35 @@ using testing::SizeIs;
 using Claim = AddressClaims::Claim;
 
 const net::MacAddress kTheirs{{0x02, 0xbb, 0, 0, 0, 1}};
+constexpr ra::TimePoint kNow = lan_router_story::kStart;
 const Claim kClaim{kVirtual, kTheirs, kTheirs};
 
 TEST(AddressClaims, F03_OneIsNamedHalfASecondAfterItsFirstWord) {
     AddressClaims claims;
-    EXPECT_TRUE(claims.heard(kClaim, kStart)) << "the hosts are told at once";
-    EXPECT_THAT(claims.standing(kStart + 499ms), IsEmpty());
-    EXPECT_THAT(claims.standing(kStart + 500ms), ElementsAre(kClaim));
-    EXPECT_THAT(claims.standing(kStart + 30s), ElementsAre(kClaim));
-    EXPECT_THAT(claims.standing(kStart + 30s + 1ms), IsEmpty());
+    EXPECT_TRUE(claims.heard(kClaim, kNow)) << "the hosts are told at once";
+    EXPECT_THAT(claims.standing(kNow + 499ms), IsEmpty());
+    EXPECT_THAT(claims.standing(kNow + 500ms), ElementsAre(kClaim));
+    EXPECT_THAT(claims.standing(kNow + 30s), ElementsAre(kClaim));
+    EXPECT_THAT(claims.standing(kNow + 30s + 1ms), IsEmpty());
 }
 
 TEST(AddressClaims, F03_APartnerThatTakesOverIsNotNamed) {
     for (const auto spoke : {-900ms, 400ms}) {
         AddressClaims claims;
-        if (spoke < 0ms) claims.partner_spoke(kStart + spoke);
-        EXPECT_TRUE(claims.heard(kClaim, kStart)) << "should it give way again, hosts are to know";
-        if (spoke > 0ms) claims.partner_spoke(kStart + spoke);
-        EXPECT_TRUE(claims.heard(kClaim, kStart + 2s)) << "the last of its three";
-        EXPECT_THAT(claims.standing(kStart + 4s), IsEmpty());
-        static_cast<void>(claims.heard(kClaim, kStart + 4s));
-        EXPECT_THAT(claims.standing(kStart + 4500ms), ElementsAre(kClaim)) << "without VRRP it is none";
+        if (spoke < 0ms) claims.partner_spoke(kNow + spoke);
+        EXPECT_TRUE(claims.heard(kClaim, kNow)) << "should it give way again, hosts are to know";
+        if (spoke > 0ms) claims.partner_spoke(kNow + spoke);
+        EXPECT_TRUE(claims.heard(kClaim, kNow + 2s)) << "the last of its three";
+        EXPECT_THAT(claims.standing(kNow + 4s), IsEmpty());
+        static_cast<void>(claims.heard(kClaim, kNow + 4s));
+        EXPECT_THAT(claims.standing(kNow + 4500ms), ElementsAre(kClaim)) << "without VRRP it is none";
     }
 }
 
 TEST(AddressClaims, F06_AnAnswerIsNeverMoreThanTheClaim) {
     AddressClaims claims;
     int answers = 0;
-    for (int i = 0; i < 10'000; ++i) answers += claims.heard(kClaim, kStart + i * 100us) ? 1 : 0;
+    for (int i = 0; i < 10'000; ++i) answers += claims.heard(kClaim, kNow + i * 100us) ? 1 : 0;
     EXPECT_LE(answers, 30);
     EXPECT_GE(answers, 20) << "hosts hear us as often as a patient claimant";
 }
@@ -53,9 +54,9 @@ TEST(AddressClaims, F08_WhoInventsLinkLayerAddressesIsNamedAFewTimes) {
         Claim each = kClaim;
         each.mac.bytes[4] = static_cast<std::uint8_t>(i >> 8);
         each.mac.bytes[5] = static_cast<std::uint8_t>(i);
-        static_cast<void>(claims.heard(each, kStart + i * 1ms));
+        static_cast<void>(claims.heard(each, kNow + i * 1ms));
     }
-    EXPECT_THAT(claims.standing(kStart + 10s), SizeIs(AddressClaims::kMaxClaims));
+    EXPECT_THAT(claims.standing(kNow + 10s), SizeIs(AddressClaims::kMaxClaims));
 }
 
 // A Neighbor Advertisement to all, as a host sends it that has an address of ours.
