@@ -121,8 +121,8 @@ bool SiteMirror::apply(TimePoint now) {
 bool SiteMirror::show(TimePoint now) {
     const SiteSet none;
     const SiteSet& shown = sites_ ? *sites_ : none;
-    const std::size_t cost =
-        difference(shown.prefixes(), heard_->prefixes()) + difference(shown.transit(), heard_->transit());
+    const auto cost = static_cast<std::int64_t>(difference(shown.prefixes(), heard_->prefixes()) +
+                                                difference(shown.transit(), heard_->transit()));
     if (sites_ && cost == 0) {  // it is back where it was
         show_at_.reset();
         return false;
