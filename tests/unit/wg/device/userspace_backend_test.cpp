@@ -305,7 +305,8 @@ TEST_F(WgUserspaceBackend, AProgramThatDoesNotWorkIsAnError) {
     run([](Backend&) {
         EXPECT_EQ(UserspaceBackend{"/nowhere/wireguard-go"}.create(kInterface).error().code,
                   std::errc::no_such_file_or_directory);
-        EXPECT_THAT(UserspaceBackend{"/bin/false"}.create(kInterface).error().text(), HasSubstr("exit code 1"));
+        EXPECT_THAT(UserspaceBackend{"/bin/false"}.create(kInterface).error().text(),
+                    HasSubstr("exit code 1"));
         // Ends well, but nothing answers; and one that never goes into the background.
         EXPECT_EQ(UserspaceBackend{"/bin/true"}.create(kInterface).error().code, std::errc::timed_out);
         std::ofstream{"/run/slow"} << "#!/bin/sh\nexec sleep 60\n";
