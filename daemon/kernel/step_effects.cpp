@@ -110,26 +110,25 @@ bool restores(const Step& step, const Wanted& was, const Wanted& wanted) {
 }
 
 std::string needs_link(const Step& step) {
-    const std::string none;
     return std::visit(
         Overloaded{
             [](const PutRoute& s) { return s.target.link.value_or(""); },
             [](const PutAddress& s) { return s.address.link; },
-            [&](const ApplyFirewall&) { return none; },
-            [&](const SetSysctl&) { return none; },
-            [&](const CreateTunnel&) { return none; },
-            [&](const ConfigureTunnel&) { return none; },
-            [&](const SetLink&) { return none; },
-            [&](const CreateMacvlan&) { return none; },
-            [&](const SwitchLink&) { return none; },
-            [&](const DeleteRoute&) { return none; },
-            [&](const PutRule&) { return none; },
-            [&](const DeleteRule&) { return none; },
-            [&](const PutEndpointRoute&) { return none; },  // to an uplink, which is not of ours
-            [&](const DeleteEndpointRoute&) { return none; },
-            [&](const DeleteAddress&) { return none; },
-            [&](const RemoveTunnel&) { return none; },
-            [&](const RemoveMacvlan&) { return none; },
+            [](const ApplyFirewall&) { return std::string{}; },
+            [](const SetSysctl&) { return std::string{}; },
+            [](const CreateTunnel&) { return std::string{}; },
+            [](const ConfigureTunnel&) { return std::string{}; },
+            [](const SetLink&) { return std::string{}; },
+            [](const CreateMacvlan&) { return std::string{}; },
+            [](const SwitchLink&) { return std::string{}; },
+            [](const DeleteRoute&) { return std::string{}; },
+            [](const PutRule&) { return std::string{}; },
+            [](const DeleteRule&) { return std::string{}; },
+            [](const PutEndpointRoute&) { return std::string{}; },  // to an uplink, which is not of ours
+            [](const DeleteEndpointRoute&) { return std::string{}; },
+            [](const DeleteAddress&) { return std::string{}; },
+            [](const RemoveTunnel&) { return std::string{}; },
+            [](const RemoveMacvlan&) { return std::string{}; },
         },
         step);
 }

@@ -97,25 +97,24 @@ std::string subject(const Step& step) {
 }
 
 std::string place_of(const Step& step) {
-    const std::string at_once;
     return std::visit(Overloaded{
                           [](const ApplyFirewall&) { return std::string{"firewall"}; },
                           [](const CreateTunnel& s) { return s.interface; },
                           [](const RemoveTunnel& s) { return s.interface; },
                           [](const ConfigureTunnel& s) { return s.interface; },
                           [](const SetLink& s) { return s.interface; },
-                          [&](const SetSysctl&) { return at_once; },
-                          [&](const CreateMacvlan&) { return at_once; },
-                          [&](const RemoveMacvlan&) { return at_once; },
-                          [&](const SwitchLink&) { return at_once; },
-                          [&](const PutAddress&) { return at_once; },
-                          [&](const DeleteAddress&) { return at_once; },
-                          [&](const PutRoute&) { return at_once; },
-                          [&](const DeleteRoute&) { return at_once; },
-                          [&](const PutRule&) { return at_once; },
-                          [&](const DeleteRule&) { return at_once; },
-                          [&](const PutEndpointRoute&) { return at_once; },
-                          [&](const DeleteEndpointRoute&) { return at_once; },
+                          [](const SetSysctl&) { return std::string{}; },
+                          [](const CreateMacvlan&) { return std::string{}; },
+                          [](const RemoveMacvlan&) { return std::string{}; },
+                          [](const SwitchLink&) { return std::string{}; },
+                          [](const PutAddress&) { return std::string{}; },
+                          [](const DeleteAddress&) { return std::string{}; },
+                          [](const PutRoute&) { return std::string{}; },
+                          [](const DeleteRoute&) { return std::string{}; },
+                          [](const PutRule&) { return std::string{}; },
+                          [](const DeleteRule&) { return std::string{}; },
+                          [](const PutEndpointRoute&) { return std::string{}; },
+                          [](const DeleteEndpointRoute&) { return std::string{}; },
                       },
                       step);
 }
