@@ -2,14 +2,13 @@
 """A site with two ulagate routers: which one is Active, who answers for the addresses, what a change costs."""
 
 import json
-import time
 
 import lab
 import lan
 from daemon import VIRTUAL_ADDRESS, VIRTUAL_ROUTER
 from keepalived import holds
 from node import connect, switch_off_offloads
-from pings import SteadyPings
+from pings import gaps_during
 
 VIRTUAL_MAC = f"00:00:5e:00:02:{VIRTUAL_ROUTER:02x}"
 MACVLAN = f"ulg-v{VIRTUAL_ROUTER}"
@@ -114,20 +113,7 @@ class Pair:
             lab.check_equal(len(solicited), 1, f"and {name} alone")
 
     def during(self, what, action, at_most):
-        """Runs `action` under 100 pings a second from the far site; no gap may be longer than `at_most` seconds, and
-        0 means that none may be lost."""
-        pings = SteadyPings(self.far, self.destination)
-        lab.wait_for(lambda: len(pings.result().replies) > 20, 30, "answers")
-        action()
-        time.sleep(1.0 * lab.slowness())
-        begun = time.time()
-        lab.wait_for(lambda: max(pings.result().replies.values()) > begun, 30, "answers again")
-        result = pings.stop()
-        lab.step(f"{what}: {len(result.lost)} of {len(result.sent_at)} pings lost; "
-                 f"gaps {[round(gap, 3) for _, gap in result.outages]}")
-        worst = max((gap for _, gap in result.outages), default=0)
-        lab.check(worst <= at_most * lab.slowness(), f"{what}: no gap above {at_most} s")
-        return result
+        return gaps_during(self.far, self.destination, what, action, at_most)
 
     def cable_out_and_in(self):
         """The Active router's; the hosts hardly notice."""

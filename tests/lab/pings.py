@@ -7,12 +7,30 @@ import struct
 import threading
 import time
 
+import lab
 from measure import PingResult
 from node import slowness
 
 ECHO_REQUEST, ECHO_REPLY, ERRORS = 128, 129, range(1, 5)  # ICMPv6 types
 ICMP6_FILTER = 1
 SO_TIMESTAMPNS = 35
+
+
+def gaps_during(node, destination, what, action, at_most):
+    """Runs `action` under 100 pings a second from `node`; no gap may be longer than `at_most` seconds, and 0 means that
+    none may be lost. The result of the pings."""
+    pings = SteadyPings(node, destination)
+    lab.wait_for(lambda: len(pings.result().replies) > 20, 30, "answers")
+    action()
+    time.sleep(1.0 * slowness())
+    begun = time.time()
+    lab.wait_for(lambda: max(pings.result().replies.values()) > begun, 30, "answers again")
+    result = pings.stop()
+    lab.step(f"{what}: {len(result.lost)} of {len(result.sent_at)} pings lost; "
+             f"gaps {[round(gap, 3) for _, gap in result.outages]}")
+    worst = max((gap for _, gap in result.outages), default=0)
+    lab.check(worst <= at_most * slowness(), f"{what}: no gap above {at_most} s")
+    return result
 
 
 class SteadyPings:

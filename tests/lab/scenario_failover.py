@@ -10,7 +10,7 @@ import lan
 from daemon import VIRTUAL_ADDRESS
 from keepalived import holds
 from pair import FENCED
-from pings import SteadyPings
+from pings import gaps_during
 
 ESSENTIAL = "a router dies"
 CONFORMANCE = ("V-22", "V-24", "V-29", "V-30", "V-32", "V-34", "V-44", "V-49", "V-51")
@@ -76,19 +76,7 @@ class Story:
         check_owner(self.site, self.macs[name], name)
 
     def during(self, what, action, at_most):
-        """Runs `action` under 100 pings a second from the far site, and judges the longest gap."""
-        pings = SteadyPings(self.far, self.destination)
-        lab.wait_for(lambda: len(pings.result().replies) > 20, 30, "answers")
-        action()
-        time.sleep(1.0 * lab.slowness())
-        begun = time.time()
-        lab.wait_for(lambda: max(pings.result().replies.values()) > begun, 30, "answers again")
-        result = pings.stop()
-        lab.step(f"{what}: {len(result.lost)} of {len(result.sent_at)} pings lost; "
-                 f"gaps {[round(gap, 3) for _, gap in result.outages]}")
-        worst = max((gap for _, gap in result.outages), default=0)
-        lab.check(worst <= at_most * lab.slowness(), f"{what}: no gap above {at_most} s")
-        return result
+        return gaps_during(self.far, self.destination, what, action, at_most)
 
     def clean_stop(self, one, two):
         result = self.during("clean stop of the Active router", one.stop, 0.05)

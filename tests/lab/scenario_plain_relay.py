@@ -9,7 +9,7 @@ import lan
 from classic import PORT, TUNNEL
 from daemon import VIRTUAL_ADDRESS
 from keepalived import holds
-from pings import SteadyPings
+from pings import gaps_during
 
 STANDBY = "standby: a plain WireGuard relay is used only by the site's Active router"
 
@@ -77,18 +77,7 @@ class Story:
         return next(int(line.split()[1]) for line in lines if line.startswith(key))
 
     def during(self, what, action, at_most):
-        """Runs `action` under 100 pings a second from the far site, and judges the longest gap."""
-        pings = SteadyPings(self.far, self.destination)
-        lab.wait_for(lambda: len(pings.result().replies) > 20, 30, "answers")
-        action()
-        time.sleep(1.0 * lab.slowness())
-        begun = time.time()
-        lab.wait_for(lambda: max(pings.result().replies.values()) > begun, 30, "answers again")
-        result = pings.stop()
-        lab.step(f"{what}: {len(result.lost)} of {len(result.sent_at)} pings lost; "
-                 f"gaps {[round(gap, 3) for _, gap in result.outages]}")
-        worst = max((gap for _, gap in result.outages), default=0)
-        lab.check(worst <= at_most * lab.slowness(), f"{what}: no gap above {at_most} s")
+        return gaps_during(self.far, self.destination, what, action, at_most)
 
     def takes_over(self, new, action, others_gone=lambda: True):
         before = self.handshakes()
